@@ -1,0 +1,57 @@
+# Nothing is needed first but Python 3.11+ with venv, and make.
+#   make demo     see a server being created through all services of a simulated datacenter
+#   make test     run the tests          make check    ruff, mypy, import-linter
+#   make bench    measure                make traces   write build/traces/*.jsonl
+#   make real     the tests that touch this machine
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+# One worker for each core; `make test WORKERS=0` runs in one process.
+WORKERS ?= auto
+QUICK  := not real and not conformance and not bench and not slow
+
+.PHONY: demo test check bench traces real clean
+
+demo: $(VENV)/.runtime
+	@$(BIN)/glasscloud demo $(DEMO)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n $(WORKERS) -m "$(QUICK)" $(TESTS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check lab sim drivers lessons scenarios tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	@mkdir -p build
+	$(BIN)/python -m tests.bench --out build/bench.json
+
+traces: $(VENV)/.runtime
+	$(BIN)/glasscloud trace make --out build/traces
+
+real: $(VENV)/.real
+	$(BIN)/python -m pytest -m real tests/real
+
+clean:
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Glasscloud needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+# Byte code is made at installation, so that the first demo starts as fast as the second.
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable .
+	@$(BIN)/python -m compileall -q lab sim drivers lessons scenarios || true
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.runtime
+
+$(VENV)/.real: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[dev,real]'
+	@touch $@ $(VENV)/.dev $(VENV)/.runtime
