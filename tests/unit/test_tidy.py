@@ -1,0 +1,234 @@
+"""What the linters cannot see: sizes, names, state at module level, and what must never be in the tree."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PRODUCT = ("lab", "sim", "drivers", "lessons", "scenarios")
+FILE_LINES_MAX = 500
+FUNCTION_LINES_MAX = 60
+PARAMETERS_MAX = 6
+BANNED_NAMES = {"utils", "util", "helpers", "helper", "common", "base", "misc", "shared", "stuff"}
+# A callable with more parameters than PARAMETERS_MAX, and why.
+WIDE = {
+    "lab/rest/client.py": "a REST call is named by service, method, path, body, version, auth and headers",
+    "lab/journal": "an entry has these fields",
+}
+MUTABLE_CALLS = {"dict", "list", "set", "defaultdict", "deque", "OrderedDict", "Counter", "bytearray", "count",
+                 "ContextVar", "WeakValueDictionary", "WeakKeyDictionary", "Lock", "local"}
+# Module-level containers are constants when they have the spelling of one and nobody in the module changes them.
+CONSTANT = re.compile(r"_{0,2}[A-Z][A-Z0-9_]*|__all__|__key__|__slots__|router|app|routes")
+CHANGING = {"append", "add", "update", "pop", "popitem", "setdefault", "extend", "insert", "remove", "discard", "clear"}
+WALL_CLOCK = {"time", "uuid.uuid4", "uuid.uuid1", "secrets", "threading", "random"}
+# Who may look at the wall clock, hold threads or draw from the system: the edges.
+EDGES = ("lab/cli/", "lab/runtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py", "sim/runner.py")
+
+
+def files(*packages: str) -> list[Path]:
+    """List the Python files of the packages."""
+    return [path for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+@functools.cache
+def tree(path: Path) -> ast.Module:
+    """Parse a file once."""
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def name_of(path: Path) -> str:
+    """Give the path as a person writes it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Walk all functions and methods of a file."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_file_is_longer_than_the_limit() -> None:
+    lengths = {name_of(p): len(p.read_text(encoding="utf-8").splitlines()) for p in files(*PRODUCT, "tests")}
+    assert {name: n for name, n in lengths.items() if n > FILE_LINES_MAX} == {}
+
+
+def test_no_function_is_longer_than_the_limit() -> None:
+    long = {
+        f"{name_of(p)}:{f.lineno} {f.name}": f.end_lineno - f.lineno + 1
+        for p in files(*PRODUCT)
+        for f in functions(p)
+        if f.end_lineno is not None and f.end_lineno - f.lineno + 1 > FUNCTION_LINES_MAX
+    }
+    assert long == {}
+
+
+def test_no_function_has_more_parameters_than_the_limit() -> None:
+    wide = {}
+    for path in files(*PRODUCT):
+        name = name_of(path)
+        # The parameters of a Typer command are its options.
+        if name.startswith("lab/cli/") or any(name.startswith(known) for known in WIDE):
+            continue
+        for function in functions(path):
+            a = function.args
+            parameters = [p.arg for p in (*a.posonlyargs, *a.args, *a.kwonlyargs) if p.arg not in {"self", "cls"}]
+            if len(parameters) > PARAMETERS_MAX:
+                wide[f"{name}:{function.lineno} {function.name}"] = len(parameters)
+    assert wide == {}
+
+
+def test_names_say_what_a_file_holds() -> None:
+    bad = [name_of(p) for p in files(*PRODUCT, "tests") if {p.stem, p.parent.name} & BANNED_NAMES]
+    assert bad == []
+
+
+def test_every_package_folder_has_its_init() -> None:
+    folders = {p.parent for p in files(*PRODUCT)}
+    assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
+
+
+def is_mutable(value: ast.expr | None) -> bool:
+    """Say whether the expression makes something that can be changed."""
+    if isinstance(value, ast.Dict | ast.List | ast.Set | ast.ListComp | ast.DictComp | ast.SetComp):
+        return True
+    if isinstance(value, ast.Call):
+        called = value.func
+        return (called.id if isinstance(called, ast.Name) else getattr(called, "attr", "")) in MUTABLE_CALLS
+    return False
+
+
+def changed_names(module: ast.Module) -> set[str]:
+    """Collect the names whose value is changed anywhere in the module: x[…] = …, x.append(…), x += …, `global x`."""
+    changed: set[str] = set()
+    for node in ast.walk(module):
+        if isinstance(node, ast.Global):
+            changed.update(node.names)
+        elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del):
+            changed.update([node.value.id] if isinstance(node.value, ast.Name) else [])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CHANGING:
+            changed.update([node.func.value.id] if isinstance(node.func.value, ast.Name) else [])
+    return changed
+
+
+def locals_of(module: ast.Module) -> set[str]:
+    """Collect names bound inside functions: a local of the same name is not the module's."""
+    bound: set[str] = set()
+    for function in ast.walk(module):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            bound.update(n.id for n in ast.walk(function) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+            bound.update(n.arg for n in ast.walk(function) if isinstance(n, ast.arg))
+    return bound
+
+
+def test_no_state_at_module_level() -> None:
+    found = []
+    for path in files("lab", "sim"):
+        module = tree(path)
+        inside_functions = changed_names(module) - locals_of(module)
+        for node in module.body:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+            for target in targets:
+                if not isinstance(target, ast.Name) or not is_mutable(getattr(node, "value", None)):
+                    continue
+                if not CONSTANT.fullmatch(target.id) or target.id in inside_functions:
+                    found.append(f"{name_of(path)}:{node.lineno} {target.id}")
+        found += [f"{name_of(path)}:{n.lineno} global" for n in ast.walk(module) if isinstance(n, ast.Global)]
+    assert found == []
+
+
+def test_no_cache_lives_as_long_as_the_module() -> None:
+    """functools.cache on a function keeps one cloud's values for the next; only pure functions of strings may have it."""
+    allowed = {"lab/journal", "lab/units.py", "lab/rest", "lab/capabilities", "lab/cli", "lab/store", "sim/timing.py"}
+    found = []
+    for path in files("lab", "sim"):
+        if any(name_of(path).startswith(prefix) for prefix in allowed):
+            continue
+        for function in functions(path):
+            for decorator in function.decorator_list:
+                target = decorator.func if isinstance(decorator, ast.Call) else decorator
+                if (getattr(target, "attr", "") or getattr(target, "id", "")) in {"cache", "lru_cache"}:
+                    found.append(f"{name_of(path)}:{function.lineno} {function.name}")
+    assert found == []
+
+
+@pytest.mark.parametrize("package", ["lab", "sim"])
+def test_nothing_but_the_edges_looks_at_the_wall_clock(package: str) -> None:
+    found = []
+    for path in files(package):
+        name = name_of(path)
+        if name.startswith(EDGES):
+            continue
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Import):
+                found += [f"{name}:{node.lineno} import {a.name}" for a in node.names if a.name in WALL_CLOCK]
+            elif isinstance(node, ast.ImportFrom) and node.module in {"time", "secrets", "threading"}:
+                found.append(f"{name}:{node.lineno} from {node.module} import …")
+            elif isinstance(node, ast.ImportFrom) and node.module == "random":
+                found += [f"{name}:{node.lineno} from random import {a.name}" for a in node.names if a.name != "Random"]
+            elif isinstance(node, ast.Attribute) and node.attr in {"uuid4", "uuid1", "utcnow", "urandom"}:
+                found.append(f"{name}:{node.lineno} .{node.attr}")
+            elif isinstance(node, ast.Attribute) and node.attr in {"now", "today"} and "date" in ast.dump(node.value):
+                found.append(f"{name}:{node.lineno} .{node.attr}")
+    assert found == []
+
+
+def test_builtin_hash_orders_nothing() -> None:
+    """hash() of a string differs from process to process."""
+    found = []
+    for path in files("lab", "sim"):
+        for function in functions(path):
+            if function.name == "__hash__":
+                continue
+            found += [
+                f"{name_of(path)}:{n.lineno}"
+                for n in ast.walk(function)
+                if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "hash"
+            ]
+    assert found == []
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    found = [
+        name_of(p) for p in files(*PRODUCT) if tree(p).body and not ast.get_docstring(tree(p))
+    ]
+    assert found == []
+
+
+def text_files() -> list[Path]:
+    """List the text files that a reader of the repository sees."""
+    kinds = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".txt", ".cfg", ""}
+    folders = [*PRODUCT, "tests", ".ci"]
+    paths = [p for folder in folders for p in sorted((ROOT / folder).rglob("*")) if p.is_file() and p.suffix in kinds]
+    return [*paths, *(p for p in sorted(ROOT.iterdir()) if p.is_file() and p.suffix in kinds and p.name != "LICENSE")]
+
+
+def test_nothing_is_left_to_do_in_comments() -> None:
+    marks = re.compile("|".join(("TO" + "DO", "FIX" + "ME", "X" * 3 + r"\b", "HA" + r"CK\b")))
+    found = [
+        f"{name_of(path)}:{number}"
+        for path in text_files()
+        if "__pycache__" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert found == []
+
+
+def test_no_machine_of_ours_is_named() -> None:
+    """Paths and hosts of the place where this was written mean nothing to a reader."""
+    marks = re.compile("|".join(("/wo" + "rk/", "/tm" + "p/gc", "pypi-" + "more", "index-" + "url")))
+    found = [
+        f"{name_of(path)}:{number}"
+        for path in text_files()
+        if "__pycache__" not in path.parts
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if marks.search(line)
+    ]
+    assert found == []
