@@ -1,0 +1,22 @@
+"""`glasscloud capabilities`: the driver matrices of nova, cinder and ML2, in 2018 and today."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Era(StrEnum):
+    """Whose defaults and drivers: the talk's time (Rocky), or today."""
+
+    then = "2018"
+    now = "2026"
+
+
+def capabilities(era: Annotated[Era, typer.Option(help="2018 is the Rocky release.")] = Era.now) -> None:
+    """Print the matrices: hypervisors, volume backends, ML2 type and mechanism drivers."""
+    from lab.capabilities import render
+
+    print(render(int(era.value)))

@@ -1,0 +1,77 @@
+"""The command `glasscloud`: one file a noun, each imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+# Command -> module of lab.cli with a Typer app or a function of that name, and its line in the overview.
+COMMANDS = {
+    "demo": "Watch a server being created through all services of a simulated datacenter.",
+    "up": "Serve a cloud to OpenStack clients on one loopback port.",
+    "trace": "Show or export the messages of an operation.",
+    "scenario": "List, check and play scenarios: a datacenter, work, faults, and what must be seen.",
+    "capabilities": "Print which driver can do what, then and now.",
+    "doctor": "Say what this machine can do, and what is missing.",
+    "version": "Print the version.",
+}
+
+
+def app_for(command: str) -> Any:
+    """Build the Typer app of one command, or of all of them for the overview."""
+    import typer
+
+    app = typer.Typer(
+        name="glasscloud",
+        help="A cloud with glass walls.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, line in COMMANDS.items():
+        if command not in {name, ""}:
+            continue
+        module = importlib.import_module(f"lab.cli.{name}")
+        if hasattr(module, "app"):
+            app.add_typer(module.app, name=name, help=line)
+        else:
+            app.command(name, help=line)(getattr(module, name))
+    if command:
+        # With a single command Typer would drop its name.
+        app.callback()(lambda: None)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and leave with its exit code: 1 for an error, 2 for a wrong call."""
+    given = sys.argv[1:] if arguments is None else arguments
+    command = next((word for word in given if not word.startswith("-")), "")
+    try:
+        # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
+        app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud")
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader (`| head`) has what it wanted.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: `explain` raises what it does not know
+        sys.exit(explain(error))
+
+
+def explain(error: Exception) -> str:
+    """Turn an error of the user or of the cloud into one line; an error of ours keeps its traceback."""
+    from lab.errors import LabError
+
+    if isinstance(error, LabError | OSError):
+        return f"glasscloud: {error}"
+    raise error
+
+
+if __name__ == "__main__":
+    main()
