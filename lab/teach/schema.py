@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from lab.errors import ScenarioError
 
@@ -52,11 +53,11 @@ def known(name: str, names: Iterable[str]) -> str:
     return (f"did you mean {near[0]!r}? " if near else "") + "known: " + (", ".join(names) or "none")
 
 
-def scalar(node: yaml.Node, at: Place, wanted: str, *tags: str) -> str:
-    """Answer the text of a scalar node whose YAML type is one of `tags`."""
+def scalar(node: yaml.Node, at: Place, wanted: str, *tags: str) -> yaml.ScalarNode:
+    """Answer the node if it is a scalar whose YAML type is one of `tags`."""
     if not isinstance(node, yaml.ScalarNode) or node.tag.rpartition(":")[2] not in tags:
         raise at.wrong(f"must be {wanted}")
-    return str(node.value)
+    return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Text:
     def read(self, node: yaml.Node, at: Place) -> str:
         """Answer the text."""
         # A version or an era may look like a number to YAML.
-        text = scalar(node, at, "a text", "str", *(("int", "float") if self.choices else ()))
+        text = str(scalar(node, at, "a text", "str", *(("int", "float") if self.choices else ())).value)
         if self.choices and text not in self.choices:
             raise at.wrong(f"{text!r} is none of its values; {known(text, self.choices)}")
         return text
@@ -82,7 +83,7 @@ class Whole:
 
     def read(self, node: yaml.Node, at: Place) -> int:
         """Answer the number."""
-        number = int(scalar(node, at, "a whole number", "int").replace("_", ""), 0)
+        number = int(SafeConstructor().construct_yaml_int(scalar(node, at, "a whole number", "int")))
         if number < self.least:
             raise at.wrong(f"must be at least {self.least}, not {number}")
         return number
@@ -96,8 +97,8 @@ class Number:
 
     def read(self, node: yaml.Node, at: Place) -> float:
         """Answer the number."""
-        number = float(scalar(node, at, "a number", "int", "float").replace("_", ""))
-        if number < self.least:
+        number = float(SafeConstructor().construct_yaml_float(scalar(node, at, "a number", "int", "float")))
+        if not number >= self.least:
             raise at.wrong(f"must be at least {self.least:g}, not {number:g}")
         return number
 
@@ -108,7 +109,7 @@ class Flag:
 
     def read(self, node: yaml.Node, at: Place) -> bool:
         """Answer the flag."""
-        return scalar(node, at, "true or false", "bool").lower() in {"true", "yes", "on"}
+        return scalar(node, at, "true or false", "bool").value.lower() in {"true", "yes", "on"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +225,8 @@ def anything(node: yaml.Node) -> Any:
         return {str(key.value): anything(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [anything(child) for child in node.value]
-    plain = isinstance(node, yaml.ScalarNode) and node.style is None and node.value
-    return yaml.safe_load(node.value) if plain else node.value
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    return SafeConstructor().construct_object(node) if plain else node.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,12 +266,17 @@ class Like:
 
 def load(text: str, file: str, kind: Kind) -> Any:
     """Read a whole YAML text by its shape."""
+    top = Place(file, 1)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        if node is None:
+            raise top.wrong("is empty")
+        return kind.read(node, top)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Place(file, mark.line + 1 if mark else 1)
         raise where.wrong(f"is not YAML: {error.problem}") from None
-    if node is None:
-        raise Place(file, 1).wrong("is empty")
-    return kind.read(node, Place(file, 1))
+    except (yaml.YAMLError, ValueError) as error:
+        raise top.wrong(f"is not YAML: {str(error).partition(chr(10))[0]}") from None
+    except RecursionError:
+        raise top.wrong("an alias (*) stands inside of what it means") from None

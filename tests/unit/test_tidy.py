@@ -28,7 +28,9 @@ CONSTANT = re.compile(r"_{0,2}[A-Z][A-Z0-9_]*|__all__|__key__|__slots__|router|a
 CHANGING = {"append", "add", "update", "pop", "popitem", "setdefault", "extend", "insert", "remove", "discard", "clear"}
 WALL_CLOCK = {"time", "uuid.uuid4", "uuid.uuid1", "secrets", "threading", "random"}
 # Who may look at the wall clock, hold threads or draw from the system: the edges.
-EDGES = ("lab/cli/", "lab/runtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py", "sim/runner.py")
+EDGES = (
+    "lab/cli/", "lab/runtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py", "sim/runner.py",
+)
 
 
 def files(*packages: str) -> list[Path]:
@@ -133,8 +135,8 @@ def test_no_state_at_module_level() -> None:
         module = tree(path)
         inside_functions = changed_names(module) - locals_of(module)
         for node in module.body:
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-            for target in targets:
+            annotated = [node.target] if isinstance(node, ast.AnnAssign) else []
+            for target in node.targets if isinstance(node, ast.Assign) else annotated:
                 if not isinstance(target, ast.Name) or not is_mutable(getattr(node, "value", None)):
                     continue
                 if not CONSTANT.fullmatch(target.id) or target.id in inside_functions:
@@ -144,7 +146,7 @@ def test_no_state_at_module_level() -> None:
 
 
 def test_no_cache_lives_as_long_as_the_module() -> None:
-    """functools.cache on a function keeps one cloud's values for the next; only pure functions of strings may have it."""
+    """functools.cache keeps one cloud's values for the next one; only pure functions of strings may have it."""
     allowed = {"lab/journal", "lab/units.py", "lab/rest", "lab/capabilities", "lab/cli", "lab/store", "sim/timing.py"}
     found = []
     for path in files("lab", "sim"):
