@@ -59,7 +59,7 @@ STEPS: Mapping[str, Shape] = MappingProxyType({
 })
 """What the workload can do, in the order in which it is written. `wait: false` lets a step go on at once."""
 
-ON = shape("message", source=NAME, target=NAME, nth=SIZE)
+ON = shape(message=NAME, driver=NAME, host=NAME, source=NAME, target=NAME, nth=SIZE)
 WHEN: Mapping[str, Kind] = MappingProxyType({"at_s": SECONDS, "until_s": SECONDS, "on": ON})
 FAULTS: Mapping[str, Shape] = MappingProxyType({
     "message": shape(
