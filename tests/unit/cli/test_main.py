@@ -1,0 +1,59 @@
+"""The command line answers a user's mistake in one line, and starts no more than it needs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from lab.cli.main import COMMANDS, explain, main
+from lab.errors import ScenarioError
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "lab.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        with pytest.raises(SystemExit) as left:
+            main([command, "--help"])
+        assert left.value.code == 0
+        assert "Usage: glasscloud " + command in capsys.readouterr().out
+
+
+def test_the_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([])
+    out = capsys.readouterr()
+    assert all(command in out.out + out.err for command in COMMANDS)
+
+
+def test_a_wrong_name_is_answered_in_one_line_without_traceback() -> None:
+    done = run("scenario", "run", "no-valid-hots")
+    assert done.returncode == 1
+    assert done.stderr.startswith("glasscloud: no scenario 'no-valid-hots'; did you mean")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_wrong_call_leaves_with_2() -> None:
+    assert run("version", "--loud").returncode == 2
+    assert run("fly").returncode == 2
+
+
+def test_errors_of_the_user_are_words_and_ours_keep_their_traceback() -> None:
+    assert explain(ScenarioError("a.yaml:3: seed: must be a number")) == "glasscloud: a.yaml:3: seed: must be a number"
+    with pytest.raises(ZeroDivisionError):
+        explain(ZeroDivisionError())
+
+
+def test_light_commands_import_nothing_heavy() -> None:
+    code = (
+        "import sys; from lab.cli.main import app_for; app_for('version'); app_for('doctor'); app_for('scenario')\n"
+        "heavy = {'simpy', 'numpy', 'sqlmodel', 'fastapi', 'uvicorn', 'httpx', 'cryptography'} & set(sys.modules)\n"
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
