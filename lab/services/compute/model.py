@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import Conflict, HypervisorError, NotFound, RequestError
+from lab.errors import Conflict, LabError, NetworkError, NotFound
 from lab.store import Field, Record
 
 if TYPE_CHECKING:
-    from lab.store import Tx
+    from lab.store import Transaction
 
 Json = dict[str, Any]
 
@@ -26,7 +26,7 @@ class Server(Record):
     """What the user asked for and what has become of it; kept with `deleted` set after its end."""
 
     __key__ = "id"
-    __index__ = ("project_id", "host", ("project_id", "deleted"), ("host", "deleted"), "reservation_id")
+    __index__ = ("project_id", "host", ("project_id", "deleted"), ("host", "deleted"))
 
     id: str
     number: int  # the counter behind 'instance-0000002a'
@@ -44,6 +44,7 @@ class Server(Record):
     power_state: int = 0
     host: str | None = None
     node: str | None = None
+    scheduled_host: str | None = None  # the host whose agent may build it now; an older build message finds another name here
     availability_zone: str | None = None
     pinned_availability_zone: str | None = None
     updated_at: str | None = None
@@ -246,7 +247,7 @@ class ComputeCounter(Record):
     value: int = 0
 
 
-def next_number(tx: Tx, name: str) -> int:
+def next_number(tx: Transaction, name: str) -> int:
     """Count the named counter up by one; numbers start at 1 and never come twice."""
     counter = tx.get(ComputeCounter, name)
     if counter is None:
@@ -258,8 +259,10 @@ def next_number(tx: Tx, name: str) -> int:
 class ServerNotFound(NotFound):
     """Instance could not be found."""
 
-    def __init__(self, server_id: str) -> None:
-        super().__init__(f"Instance {server_id} could not be found.")
+    @classmethod
+    def of(cls, server_id: str) -> ServerNotFound:
+        """Name the server in nova's words."""
+        return cls(f"Instance {server_id} could not be found.")
 
 
 class InvalidMove(Conflict):
@@ -274,13 +277,13 @@ class UnexpectedDeletingTaskState(UnexpectedTaskState):
     """The server is being deleted meanwhile."""
 
 
-class BuildAbort(RequestError):
-    """The build ended and must not be tried elsewhere."""
+class BuildAbort(LabError):
+    """The build failed and another host would not help."""
 
 
-class Reschedule(HypervisorError):
-    """The build failed on this host and may be tried on another one."""
+class PortBindingFailed(NetworkError):
+    """No mechanism driver could bind the port to the host."""
 
 
-class BuildFailed(NotFound):
-    """The build request or the server is gone; nothing is to be built."""
+class VifPlugTimeout(NetworkError):
+    """Virtual Interface creation failed"""

@@ -1,0 +1,52 @@
+"""Who asks, in whose project, within which request, and because of which message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_IMPLIED = {"admin": ("manager", "member", "reader"), "manager": ("member", "reader"), "member": ("reader",)}
+"""Implied roles. Source: keystone's bootstrap (admin implies manager implies member implies reader)."""
+
+
+@dataclass(slots=True)
+class Context:
+    """Travels with every request and message; treat it as frozen and derive others by `at`."""
+
+    request_id: str = ""
+    user_id: str = ""
+    project_id: str = ""
+    roles: tuple[str, ...] = ()
+    token: str = ""
+    cause: int = 0
+    user_name: str = ""
+    user_domain_id: str = ""
+    project_name: str = ""
+    project_domain_id: str = ""
+    domain_id: str = ""
+    system: bool = False
+    expires: float = 0.0
+    periodic: bool = False
+
+    def at(self, cause: int) -> Context:
+        """The same context, caused by the journal entry `cause`."""
+        new: Context = object.__new__(Context)
+        new.request_id, new.user_id, new.project_id, new.roles = self.request_id, self.user_id, self.project_id, self.roles
+        new.token, new.cause, new.user_name, new.user_domain_id = self.token, cause, self.user_name, self.user_domain_id
+        new.project_name, new.project_domain_id, new.domain_id = self.project_name, self.project_domain_id, self.domain_id
+        new.system, new.expires, new.periodic = self.system, self.expires, self.periodic
+        return new
+
+    def elevated(self) -> Context:
+        """The same request with the administrator's role, for what a service does on its own account."""
+        new = self.at(self.cause)
+        new.roles = ("admin", "manager", "member", "reader")
+        return new
+
+    def has(self, role: str) -> bool:
+        """Whether the roles hold this one, directly or implied."""
+        return role in self.roles or any(role in _IMPLIED.get(mine, ()) for mine in self.roles)
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller is an administrator."""
+        return "admin" in self.roles

@@ -1,0 +1,176 @@
+"""Every error of the cloud, in one tree.
+
+    LabError
+    ├─ RequestError        the caller's fault; never retried
+    │   ├─ BadRequest  Unauthorized  Forbidden  NotFound  MethodNotAllowed  NotAcceptable
+    │   └─ Conflict  QuotaExceeded  TooLarge  UnsupportedMedia
+    ├─ CapacityError       the cloud's fault, now; may be retried later
+    │   └─ NoValidHost  NoFreeAddress  NoNetworkAvailable  NoSpace
+    ├─ TransportError      a message may be lost; retry only what converges
+    │   └─ RestTimeout  MessagingTimeout  Unreachable
+    ├─ DriverError         one host's fault; the manager decides; nothing was left behind
+    │   ├─ HypervisorError  NetworkError  VolumeError  ImageError  ObjectError
+    │   └─ DriverTimeout   the state is unknown; repeat the call or undo it
+    ├─ RemoteFault         another service answered a request with a fault
+    ├─ RemoteError         another process failed while it handled a call
+    └─ ScenarioError       a file of ours is wrong; names file, line, key and the known keys
+    ContractViolation      our own bug; never caught, stops the run
+    ProcessKilled          the process that ran this code has no power any more (a BaseException)
+
+A message names the thing, its state and the way out. Each service's fault table says which status
+and body an error becomes for its clients; rooms subclass these classes in their `model.py`.
+"""
+
+from __future__ import annotations
+
+
+class LabError(Exception):
+    """Anything that can go wrong in the cloud and is not a bug of ours."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or type(self).__doc__ or type(self).__name__)
+
+    @property
+    def message(self) -> str:
+        """The text that the user reads."""
+        return str(self.args[0])
+
+
+class RequestError(LabError):
+    """The request cannot be served as it is."""
+
+
+class BadRequest(RequestError):
+    """The request is malformed."""
+
+
+class Unauthorized(RequestError):
+    """The request you have made requires authentication."""
+
+
+class Forbidden(RequestError):
+    """The policy does not allow this."""
+
+
+class NotFound(RequestError):
+    """The resource could not be found."""
+
+
+class MethodNotAllowed(RequestError):
+    """The method is not allowed for this resource."""
+
+    def __init__(self, message: str = "", allowed: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+class NotAcceptable(RequestError):
+    """The asked version or format is not served."""
+
+
+class Conflict(RequestError):
+    """The resource is in a state that does not allow this."""
+
+
+class QuotaExceeded(RequestError):
+    """The quota of the project does not allow this."""
+
+
+class TooLarge(RequestError):
+    """The request body is too large."""
+
+
+class UnsupportedMedia(RequestError):
+    """The content type of the request is not supported here."""
+
+
+class CapacityError(LabError):
+    """The cloud has no room for this now."""
+
+
+class NoValidHost(CapacityError):
+    """No valid host was found."""
+
+
+class NoFreeAddress(CapacityError):
+    """No more IP addresses are available."""
+
+
+class NoNetworkAvailable(CapacityError):
+    """Unable to create the network. No project network is available for allocation."""
+
+
+class NoSpace(CapacityError):
+    """There is no space left."""
+
+
+class TransportError(LabError):
+    """A message may be lost."""
+
+
+class RestTimeout(TransportError):
+    """The request was not answered in time."""
+
+
+class MessagingTimeout(TransportError):
+    """Timed out waiting for a reply."""
+
+
+class Unreachable(TransportError):
+    """No connection to the service could be made."""
+
+
+class DriverError(LabError):
+    """The driver could not do it; nothing was left behind."""
+
+
+class HypervisorError(DriverError):
+    """The hypervisor could not do it."""
+
+
+class NetworkError(DriverError):
+    """The network could not do it."""
+
+
+class VolumeError(DriverError):
+    """The volume backend could not do it."""
+
+
+class ImageError(DriverError):
+    """The image store could not do it."""
+
+
+class ObjectError(DriverError):
+    """The object disk could not do it."""
+
+
+class DriverTimeout(DriverError):
+    """The driver did not answer in time; the state is unknown."""
+
+
+class RemoteFault(LabError):
+    """A service answered a request of another one with a fault."""
+
+    def __init__(self, service: str, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.service, self.status, self.code = service, status, code
+
+
+class RemoteError(LabError):
+    """The process that handled a call failed with an error that has no class here."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ScenarioError(LabError):
+    """A scenario or lesson file is wrong."""
+
+
+class ContractViolation(AssertionError):
+    """A bug of ours: a promise between rooms was broken."""
+
+
+class ProcessKilled(BaseException):
+    """Raised by every handle of a killed process: from that instant nothing it does has effect."""

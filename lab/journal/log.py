@@ -1,0 +1,148 @@
+"""The journal's memory: an open chunk, a bounded window of chunks, and packed segments in a file.
+
+Entries are never changed. The newest `window` entries lie in memory as they are; older chunks are packed
+(msgpack, zstandard) and appended to a file with an index, and queries read both alike.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import msgpack
+import zstandard
+
+from lab.journal.entry import Entry, LazyBody
+from lab.runtime import Runtime
+
+CHUNK = 4096
+"""Entries per chunk: what one segment holds and what one old look-up unpacks."""
+WINDOW = 200_000
+
+_new = tuple.__new__
+
+
+class Journal:
+    """Append-only log of one cloud."""
+
+    def __init__(self, runtime: Runtime, window: int = WINDOW) -> None:
+        self.runtime = runtime
+        self.seq = 0
+        self._now = runtime.now_ns
+        self._open: list[Entry] = []
+        self._chunks: deque[list[Entry]] = deque()
+        self._keep = max(1, window // CHUNK)
+        self._file: IO[bytes] | None = None
+        self._index: list[tuple[int, int, int]] = []
+        self._packer = zstandard.ZstdCompressor(level=1)
+        self._sinks: list[Callable[[Entry], None]] = []
+        self._unpacked: tuple[int, list[Entry]] | None = None
+        self.packed_bytes = 0
+
+    def add(
+        self,
+        kind: str,
+        source: str,
+        target: str,
+        name: str,
+        where: str = "",
+        status: str = "",
+        duration: int = 0,
+        request_id: str = "",
+        parent: int = 0,
+        body: bytes | LazyBody | None = None,
+        note: dict[str, Any] | None = None,
+    ) -> int:
+        """Append an entry and answer its seq (from 1)."""
+        self.seq = seq = self.seq + 1
+        entry = _new(Entry, (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note))
+        chunk = self._open
+        chunk.append(entry)
+        if len(chunk) >= CHUNK:
+            self._close_chunk()
+        if self._sinks:
+            for sink in self._sinks:
+                sink(entry)
+        return seq
+
+    def _close_chunk(self) -> None:
+        self._chunks.append(self._open)
+        self._open = []
+        if len(self._chunks) > self._keep:
+            self._pack(self._chunks.popleft())
+
+    def _pack(self, chunk: list[Entry]) -> None:
+        rows = [e if e.body is None or type(e.body) is bytes else e._replace(body=e.body_bytes()) for e in chunk]
+        data = self._packer.compress(msgpack.packb(rows, use_bin_type=True))
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(prefix="glasscloud-journal-")  # noqa: SIM115 (kept open for the journal's life)
+        self._index.append((chunk[0].seq, self._file.seek(0, 2), len(data)))
+        self._file.write(data)
+        self.packed_bytes += len(data)
+
+    def _unpack(self, number: int) -> list[Entry]:
+        if self._unpacked is not None and self._unpacked[0] == number:
+            return self._unpacked[1]
+        if self._file is None:
+            raise RuntimeError("the journal's segment file is closed")
+        _, offset, size = self._index[number]
+        self._file.seek(offset)
+        raw = zstandard.ZstdDecompressor().decompress(self._file.read(size))
+        chunk = [Entry._make(row) for row in msgpack.unpackb(raw, raw=False, strict_map_key=False)]
+        self._unpacked = (number, chunk)
+        return chunk
+
+    # -- reading ------------------------------------------------------------------------------
+
+    @property
+    def first_in_memory(self) -> int:
+        """The oldest seq that is not packed away."""
+        for chunk in (*self._chunks, self._open):
+            if chunk:
+                return chunk[0].seq
+        return self.seq + 1
+
+    def since(self, seq: int = 0) -> Iterator[Entry]:
+        """All entries after `seq`, oldest first, from the file and from memory."""
+        if seq + 1 < self.first_in_memory:
+            start = max(0, bisect_right([first for first, _, _ in self._index], seq + 1) - 1)
+            for number in range(start, len(self._index)):
+                yield from (e for e in self._unpack(number) if e.seq > seq)
+        for chunk in (*list(self._chunks), list(self._open)):
+            if chunk and chunk[-1].seq > seq:
+                yield from chunk[max(0, seq + 1 - chunk[0].seq) :]
+
+    def get(self, seq: int) -> Entry:
+        """The entry with this seq. Raises KeyError when there is none."""
+        for entry in self.since(seq - 1):
+            if entry.seq == seq:
+                return entry
+            break
+        raise KeyError(f"the journal has no entry {seq}; it ends at {self.seq}")
+
+    def find(self, since: int = 0, **wanted: object) -> Iterator[Entry]:
+        """Entries after `since` whose fields equal the wanted ones; the text '*' at an end matches a prefix."""
+        tests: list[tuple[int, object]] = [(Entry._fields.index(name), value) for name, value in wanted.items()]
+        for entry in self.since(since):
+            if all(_matches(entry[i], value) for i, value in tests):
+                yield entry
+
+    def subscribe(self, sink: Callable[[Entry], None]) -> Callable[[], None]:
+        """Hand every new entry to `sink` as it is written; the answer takes the subscription back."""
+        self._sinks.append(sink)
+        return lambda: self._sinks.remove(sink)
+
+    def close(self) -> None:
+        """Give the segment file back."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def _matches(value: object, wanted: object) -> bool:
+    if isinstance(wanted, str) and wanted.endswith("*") and isinstance(value, str):
+        return value.startswith(wanted[:-1])
+    return value == wanted

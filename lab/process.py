@@ -1,0 +1,336 @@
+"""One life of a process: its handles on the wires, the store and its drivers, and the ways it can end.
+
+Every handle belongs to one life. `kill` fences it first (from that instant nothing it sends, stores,
+journals or drives has effect, its `finally` blocks included) and then drops its tasks: a power cut, not
+a cancellation. `hang` stops resuming its tasks. A restart is a new `Process` made by the same factory,
+with only what is in the store or in the world.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import secrets
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import ContextVar
+from random import Random
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+
+from lab.config import Config
+from lab.context import Context
+from lab.errors import (
+    DriverError,
+    HypervisorError,
+    ImageError,
+    LabError,
+    NetworkError,
+    ObjectError,
+    ProcessKilled,
+    VolumeError,
+)
+from lab.journal import LazyBody
+from lab.medium import Passing
+from lab.runtime import NANOSECOND, Runtime, uuid_from
+from lab.store.port import Store
+
+if TYPE_CHECKING:
+    from lab.rest.client import RestClient
+    from lab.rpc.client import RpcClient
+    from lab.wires import Wires
+
+T = TypeVar("T")
+
+CURRENT: ContextVar[Context] = ContextVar("glasscloud_context")
+"""The context of the message being handled in this task: what a driver call was caused by."""
+
+PORT_ERRORS: dict[str, type[DriverError]] = {
+    "hypervisor": HypervisorError,
+    "l2": NetworkError,
+    "dhcp": NetworkError,
+    "volume": VolumeError,
+    "image": ImageError,
+    "object": ObjectError,
+}
+
+
+class ProcessStore(Store):
+    """The store as one process reaches it: until it is killed."""
+
+    def __init__(self, process: Process, store: Store) -> None:
+        self._process, self._store = process, store
+
+    async def run(self, work: Callable[[Any], T]) -> T:
+        if not self._process.alive:
+            raise ProcessKilled(self._process.name)
+        return await self._store.run(work)
+
+    def columns(self, model: Any, extract: Any) -> Any:
+        return self._store.columns(model, extract)
+
+
+class Process:
+    """One life of one process of the cloud."""
+
+    def __init__(self, wires: Wires, binary: str, host: str) -> None:
+        from lab.rest.client import RestClient
+        from lab.rpc.client import RpcClient
+
+        self.wires = wires
+        self.binary, self.host = binary, host
+        self.name = f"{binary}@{host}"
+        self.alive = True
+        self.hung = False
+        self.ended_ns = 1 << 62
+        self.runtime: Runtime = wires.runtime
+        self.config: Config = wires.config
+        self.memory: dict[str, Any] = {}
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        self.store: Store = ProcessStore(self, wires.store)
+        self.rest: RestClient = RestClient(self)
+        self.rpc: RpcClient = RpcClient(self)
+        self._streams: dict[str, Random] = {}
+        self._on_end: list[Callable[[], None]] = []
+
+    # -- ids, chance, secrets -----------------------------------------------------------------
+
+    def random(self, purpose: str) -> Random:
+        """This process's random stream of that name."""
+        stream = self._streams.get(purpose)
+        if stream is None:
+            lives = self.wires.lives.get(self.name, 1)
+            name = self.name if lives == 1 else f"{self.name}#{lives}"
+            stream = self._streams[purpose] = self.runtime.random(name, purpose)
+        return stream
+
+    def uuid(self) -> str:
+        """A new id."""
+        return uuid_from(self.random("uuid"))
+
+    def secret(self, nbytes: int = 32) -> str:
+        """An unguessable text from the system's randomness; it must never reach the journal."""
+        return secrets.token_urlsafe(nbytes)
+
+    def context(self, cause: int = 0, periodic: bool = False) -> Context:
+        """A context of the process's own, for work that no request asked for."""
+        return Context(request_id=f"req-{self.uuid()}", roles=("admin",), cause=cause, periodic=periodic)
+
+    # -- tasks --------------------------------------------------------------------------------
+
+    def spawn(self, coro: Coroutine[Any, Any, T], name: str) -> asyncio.Task[T]:
+        """Start a task that lives and dies with the process; what it raises unexpectedly is journaled and kept as an error."""
+        if not self.alive:
+            coro.close()
+            raise ProcessKilled(self.name)
+        task = self.runtime.spawn(self._guard(coro, name), f"{self.name}:{name}", self)
+        self.tasks[task] = None
+        task.add_done_callback(self._forget)
+        return task
+
+    def _forget(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.pop(task, None)
+        if not task.cancelled():
+            task.exception()
+
+    async def _guard(self, coro: Coroutine[Any, Any, T], name: str) -> T:
+        try:
+            return await coro
+        except LabError as error:
+            self.failed(CURRENT.get(None), name, error)
+            raise
+        except Exception as error:
+            self.failed(CURRENT.get(None), name, error)
+            self.runtime.errors.append(error)
+            raise
+
+    def failed(self, ctx: Context | None, name: str, error: BaseException) -> None:
+        """Journal an error that ended a piece of this process's work."""
+        self.entry(ctx, "error", self.name, name, status=type(error).__name__, body={"message": str(error)})
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the cloud's clock."""
+        if not self.alive:
+            raise ProcessKilled(self.name)
+        await asyncio.sleep(seconds)
+
+    def every(self, period_s: float, work: Callable[[], Awaitable[object]], name: str) -> None:
+        """Do `work` each `period_s` seconds from a random phase on: periodic work, which an idle cloud does not count as busy."""
+
+        async def repeat() -> None:
+            CURRENT.set(self.context(periodic=True))
+            await self.sleep(period_s * self.random("phase").random())
+            while True:
+                try:
+                    await work()
+                except LabError as error:
+                    self.failed(None, name, error)
+                await self.sleep(period_s)
+
+        self.spawn(repeat(), name)
+
+    # -- journal ------------------------------------------------------------------------------
+
+    def entry(
+        self,
+        ctx: Context | None,
+        kind: str,
+        target: str,
+        name: str,
+        *,
+        where: str = "",
+        status: str = "",
+        duration: int = 0,
+        body: dict[str, Any] | list[Any] | bytes | LazyBody | None = None,
+        note: dict[str, Any] | None = None,
+    ) -> int:
+        """Append an entry of this process's to the journal; answer its seq."""
+        if not self.alive:
+            raise ProcessKilled(self.name)
+        data = body if body is None or isinstance(body, (bytes, LazyBody)) else orjson.dumps(body, default=str)
+        request_id, cause = (ctx.request_id, ctx.cause) if ctx is not None else ("", 0)
+        return self.wires.journal.add(kind, self.name, target, name, where, status, duration, request_id, cause, data, note)
+
+    journal_entry = entry
+
+    def notify(self, ctx: Context, legacy: str, versioned: str | None, payload: dict[str, Any], level: str = "info") -> None:
+        """Send a notification: `legacy` to notifications.<level>, `versioned` to versioned_notifications.<level>."""
+        if not self.alive:
+            raise ProcessKilled(self.name)
+        add, data, status = self.wires.journal.add, orjson.dumps(payload, default=str), level.upper()
+        target = "notification consumers"
+        if legacy:
+            add("notify", self.name, target, legacy, f"notifications.{level}", status, 0, ctx.request_id, ctx.cause, data)
+        if versioned:
+            add("notify", self.name, target, versioned, f"versioned_notifications.{level}", status, 0, ctx.request_id, ctx.cause, data)
+
+    def state(self, ctx: Context | None, kind: str, resource_id: str, old: str | None, new: str | None) -> None:
+        """Journal that a resource went from one state to another."""
+        self.entry(ctx, "state", kind, f"{old} -> {new}", where=resource_id, status=new or "")
+
+    def log(self, ctx: Context | None, text: str, level: str = "info") -> None:
+        """Journal a log line."""
+        self.entry(ctx, "log", self.name, text, status=level)
+
+    # -- drivers ------------------------------------------------------------------------------
+
+    def drive(self, port: str, driver: T) -> T:
+        """The driver as this process calls it: fenced, journaled, and open to faults."""
+        return DriverHandle(self, port, driver)  # type: ignore[return-value]
+
+    # -- the ways it ends ---------------------------------------------------------------------
+
+    def at_end(self, undo: Callable[[], None]) -> None:
+        """Have the wires call this in the instant after the process was fenced."""
+        self._on_end.append(undo)
+
+    def kill(self) -> None:
+        """Cut its power: fence it, take it off the wires, drop its tasks."""
+        if not self.alive:
+            return
+        self.alive = False
+        self.ended_ns = self.runtime.now_ns()
+        if self.hung:
+            self.resume()
+        for undo in self._on_end:
+            undo()
+        self._on_end.clear()
+        for task in list(self.tasks):
+            task.cancel()
+
+    def hang(self) -> None:
+        """Stop resuming its tasks; what is sent to it waits."""
+        if self.alive and not self.hung:
+            self.hung = True
+            self.runtime.freeze(self)
+
+    def resume(self) -> None:
+        """Go on after a hang."""
+        if self.hung:
+            self.hung = False
+            self.runtime.thaw(self)
+            self.wires.woken(self)
+
+
+class DriverHandle:
+    """Stands before a driver and lets its calls through, journaled, while the process lives."""
+
+    def __init__(self, process: Process, port: str, driver: object) -> None:
+        self._process, self._port, self._driver = process, port, driver
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._driver, name)
+        if inspect.iscoroutinefunction(method):
+            method = self._call(name, method)
+        elif name.startswith("on_"):
+            method = self._listen(method)
+        setattr(self, name, method)
+        return method
+
+    def _listen(self, method: Callable[..., object]) -> Callable[..., object]:
+        def listen(callback: Callable[..., object]) -> object:
+            return method(lambda *args: callback(*args) if self._process.alive else None)
+
+        return listen
+
+    def _call(self, verb: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        process, target, name = self._process, f"{self._port}@{self._process.host}", f"{self._port}.{verb}"
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            ctx = CURRENT.get(None)
+            where = args[0] if args and isinstance(args[0], str) else getattr(args[0], "id", "") if args else ""
+            plain = [a for a in args if not callable(a)]
+            seq = process.entry(ctx, "driver", target, name, where=where, body=plain or None)
+            runtime = process.runtime
+            started = runtime.now_ns()
+            status, result = "ok", None
+            counted = ctx is None or not ctx.periodic
+            runtime.busy += counted
+            try:
+                result = await self._pass(Passing("driver", process.name, target, name, where, seq), method, args, kwargs)
+            except LabError as error:
+                status = type(error).__name__
+                raise
+            except ProcessKilled:
+                raise
+            except Exception as error:
+                status = type(error).__name__
+                raise
+            except BaseException:
+                status = "cut"
+                raise
+            finally:
+                runtime.busy -= counted
+                if process.alive:
+                    process.wires.journal.add(
+                        "driver_reply", target, process.name, name, where, status, runtime.now_ns() - started,
+                        ctx.request_id if ctx is not None else "", seq,
+                    )
+            if not process.alive:
+                raise ProcessKilled(process.name)
+            return result
+
+        return call
+
+    async def _pass(self, passing: Passing, method: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -> Any:
+        interference = self._process.wires.interference
+        verdict = interference.judge(passing) if interference is not None else None
+        if verdict is None:
+            return await method(*args, **kwargs)
+        if verdict.before is not None:
+            verdict.before()
+            if not self._process.alive:
+                raise ProcessKilled(self._process.name)
+        if verdict.delay_ns:
+            await asyncio.sleep(verdict.delay_ns / NANOSECOND)
+        error = PORT_ERRORS.get(self._port, DriverError)
+        if verdict.fail == "raise":
+            raise error(f"{passing.name} failed: a fault was armed")
+        if verdict.fail == "hang":
+            await asyncio.get_running_loop().create_future()
+        result = await method(*args, **kwargs)
+        if verdict.after is not None:
+            verdict.after()
+        if verdict.fail == "lie":
+            raise error(f"{passing.name} reported failure: a fault was armed")
+        return result

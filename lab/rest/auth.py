@@ -1,0 +1,87 @@
+"""Who sends this request: tokens, checked with keystone over REST and remembered for a while."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.context import Context
+from lab.errors import LabError, TransportError, Unauthorized
+from lab.process import Process
+from lab.rest.message import Request
+from lab.runtime import NANOSECOND
+
+UNAUTHORIZED = "The request you have made requires authentication."
+
+
+class Authenticator:
+    """One API process's token cache, as keystonemiddleware has one (token_cache_time 300 s)."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._cache: dict[str, tuple[int, Context]] = process.memory.setdefault("token cache", {})
+        self.local: Any = None
+        """Keystone's own check: `async (token) -> Context | None`."""
+
+    def forget(self) -> None:
+        """Empty the cache: what a restart does too."""
+        self._cache.clear()
+
+    async def identify(self, request: Request, ctx: Context, required: bool) -> Context:
+        """The caller's context. Raises Unauthorized when a token is needed and none or a bad one was sent."""
+        token = request.headers.get("x-auth-token", "")
+        if not token:
+            if required:
+                raise Unauthorized(UNAUTHORIZED)
+            return ctx
+        known = self._cache.get(token)
+        if known is None or known[0] < self._process.runtime.now_ns():
+            try:
+                known = await self._check(token, request, ctx)
+            except Unauthorized:
+                if required:
+                    raise
+                return ctx
+        found = known[1].at(ctx.cause)
+        found.request_id = ctx.request_id
+        return found
+
+    async def _check(self, token: str, request: Request, ctx: Context) -> tuple[int, Context]:
+        runtime, config = self._process.runtime, self._process.config
+        self._cache.pop(token, None)
+        if self.local is not None:
+            found = await self.local(token)
+            if found is None:
+                raise Unauthorized(UNAUTHORIZED)
+            return runtime.now_ns(), found
+        query = "?allow_expired=1" if "x-service-token" in request.headers else ""
+        try:
+            response = await self._process.rest.call(
+                ctx, "identity", "GET", f"/v3/auth/tokens{query}", auth="service", headers={"X-Subject-Token": token}
+            )
+        except TransportError as error:
+            raise LabError(f"The token could not be checked: {error}; try again") from error
+        if response.status != 200:
+            raise Unauthorized(UNAUTHORIZED)
+        found = context_of(response.json()["token"], token)
+        keep = runtime.now_ns() + round(config.token_cache_s * NANOSECOND)
+        if len(self._cache) > 20_000:
+            self._cache.clear()
+        self._cache[token] = (keep, found)
+        return self._cache[token]
+
+
+def context_of(body: dict[str, Any], token: str) -> Context:
+    """The context that a token's body describes."""
+    user, project, domain = body.get("user", {}), body.get("project") or {}, body.get("domain") or {}
+    return Context(
+        user_id=user.get("id", ""),
+        user_name=user.get("name", ""),
+        user_domain_id=user.get("domain", {}).get("id", ""),
+        project_id=project.get("id", ""),
+        project_name=project.get("name", ""),
+        project_domain_id=project.get("domain", {}).get("id", ""),
+        domain_id=domain.get("id", ""),
+        roles=tuple(role["name"] for role in body.get("roles", ())),
+        system=bool(body.get("system")),
+        token=token,
+    )

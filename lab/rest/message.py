@@ -1,0 +1,107 @@
+"""A REST request and its answer, the same on both transports."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import unquote_plus
+
+import orjson
+
+from lab.journal import LazyBody
+from lab.rest.routes import Route
+
+
+def parse_query(text: str) -> dict[str, list[str]]:
+    """The query's values by name, in order; blank values are kept."""
+    found: dict[str, list[str]] = {}
+    if not text:
+        return found
+    for part in text.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        if "%" in part or "+" in part:
+            name, value = unquote_plus(name), unquote_plus(value)
+        found.setdefault(name, []).append(value)
+    return found
+
+
+class Stream:
+    """A body that is not held as one piece: `size` bytes (None: not known before), read by `open`."""
+
+    __slots__ = ("open", "size")
+
+    def __init__(self, open: Callable[[], AsyncIterator[bytes]], size: int | None) -> None:
+        self.open, self.size = open, size
+
+
+class Request:
+    """What a handler sees of a request."""
+
+    __slots__ = ("_query", "body", "data", "headers", "method", "params", "path", "query_string", "route", "source", "stream", "version")
+
+    def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes = b"", source: str = "", stream: Stream | None = None) -> None:
+        self.method = method
+        self.path, _, self.query_string = target.partition("?")
+        self.headers = headers
+        self.body = body
+        self.source = source
+        self.stream = stream
+        self.version: tuple[int, int] = (0, 0)
+        self.params: dict[str, str] = {}
+        self.data: Any = None
+        self.route: Route | None = None
+        self._query: dict[str, list[str]] | None = None
+
+    @property
+    def target(self) -> str:
+        """Path and query."""
+        return f"{self.path}?{self.query_string}" if self.query_string else self.path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        """The query's values by name."""
+        if self._query is None:
+            self._query = parse_query(self.query_string)
+        return self._query
+
+    def arg(self, name: str) -> str | None:
+        """The first value of a query parameter, or None."""
+        values = self.query.get(name)
+        return values[0] if values else None
+
+    def args(self, name: str) -> list[str]:
+        """All values of a query parameter."""
+        return self.query.get(name, [])
+
+
+class Response:
+    """An answer. `body` may be given as JSON values; it leaves as bytes, a lazy body or a stream."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int = 200, body: Any = None, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self.headers: dict[str, str] = headers if headers is not None else {}
+        if body is None:
+            body = b""
+        elif isinstance(body, (dict, list)):
+            body = orjson.dumps(body)
+        self.body: bytes | LazyBody | Stream = body
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is below 400."""
+        return self.status < 400
+
+    def content(self) -> bytes:
+        """The body's bytes, rendered when it was lazy. A stream has none."""
+        if isinstance(self.body, LazyBody):
+            return self.body.render()
+        return self.body if isinstance(self.body, bytes) else b""
+
+    def json(self) -> Any:
+        """The body decoded; None when it is empty."""
+        data = self.content()
+        return orjson.loads(data) if data else None

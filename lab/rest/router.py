@@ -1,0 +1,289 @@
+"""The in-process transport: a request travels, takes a worker, is handled in a task of the callee, and its answer travels back."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import deque
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from lab.context import Context
+from lab.deadlines import Deadlines
+from lab.errors import RestTimeout, Unreachable
+from lab.medium import Passing, Verdict
+from lab.process import Process
+from lab.rest.api import Api
+from lab.rest.message import Request, Response, Stream
+
+if TYPE_CHECKING:
+    from lab.wires import Wires
+
+SECRET = re.compile(rb'"(?:password|original_password|adminPass|admin_password|secret|user_data)"|"token":\{"id"')
+SECRET_KEYS = {"password", "original_password", "adminPass", "admin_password", "secret"}
+WRITES = ("POST", "PUT", "PATCH")
+
+
+class Listener:
+    """One API process and its workers."""
+
+    __slots__ = ("api", "busy", "limit", "process", "waiting")
+
+    def __init__(self, process: Process, api: Api, limit: int) -> None:
+        self.process, self.api, self.limit = process, api, limit
+        self.busy = 0
+        self.waiting: deque[Exchange] = deque()
+
+    def free(self) -> bool:
+        """Whether a worker is idle."""
+        return not self.process.hung and (not self.limit or self.busy < self.limit)
+
+
+class Exchange:
+    """One request under way."""
+
+    __slots__ = ("client", "ctx", "future", "label", "request", "sent_ns", "seq", "service", "verdict")
+
+    def __init__(self, client: Process, ctx: Context, service: str, request: Request, future: asyncio.Future[Response]) -> None:
+        self.client, self.ctx, self.service, self.request, self.future = client, ctx, service, request, future
+        self.seq = self.sent_ns = 0
+        self.label = ""
+        self.verdict: Verdict | None = None
+
+
+class Router:
+    """All API processes of one cloud by service."""
+
+    def __init__(self, wires: Wires) -> None:
+        self.wires = wires
+        self.listeners: dict[str, list[Listener]] = {}
+        self._turns: dict[str, int] = {}
+        self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
+        self._notes: dict[tuple[str, str], dict[str, Any] | None] = {}
+        self._tokens: dict[str, str] = {}
+
+    def listen(self, process: Process, api: Api) -> None:
+        """Take requests for the API's service until the process ends."""
+        listener = Listener(process, api, self.wires.medium.workers(process.binary, "rest"))
+        listeners = self.listeners.setdefault(api.service, [])
+        listeners.append(listener)
+        process.memory["listener"] = listener
+        process.at_end(partial(self._close, api.service, listener))
+
+    def _close(self, service: str, listener: Listener) -> None:
+        self.listeners[service].remove(listener)
+        while listener.waiting:
+            self._reset(listener, listener.waiting.popleft())
+
+    def retry(self, process: Process) -> None:
+        """A hung process goes on: its waiting requests get workers."""
+        listener = process.memory.get("listener")
+        if listener is not None:
+            self._feed(listener)
+
+    def api(self, service: str) -> Api:
+        """The service's API, for routes and OpenAPI. Raises Unreachable when it is down."""
+        return self._pick(service).api
+
+    def _pick(self, service: str) -> Listener:
+        listeners = self.listeners.get(service)
+        if not listeners:
+            raise Unreachable(f"no {service} API listens; its process is down, restart it")
+        if len(listeners) == 1:
+            return listeners[0]
+        turn = self._turns[service] = (self._turns.get(service, -1) + 1) % len(listeners)
+        return listeners[turn]
+
+    async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
+        """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
+        wires = self.wires
+        exchange = Exchange(client, ctx, service, request, wires.new_future())
+        listener = self._send(exchange)
+        if not ctx.periodic:
+            wires.runtime.busy += 1
+        self._deadlines.add(exchange.future, exchange)
+        try:
+            if request.stream is not None and request.stream.size:
+                await wires.medium.transfer(client.host, listener.process.host, request.stream.size)
+            response = await exchange.future
+            if isinstance(response.body, Stream) and response.body.size:
+                await wires.medium.transfer(listener.process.host, client.host, response.body.size)
+        finally:
+            self._deadlines.done()
+            if not ctx.periodic:
+                wires.runtime.busy -= 1
+        return response
+
+    def _send(self, exchange: Exchange) -> Listener:
+        wires, request, client, ctx = self.wires, exchange.request, exchange.client, exchange.ctx
+        listeners = self.listeners.get(exchange.service)
+        target = listeners[0].process.name if listeners else exchange.service
+        exchange.sent_ns = wires.runtime.now_ns()
+        body: bytes | None = request.body or None
+        if body is not None and SECRET.search(body):
+            body = _masked(body)
+        exchange.seq = wires.journal.add(
+            "rest", client.name, target, request.method, request.target, "", 0, ctx.request_id, ctx.cause, body, self._note(request.headers)
+        )
+        try:
+            listener = self._pick(exchange.service)
+            distance = wires.medium.latency(client.host, listener.process.host)
+            if distance is None:
+                raise Unreachable(f"no path from {client.host} to {listener.process.host}; a link or switch between them is down")
+        except Unreachable:
+            self._journal_answer(target, exchange, "unreachable", None)
+            raise
+        if wires.interference is not None:
+            passing = Passing("rest", client.name, target, f"{request.method} {request.path}", request.target, exchange.seq)
+            verdict = exchange.verdict = wires.interference.judge(passing)
+            if verdict is not None:
+                if verdict.drop:
+                    return listener
+                distance += verdict.delay_ns
+                for _ in range(verdict.copies):
+                    copy = Exchange(client, ctx, exchange.service, request, wires.new_future())
+                    copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
+                    copy.future.add_done_callback(_ignore)
+                    self._arrive(listener, copy, distance)
+        self._arrive(listener, exchange, distance)
+        return listener
+
+    def _note(self, headers: dict[str, str]) -> dict[str, Any] | None:
+        """The part of the headers that the journal keeps: version asked, and which token, by number."""
+        token, version = headers.get("x-auth-token", ""), headers.get("openstack-api-version", "")
+        key = (token, version)
+        if key not in self._notes:
+            if len(self._notes) > 20_000:
+                self._notes.clear()
+            note: dict[str, Any] = {}
+            if version:
+                note["version"] = version
+            if token:
+                note["token"] = self._tokens.setdefault(token, f"token#{len(self._tokens) + 1}")
+            self._notes[key] = note or None
+        return self._notes[key]
+
+    # -- at the callee ------------------------------------------------------------------------
+
+    def _arrive(self, listener: Listener, exchange: Exchange, distance: int) -> None:
+        """Take a worker for the request, or put it in line for one."""
+        if not listener.waiting and listener.free():
+            self._hand(listener, exchange, distance)
+        else:
+            listener.waiting.append(exchange)
+
+    def _hand(self, listener: Listener, exchange: Exchange, distance: int) -> None:
+        listener.busy += 1
+        api, request = listener.api, exchange.request
+        exchange.label = api.label(request)
+        work = self.wires.medium.work(listener.process.binary, exchange.label)
+        self.wires.runtime.after(distance + work, self._begin, listener, exchange)
+
+    def _begin(self, listener: Listener, exchange: Exchange) -> None:
+        process, verdict = listener.process, exchange.verdict
+        if verdict is not None and verdict.before is not None:
+            verdict.before()
+        if not process.alive:
+            self._reset(listener, exchange)
+            return
+        ctx = exchange.ctx
+        arrived = Context(request_id=ctx.request_id, cause=exchange.seq, periodic=ctx.periodic)
+        task = self.wires.runtime.spawn(self._handle(listener, exchange, arrived), f"{process.name}:{exchange.label}", process)
+        process.tasks[task] = None
+        task.add_done_callback(partial(self._finish, listener, exchange))
+
+    async def _handle(self, listener: Listener, exchange: Exchange, ctx: Context) -> None:
+        response = await listener.api.handle(exchange.request, ctx)
+        verdict = exchange.verdict
+        if verdict is not None and verdict.after is not None:
+            verdict.after()
+        if listener.process.alive:
+            self._reply(listener, exchange, response)
+
+    def _reply(self, listener: Listener, exchange: Exchange, response: Response) -> None:
+        wires, process, client = self.wires, listener.process, exchange.client
+        seq = self._journal_answer(process.name, exchange, str(response.status), response)
+        delay = wires.medium.latency(process.host, client.host)
+        verdict = exchange.verdict
+        if delay is None or (verdict is not None and verdict.lose_reply):
+            return
+        if wires.interference is not None:
+            passing = Passing("rest_reply", process.name, client.name, f"{exchange.request.method} {exchange.request.path}", exchange.request.target, seq)
+            verdict = wires.interference.judge(passing)
+            if verdict is not None:
+                if verdict.drop:
+                    return
+                delay += verdict.delay_ns
+        wires.runtime.after(delay, _deliver, exchange.future, response)
+
+    def _journal_answer(self, source: str, exchange: Exchange, status: str, response: Response | None) -> int:
+        wires, request = self.wires, exchange.request
+        body: Any = None
+        if response is not None and not isinstance(response.body, Stream):
+            body = response.body or None
+            if isinstance(body, bytes) and request.method in WRITES and SECRET.search(body):
+                body = _masked(body)
+        return wires.journal.add(
+            "rest_reply", source, exchange.client.name, request.method, request.target, status,
+            wires.runtime.now_ns() - exchange.sent_ns, exchange.ctx.request_id, exchange.seq, body,
+        )
+
+    def _finish(self, listener: Listener, exchange: Exchange, task: asyncio.Task[None]) -> None:
+        listener.process.tasks.pop(task, None)
+        listener.busy -= 1
+        failed = task.cancelled() or task.exception() is not None
+        if failed:
+            self._reset(listener, exchange)
+        self._feed(listener)
+
+    def _feed(self, listener: Listener) -> None:
+        while listener.waiting and listener.free() and listener.process.alive:
+            self._hand(listener, listener.waiting.popleft(), 0)
+
+    def _reset(self, listener: Listener, exchange: Exchange) -> None:
+        """The callee died with the request in its hands: the connection is reset."""
+        self._journal_answer(listener.process.name, exchange, "reset", None)
+        delay = self.wires.medium.latency(listener.process.host, exchange.client.host)
+        if delay is not None:
+            error = Unreachable(f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer")
+            self.wires.runtime.after(delay, _fail, exchange.future, error)
+
+
+def _deliver(future: asyncio.Future[Response], response: Response) -> None:
+    if not future.done():
+        future.set_result(response)
+
+
+def _fail(future: asyncio.Future[Response], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)
+
+
+def _ignore(future: asyncio.Future[Response]) -> None:
+    if not future.cancelled():
+        future.exception()
+
+
+def _timed_out(exchange: Exchange) -> RestTimeout:
+    return RestTimeout(f"{exchange.service} did not answer {exchange.request.method} {exchange.request.path} in time")
+
+
+def _masked(body: bytes) -> bytes:
+    """The body with its secrets starred; what is no JSON is left out whole."""
+    try:
+        return orjson.dumps(_star(orjson.loads(body)))
+    except orjson.JSONDecodeError:
+        return b'"(a body with a secret that is not JSON)"'
+
+
+def _star(value: Any, parent: str = "") -> Any:
+    if isinstance(value, dict):
+        return {
+            k: "***" if (k in SECRET_KEYS and not isinstance(v, (dict, list))) or (parent == "token" and k == "id") else _star(v, k)
+            for k, v in value.items()
+        }
+    if isinstance(value, list):
+        return [_star(v) for v in value]
+    return value

@@ -1,0 +1,7 @@
+"""RPC over a message queue: call, cast and fanout between the processes of one component."""
+
+from lab.rpc.broker import Broker, Consumer
+from lab.rpc.client import RpcClient
+from lab.rpc.message import Message
+
+__all__ = ["Broker", "Consumer", "Message", "RpcClient"]

@@ -1,0 +1,73 @@
+"""Periodic casts, batched: all state reports of one kind that fall into one tick travel as one message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from lab.context import Context
+from lab.process import Process
+from lab.rpc.message import Message
+from lab.runtime import NANOSECOND
+
+if TYPE_CHECKING:
+    from lab.wires import Wires
+
+TICKS = 10
+"""Ticks per period: reporters are spread over them in order of their start."""
+
+Payload = Callable[[], dict[str, Any]]
+
+
+class _Group:
+    """All reporters of one method: ten ticks, each with its reporters."""
+
+    def __init__(self) -> None:
+        self.ticks: list[dict[Process, Payload]] = [{} for _ in range(TICKS)]
+        self.joined = 0
+        self.turn = 0
+
+
+class Reports:
+    """The declared periodic casts of one cloud."""
+
+    def __init__(self, wires: Wires) -> None:
+        self._wires = wires
+        self._groups: dict[tuple[str, str, float], _Group] = {}
+
+    def declare(self, process: Process, topic: str, method: str, period_s: float, payload: Payload) -> None:
+        """Report from now on, each `period_s` seconds, until the process ends."""
+        key = (topic, method, period_s)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group()
+            self._wires.runtime.after(round(period_s * NANOSECOND / TICKS), self._tick, key)
+        tick = group.ticks[group.joined % TICKS]
+        group.joined += 1
+        tick[process] = payload
+        process.at_end(lambda: tick.pop(process, None) and None)
+        self._send(key, {process: payload})
+
+    def _tick(self, key: tuple[str, str, float]) -> None:
+        group = self._groups[key]
+        self._wires.runtime.after(round(key[2] * NANOSECOND / TICKS), self._tick, key)
+        reporters = group.ticks[group.turn]
+        group.turn = (group.turn + 1) % TICKS
+        if reporters:
+            self._send(key, reporters)
+
+    def _send(self, key: tuple[str, str, float], reporters: dict[Process, Payload]) -> None:
+        wires = self._wires
+        latency, mq_host = wires.medium.latency, wires.mq_host
+        reports, sender = [], None
+        for process, payload in reporters.items():
+            if process.alive and not process.hung and latency(process.host, mq_host) is not None:
+                sender = sender or process
+                reports.append(payload())
+        if sender is None:
+            return
+        ctx = Context(request_id="", roles=("admin",), periodic=True)
+        message = Message("rpc_cast", key[0], key[1], orjson.dumps({"reports": reports}), ctx, sender, key[1])
+        wires.broker.publish(message)

@@ -1,0 +1,44 @@
+"""The port of image stores: where the bytes of images lie."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """What the store knows of one file: `size` in bytes, hex digests."""
+
+    size: int
+    checksum: str
+    sha512: str
+
+
+class ImageStore(ABC):
+    """One store of image files. After an `ImageError` nothing of the call is left."""
+
+    @abstractmethod
+    async def put(self, image_id: str, chunks: AsyncIterator[bytes]) -> StoredImage:
+        """Store the bytes under the id, replacing what is there. Raises NoSpace."""
+
+    @abstractmethod
+    async def put_sparse(self, image_id: str, size: int, seed: str) -> StoredImage:
+        """Store `size` bytes of made-up content (the simulator's big images); digests follow from seed and size."""
+
+    @abstractmethod
+    def open(self, image_id: str) -> AsyncIterator[bytes]:
+        """Read the bytes. Raises ImageError when there is no such file."""
+
+    @abstractmethod
+    async def stat(self, image_id: str) -> StoredImage | None:
+        """Say what is stored under the id."""
+
+    @abstractmethod
+    async def delete(self, image_id: str) -> None:
+        """Remove the file; none is no error."""
+
+    @abstractmethod
+    async def images(self) -> list[str]:
+        """List the ids stored, sorted."""

@@ -1,0 +1,115 @@
+"""The ports of the network agents: the L2 agent's switch and the DHCP agent's servers.
+
+Promises: every verb converges when repeated; after a `NetworkError` nothing of the call is left.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityRule:
+    """One rule in a form that a firewall takes; protocol None is any, ports None is all."""
+
+    direction: str
+    ethertype: str
+    protocol: str | None = None
+    port_min: int | None = None
+    port_max: int | None = None
+    remote_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PortWiring:
+    """All that a host needs to wire one port."""
+
+    port_id: str
+    tap: str
+    mac_address: str
+    addresses: tuple[str, ...]
+    network_id: str
+    network_type: str
+    segmentation_id: int | None
+    physical_network: str | None
+    mtu: int = 1500
+    rules: tuple[SecurityRule, ...] = ()
+    port_security: bool = True
+    admin_state_up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpHost:
+    """One reservation: this MAC gets this address."""
+
+    port_id: str
+    mac_address: str
+    address: str
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpSubnet:
+    """One subnet as a DHCP server needs it."""
+
+    id: str
+    cidr: str
+    gateway: str | None
+    dns: tuple[str, ...] = ()
+    routes: tuple[tuple[str, str], ...] = ()
+    lease_s: int = 86400
+
+
+@dataclass(frozen=True, slots=True)
+class DhcpNetwork:
+    """One network to serve: the server's own port, its subnets and all reservations."""
+
+    wiring: PortWiring
+    subnets: tuple[DhcpSubnet, ...]
+    hosts: tuple[DhcpHost, ...]
+
+
+class L2Driver(ABC):
+    """One host's switch."""
+
+    @abstractmethod
+    async def wire(self, wiring: PortWiring) -> None:
+        """Put the tap into its segment, with its rules; the segment is put on the host's uplink (VLAN trunk or tunnel)."""
+
+    @abstractmethod
+    async def unwire(self, port_id: str) -> None:
+        """Take the port out; the segment leaves the uplink with its last port. No such port is no error."""
+
+    @abstractmethod
+    async def wired(self) -> list[str]:
+        """List the ids of the ports that are wired, sorted."""
+
+    @abstractmethod
+    async def devices(self) -> list[str]:
+        """List the port ids whose tap exists on this host (wired or not), sorted."""
+
+    @abstractmethod
+    async def tunnels(self, peers: tuple[str, ...]) -> None:
+        """Set the tunnel endpoints (IP addresses) of the other hosts."""
+
+    @abstractmethod
+    def on_device(self, callback: Callable[[str, bool], None]) -> None:
+        """Call `callback(port_id, present)` when a tap appears on or vanishes from the host."""
+
+
+class DhcpDriver(ABC):
+    """One host's DHCP servers, one a network."""
+
+    @abstractmethod
+    async def serve(self, network: DhcpNetwork) -> None:
+        """Start, or bring up to date, the server of this network."""
+
+    @abstractmethod
+    async def stop(self, network_id: str) -> None:
+        """Stop the server of this network; none is no error."""
+
+    @abstractmethod
+    async def serving(self) -> list[str]:
+        """List the ids of the networks served, sorted."""

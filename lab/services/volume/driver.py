@@ -1,0 +1,78 @@
+"""The port of volume backends, one pool of one filer or disk array.
+
+Promises: every verb converges when repeated; after a `VolumeError` nothing of the call is left.
+Source of the verbs: the core of cinder's volume driver interface.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """Capacity of a pool in GiB."""
+
+    pool: str
+    total_gib: float
+    free_gib: float
+    provisioned_gib: float
+    thin: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """Who wants to reach a volume: a compute host."""
+
+    host: str
+    ip: str
+    initiator: str = ""
+
+
+class VolumeDriver(ABC):
+    """One backend."""
+
+    @abstractmethod
+    async def stats(self) -> PoolStats:
+        """Return the pool's capacity now."""
+
+    @abstractmethod
+    async def create(self, volume_id: str, size_gib: int) -> None:
+        """Make an empty volume. Raises NoSpace or VolumeError."""
+
+    @abstractmethod
+    async def delete(self, volume_id: str) -> None:
+        """Remove the volume; none is no error."""
+
+    @abstractmethod
+    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str) -> None:
+        """Fill the volume with a downloaded image of `size` bytes."""
+
+    @abstractmethod
+    async def clone(self, volume_id: str, size_gib: int, source_id: str) -> None:
+        """Make a volume from another volume or from a snapshot, by the id of either."""
+
+    @abstractmethod
+    async def extend(self, volume_id: str, size_gib: int) -> None:
+        """Grow the volume."""
+
+    @abstractmethod
+    async def snapshot(self, volume_id: str, snapshot_id: str) -> None:
+        """Keep the volume as it is now under `snapshot_id`."""
+
+    @abstractmethod
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Remove the snapshot; none is no error."""
+
+    @abstractmethod
+    async def connect(self, volume_id: str, connector: Connector) -> dict[str, object]:
+        """Export the volume to the host; answer what its hypervisor needs (`driver_volume_type`, `data`)."""
+
+    @abstractmethod
+    async def disconnect(self, volume_id: str, connector: Connector) -> None:
+        """Take the export back; none is no error."""
+
+    @abstractmethod
+    async def volumes(self) -> list[str]:
+        """List the ids of all volumes and snapshots on the backend, sorted."""

@@ -1,0 +1,416 @@
+"""An asyncio event loop whose clock is a SimPy environment: virtual time without threads or sockets.
+
+The ready queue is drained first; otherwise the next timer or SimPy event is stepped, whichever is
+earlier, ties in order of scheduling. Time is integer nanoseconds. A cancelled timer neither moves the
+clock nor stays in memory. Tasks hash by order of creation, and a burst of cancellations wakes its tasks
+in that order, so `TaskGroup`, `wait` and `all_tasks` behave the same in every run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from datetime import datetime
+from itertools import count
+from typing import Any, TypeVar
+
+import simpy
+
+from lab.runtime import NANOSECOND, SCENARIO_EPOCH, Runtime
+
+T = TypeVar("T")
+
+STILL_LIMIT = 100_000
+"""Callbacks in one instant after which the run is stopped as one that will never move on."""
+PURGE_MIN = 64
+"""Cancelled timers that are tolerated before the heap is rebuilt without them."""
+NEVER = 1 << 62
+
+
+class Stuck(RuntimeError):
+    """The simulated world cannot go on; the text lists the tasks that wait."""
+
+
+class VirtualEnvironment(simpy.Environment):
+    """A SimPy environment in integer nanoseconds; delays are rounded once and never negative."""
+
+    def __init__(self) -> None:
+        super().__init__(initial_time=0)
+        self.order: Generator[int, None, None] | count[int] = self._eid
+        """Numbers everything scheduled, so that ties between timers and events have one order."""
+
+    def timeout(self, delay: float = 0, value: Any | None = None) -> simpy.Timeout:
+        """An event after `delay` nanoseconds."""
+        if delay < 0:
+            raise ValueError(f"a delay of {delay} ns lies in the past")
+        return super().timeout(round(delay), value)
+
+    def jump(self, now_ns: int) -> None:
+        """Set the clock; only the loop does, to the time of its next timer."""
+        self._now = now_ns
+
+    def head(self) -> tuple[int, int]:
+        """Time and order of the next event, (NEVER, 0) when there is none."""
+        queue: list[Any] = self._queue
+        return (queue[0][0], queue[0][2]) if queue else (NEVER, 0)
+
+
+class SimHandle:
+    """One scheduled callback, ready or timed; `context` None calls it bare (the wires' message hops)."""
+
+    __slots__ = ("args", "callback", "context", "loop", "when_ns")
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        callback: Callable[..., object] | None,
+        args: tuple[Any, ...],
+        context: contextvars.Context | None,
+        when_ns: int,
+    ) -> None:
+        self.loop, self.callback, self.args, self.context, self.when_ns = loop, callback, args, context, when_ns
+
+    def cancel(self) -> None:
+        """Call it off; its memory is given back now or at the next purge of the heap."""
+        if self.callback is not None:
+            self.callback, self.args, self.context = None, (), None
+            if self.when_ns >= 0:
+                self.loop._timer_cancelled()
+
+    def cancelled(self) -> bool:
+        """Whether it was called off."""
+        return self.callback is None
+
+    def when(self) -> float:
+        """Its time in seconds of the loop's clock."""
+        return self.when_ns / NANOSECOND
+
+
+class SimTask(asyncio.Task[Any]):
+    """A task that knows its order of creation and the process that owns it."""
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], *, loop: SimLoop, name: str | None, context: contextvars.Context | None) -> None:
+        self.serial = next(loop.serials)
+        self.owner: object = None
+        super().__init__(coro, loop=loop, name=name or f"task-{self.serial}", context=context)
+
+    def __hash__(self) -> int:
+        return self.serial
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def cancel(self, msg: Any | None = None) -> bool:
+        """Cancel as asyncio does; the wake-ups of all tasks cancelled in this instant run in order of creation."""
+        loop: SimLoop = self.get_loop()  # type: ignore[assignment]
+        loop._burst.add(self)
+        return super().cancel(msg)
+
+
+class SimRuntime(Runtime):
+    """The runtime of a simulated cloud."""
+
+    def __init__(self, loop: SimLoop, seed: int | str, boot: int, epoch: datetime) -> None:
+        super().__init__(seed, boot, epoch)
+        self.loop = loop
+        self._env = loop.env
+
+    def now_ns(self) -> int:
+        return self._env._now  # type: ignore[return-value]
+
+    def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
+        return self.loop.after(delay_ns, callback, *args)
+
+    def spawn(self, coro: Coroutine[Any, Any, Any], name: str, owner: object) -> asyncio.Task[Any]:
+        task = SimTask(coro, loop=self.loop, name=name, context=None)
+        task.owner = owner
+        return task
+
+    def freeze(self, owner: object) -> None:
+        self.loop.frozen.setdefault(id(owner), [])
+
+    def thaw(self, owner: object) -> None:
+        self.loop._ready.extend(self.loop.frozen.pop(id(owner), []))
+
+
+class SimLoop(asyncio.AbstractEventLoop):
+    """The loop. `run_until_complete` runs a program; `advance` lets a runner drive it in slices."""
+
+    def __init__(self, seed: int | str = 0, boot: int = 0, epoch: datetime = SCENARIO_EPOCH, start_ns: int = 0) -> None:
+        self.env = VirtualEnvironment()
+        self.env.jump(start_ns)
+        self.serials = count(1)
+        self.steps = 0
+        """Callbacks run so far: where in a run an input came in."""
+        self.frozen: dict[int, list[SimHandle]] = {}
+        self._ready: deque[SimHandle] = deque()
+        self._timers: list[tuple[int, int, SimHandle]] = []
+        self._cancelled = 0
+        self._burst: set[object] = set()
+        self._still = 0
+        self._running = False
+        self._closed = False
+        self._asyncgens: dict[int, Any] = {}
+        self.runtime = SimRuntime(self, seed, boot, epoch)
+
+    # -- clock and callbacks ------------------------------------------------------------------
+
+    def time(self) -> float:
+        """Virtual seconds since the epoch."""
+        return self.env.now / NANOSECOND
+
+    def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
+        """Call back bare after a delay in nanoseconds: the cheapest hop."""
+        if delay_ns <= 0:
+            handle = SimHandle(self, callback, args, None, -1)
+            self._ready.append(handle)
+            return handle
+        when = self.env._now + delay_ns
+        handle = SimHandle(self, callback, args, None, when)  # type: ignore[arg-type]
+        heapq.heappush(self._timers, (when, next(self.env.order), handle))  # type: ignore[misc]
+        return handle
+
+    def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
+        handle = SimHandle(self, callback, args, context or contextvars.copy_context(), -1)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
+        return self._call_at_ns(self.env._now + max(0, round(delay * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
+
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
+        return self._call_at_ns(max(self.env._now, round(when * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
+
+    def _call_at_ns(self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None) -> SimHandle:
+        handle = SimHandle(self, callback, args, context or contextvars.copy_context(), when)
+        heapq.heappush(self._timers, (when, next(self.env.order), handle))
+        return handle
+
+    def _timer_cancelled(self) -> None:
+        self._cancelled += 1
+        if self._cancelled > PURGE_MIN and self._cancelled * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            heapq.heapify(self._timers)
+            self._cancelled = 0
+
+    def event(self, event: simpy.Event) -> asyncio.Future[Any]:
+        """Adapt a SimPy event to an awaitable: its value, or its exception."""
+        future: asyncio.Future[Any] = self.create_future()
+
+        def fire(fired: simpy.Event) -> None:
+            if not fired.ok:
+                fired.defused = True
+            if not future.done():
+                if fired.ok:
+                    future.set_result(fired.value)
+                else:
+                    future.set_exception(fired.value)
+
+        if event.callbacks is None:
+            fire(event)
+        else:
+            event.callbacks.append(fire)
+        return future
+
+    # -- stepping -----------------------------------------------------------------------------
+
+    def next_ns(self) -> int:
+        """When the next thing happens: now if anything is ready, NEVER if nothing is left."""
+        if self._ready:
+            return self.env._now  # type: ignore[return-value]
+        timers = self._timers
+        while timers and timers[0][2].callback is None:
+            heapq.heappop(timers)
+            self._cancelled -= 1
+        return min(timers[0][0] if timers else NEVER, self.env.head()[0])
+
+    def step(self) -> None:
+        """Run what is ready, or else move the clock to the next timer or event and fire it."""
+        if self._ready:
+            self._drain()
+            return
+        when = self.next_ns()
+        if when == NEVER:
+            raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
+        if when > self.env._now:
+            self._still = 0
+        timers = self._timers
+        event_ns, event_order = self.env.head()
+        if timers and (timers[0][0], timers[0][1]) < (event_ns, event_order):
+            handle = heapq.heappop(timers)[2]
+            self.env._now = when
+            self._run(handle)
+        else:
+            self.steps += 1
+            self.env.step()
+
+    def _drain(self) -> None:
+        ready = self._ready
+        run = self._run
+        for _ in range(len(ready)):
+            run(ready.popleft())
+        self._still += 1
+        if self._still > STILL_LIMIT:
+            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+
+    def _run(self, handle: SimHandle) -> None:
+        callback = handle.callback
+        if callback is None:
+            return
+        if self.frozen:
+            owner = getattr(getattr(callback, "__self__", None), "owner", None)
+            if owner is not None and id(owner) in self.frozen:
+                self.frozen[id(owner)].append(handle)
+                return
+        self.steps += 1
+        handle.callback = None
+        try:
+            if handle.context is None:
+                callback(*handle.args)
+            else:
+                handle.context.run(callback, *handle.args)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
+        if self._burst:
+            self._order_burst()
+
+    def _order_burst(self) -> None:
+        """Put the wake-ups of all tasks that this callback cancelled into order of creation."""
+        burst, self._burst = self._burst, set()
+        if len(burst) == 1:
+            return
+        places = [i for i, handle in enumerate(self._ready) if getattr(handle.callback, "__self__", None) in burst]
+        wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)  # type: ignore[union-attr]
+        for place, handle in zip(places, wakeups, strict=True):
+            self._ready[place] = handle
+
+    def advance(self, limit_ns: int, budget: int) -> int:
+        """Step until the clock would pass `limit_ns` or `budget` steps were made; answer when the next thing happens."""
+        with self._as_running():
+            while budget > 0:
+                when = self.next_ns()
+                if when > limit_ns:
+                    return when
+                self.step()
+                budget -= 1
+            return self.next_ns()
+
+    def _waiting(self) -> str:
+        tasks = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
+        return "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
+
+    # -- running ------------------------------------------------------------------------------
+
+    class _Running:
+        __slots__ = ("loop", "outer")
+
+        def __init__(self, loop: SimLoop) -> None:
+            self.loop = loop
+
+        def __enter__(self) -> None:
+            self.outer = events._get_running_loop()
+            self.loop._running = True
+            events._set_running_loop(self.loop)
+
+        def __exit__(self, *_: object) -> None:
+            self.loop._running = False
+            events._set_running_loop(self.outer)
+
+    def _as_running(self) -> SimLoop._Running:
+        if self._running:
+            raise RuntimeError("this simulated world is running already")
+        return SimLoop._Running(self)
+
+    def run_until_complete(self, future: Any) -> Any:
+        """Run the world until the future is done; whatever else is in flight stays where it is."""
+        task = asyncio.ensure_future(future, loop=self)
+        with self._as_running():
+            while not task.done():
+                self.step()
+        return task.result()
+
+    def run_forever(self) -> None:
+        raise RuntimeError("a simulated world runs until something is done: use run_until_complete")
+
+    def is_running(self) -> bool:
+        return self._running
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def stop(self) -> None:
+        raise RuntimeError("a simulated loop stops when its program is done")
+
+    def close(self) -> None:
+        """Close the loop, cancelling what is left in order of creation."""
+        if self._closed:
+            return
+        left = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
+        for task in left:
+            task.cancel()
+        with self._as_running():
+            rounds = 0
+            while self._ready and rounds < 1000:
+                self._drain()
+                rounds += 1
+        self._closed = True
+        self._ready.clear()
+        self._timers.clear()
+
+    async def shutdown_asyncgens(self) -> None:
+        return None
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        return None
+
+    # -- tasks, futures, errors ---------------------------------------------------------------
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(self, coro: Any, *, name: str | None = None, context: contextvars.Context | None = None) -> Any:
+        task = SimTask(coro, loop=self, name=name, context=context)
+        parent = asyncio.current_task(self) if self._running else None
+        if isinstance(parent, SimTask):
+            task.owner = parent.owner
+        return task
+
+    def get_task_factory(self) -> Any:
+        return None
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        return None
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        self.call_exception_handler(context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Keep the error; `lab.run` fails with it."""
+        error = context.get("exception")
+        self.runtime.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
+
+
+def _refuse(name: str) -> Callable[..., Any]:
+    def refused(self: SimLoop, *_: object, **__: object) -> Any:
+        raise RuntimeError(f"{name} has no place in a simulated world: threads, sockets and signals would make it unrepeatable")
+
+    return refused
+
+
+for _name in (
+    "run_in_executor call_soon_threadsafe add_reader remove_reader add_writer remove_writer add_signal_handler "
+    "remove_signal_handler getaddrinfo getnameinfo create_connection create_server create_unix_connection "
+    "create_unix_server create_datagram_endpoint start_tls sendfile sock_recv sock_recv_into sock_recvfrom "
+    "sock_sendall sock_sendto sock_connect sock_accept sock_sendfile connect_read_pipe connect_write_pipe "
+    "subprocess_shell subprocess_exec set_default_executor"
+).split():
+    setattr(SimLoop, _name, _refuse(_name))
