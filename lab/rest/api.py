@@ -27,7 +27,7 @@ from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Stream
 from lab.rest.routes import PUBLIC, Route, Trie, Version, VersionRange, explain, values_of
 
-JSON_TYPES = ("application/json", "application/vnd.openstack", "")
+JSON_TYPES = ("application/json", "application/vnd.openstack", "application/openstack-images")
 
 
 class Api:
@@ -43,6 +43,8 @@ class Api:
     routes: ClassVar[Sequence[Route]] = ()
     faults: ClassVar[FaultTable | None] = None
     versions: ClassVar[VersionRange | None] = None
+    refusal: ClassVar[str] = "Policy doesn't allow {service}:{handler} to be performed."
+    """What the service says when a route's policy refuses the caller."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
@@ -118,7 +120,7 @@ class Api:
             self._refuse(found[0], request)
         assert route is not None
         if not route.policy(ctx):
-            raise Forbidden(f"Policy doesn't allow {self.service}:{route.handler} to be performed.")
+            raise Forbidden(self.refusal.format(service=self.service, handler=route.handler))
         request.route = route
         request.params = values_of(route, found[1]) if found[1] else {}
         self._read(route, request)
@@ -185,7 +187,7 @@ class Api:
         if schema is None and not request.body:
             return
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
-        if not kind.startswith(JSON_TYPES) and request.body:
+        if kind and not kind.startswith(JSON_TYPES) and request.body:
             raise UnsupportedMedia(f"Unsupported Content-Type {kind}; send application/json")
         try:
             content = orjson.loads(request.body) if request.body else None
