@@ -1,0 +1,141 @@
+"""What all nouns share: a resource is what the API last said of it, a collection is where it lives."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Generic, Self, TypeVar
+from urllib.parse import urlencode
+
+from lab.client.session import ApiError, Session
+from lab.errors import LabError, NotFound
+
+
+class WaitFailed(LabError):
+    """A resource went into a state from which the awaited one cannot be reached, or the time was up."""
+
+
+class Resource:
+    """One thing of the cloud. `data` is the API's own body; `refresh` reads it anew."""
+
+    wrong: ClassVar[tuple[str, ...]] = ("ERROR", "error", "killed")
+    """States in which waiting for another one ends with an error."""
+
+    def __init__(self, collection: Collection[Any], data: dict[str, Any]) -> None:
+        self.collection, self.data = collection, data
+
+    def __getitem__(self, key: str) -> Any:
+        return self.data[key]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name or ''} {self.id} {self.status or ''}>"
+
+    @property
+    def id(self) -> str:
+        """Its UUID."""
+        return str(self.data["id"])
+
+    @property
+    def name(self) -> str | None:
+        """Its name."""
+        return self.data.get("name")
+
+    @property
+    def status(self) -> str | None:
+        """Its state as the API shows it."""
+        return self.data.get("status")
+
+    async def refresh(self) -> Self:
+        """Read it anew. Raises ApiError 404 when it is gone."""
+        self.data = (await self.collection.get(self.id)).data
+        return self
+
+    async def delete(self) -> None:
+        """Ask for its end; `wait_gone` waits for it."""
+        await self.collection.delete(self.id)
+
+    async def wait_for(self, *states: str, timeout: float = 300.0, interval: float = 1.0) -> Self:
+        """Poll until it is in one of the states (tempest's build_timeout 300 s and interval 1 s).
+
+        Raises WaitFailed when it went into an error state that was not asked for, or the time is up.
+        """
+        transport = self.collection.session.transport
+        end = transport.now() + timeout
+        while self.status not in states:
+            if self.status in self.wrong:
+                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
+            if transport.now() >= end:
+                raise WaitFailed(
+                    f"{type(self).__name__.lower()} {self.name or self.id} is {self.status} after {timeout:g} s, not {' or '.join(states)}"
+                )
+            await transport.sleep(interval)
+            await self.refresh()
+        return self
+
+    async def wait_gone(self, timeout: float = 300.0, interval: float = 1.0) -> None:
+        """Poll until the API does not know it any more."""
+        transport = self.collection.session.transport
+        end = transport.now() + timeout
+        while True:
+            try:
+                await self.refresh()
+            except ApiError as error:
+                if error.status == 404:
+                    return
+                raise
+            if self.status in self.wrong and self.status != "ERROR":
+                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
+            if transport.now() >= end:
+                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is still there after {timeout:g} s")
+            await transport.sleep(interval)
+
+    def why(self) -> str:
+        """The reason of a bad state, as far as the API tells it."""
+        fault = self.data.get("fault")
+        return f": {fault['message']}" if fault else ""
+
+
+R = TypeVar("R", bound=Resource)
+
+
+class Collection(Generic[R]):
+    """All things of one noun."""
+
+    service: ClassVar[str]
+    path: ClassVar[str]
+    key: ClassVar[str]
+    plural: ClassVar[str]
+    kind: type[R]
+    detail: ClassVar[str] = ""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def make(self, data: dict[str, Any]) -> R:
+        """A resource of what the API said."""
+        return self.kind(self, data)
+
+    async def _create(self, body: dict[str, Any]) -> R:
+        content = {name: value for name, value in body.items() if value is not None}
+        answer = await self.session.json(self.service, "POST", self.path, {self.key: content})
+        return self.make(answer[self.key])
+
+    async def get(self, resource_id: str) -> R:
+        """The one with this id. Raises ApiError 404."""
+        answer = await self.session.json(self.service, "GET", f"{self.path}/{resource_id}")
+        return self.make(answer[self.key])
+
+    async def list(self, **filters: str | int | bool) -> list[R]:
+        """All that the caller may see and the filters let through."""
+        query = f"?{urlencode(filters)}" if filters else ""
+        answer = await self.session.json(self.service, "GET", f"{self.path}{self.detail}{query}")
+        return [self.make(data) for data in answer[self.plural]]
+
+    async def find(self, name: str) -> R:
+        """The one with this name. Raises NotFound when there is none or more than one."""
+        found = [r for r in await self.list() if r.name == name]
+        if len(found) != 1:
+            raise NotFound(f"{len(found)} {self.plural} are named {name!r}; give an id instead")
+        return found[0]
+
+    async def delete(self, resource_id: str) -> None:
+        """Ask for the end of the one with this id."""
+        await self.session.send(self.service, "DELETE", f"{self.path}/{resource_id}")

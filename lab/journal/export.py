@@ -1,0 +1,164 @@
+"""The journal told in other forms: golden-field traces, JSON Lines, Mermaid.
+
+A trace line has the fields of the captured traces of real OpenStack: seq, t_ms, kind, source, target,
+method, path_or_topic, status, note, and for RPC exchange and version. A REST line stands where the
+request began and carries the status of its answer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lab.journal.entry import Entry
+
+PERIODIC = frozenset({"report_state", "report_states", "update_service_capabilities", "publish_service_capabilities"})
+TRACED = ("rest", "rpc_call", "rpc_reply", "rpc_cast", "notify")
+
+
+def bare(name: str) -> str:
+    """A process's name without its host."""
+    return name.partition("@")[0]
+
+
+def finished(entries: Iterable[Entry]) -> Iterator[tuple[Entry, Entry | None]]:
+    """Messages in order of their start, each with its answer when it has one; answers do not stand alone."""
+    rows = list(entries)
+    answers = {e.parent: e for e in rows if e.kind == "rest_reply"}
+    for entry in rows:
+        if entry.kind in TRACED:
+            yield entry, answers.get(entry.seq)
+
+
+def trace(
+    entries: Iterable[Entry], names: dict[str, str] | None = None, polls: bool = False, periodic: bool = False
+) -> list[dict[str, Any]]:
+    """The messages as golden-field rows.
+
+    names: ids to their placeholders ({'<uuid>': '{server}'}). polls: keep the client's repeated GETs.
+    periodic: keep state reports and periodic tasks.
+    """
+    rows: list[dict[str, Any]] = []
+    kept = list(entries)
+    last_poll: dict[str, int] = {}
+    dropped: set[int] = set()
+    by_seq = {e.seq: e for e in kept}
+    for entry, answer in finished(kept):
+        if not periodic and (entry.name in PERIODIC or not entry.request_id):
+            continue
+        if not polls and _is_poll(entry):
+            if entry.where in last_poll:
+                _drop(kept, last_poll[entry.where], dropped)
+            last_poll[entry.where] = entry.seq
+        rows.append(_row(entry, answer, names or {}))
+    if dropped:
+        rows = [r for r in rows if not _under(r["seq"], dropped, by_seq)]
+    for row in rows:
+        row.pop("parent", None)
+    return rows
+
+
+def _is_poll(entry: Entry) -> bool:
+    return entry.kind == "rest" and entry.name == "GET" and bare(entry.source) == "client"
+
+
+def _drop(entries: list[Entry], seq: int, dropped: set[int]) -> None:
+    dropped.add(seq)
+
+
+def _under(seq: int, dropped: set[int], by_seq: dict[int, Entry]) -> bool:
+    entry = by_seq.get(seq)
+    while entry is not None:
+        if entry.seq in dropped:
+            return True
+        entry = by_seq.get(entry.parent)
+    return False
+
+
+def _row(entry: Entry, answer: Entry | None, names: dict[str, str]) -> dict[str, Any]:
+    status: Any = entry.status
+    note: dict[str, Any] = {}
+    if entry.kind == "rest":
+        text = answer.status if answer is not None else ""
+        status = int(text) if text.isdecimal() else text or None
+        note["ms"] = round(answer.duration / 1e6, 1) if answer is not None else None
+        if answer is not None and answer.body is not None:
+            note["bytes"] = len(answer.body_bytes())
+    elif entry.kind == "rpc_reply":
+        note["rtt_ms"] = round(entry.duration / 1e6, 1)
+    else:
+        body = entry.json()
+        note = {k: shape(v) for k, v in body.items()} if isinstance(body, dict) else {}
+    note["req_id"] = entry.request_id
+    row: dict[str, Any] = {
+        "seq": entry.seq,
+        "t_ms": round(entry.t / 1e6, 3),
+        "kind": entry.kind,
+        "source": bare(entry.source),
+        "target": bare(entry.target),
+        "method": entry.name,
+        "path_or_topic": named(entry.where, names),
+        "status": status,
+        "note": note,
+    }
+    if entry.note and "exchange" in entry.note:
+        row["exchange"], row["version"] = entry.note["exchange"], entry.note["version"]
+    return row
+
+
+def shape(value: Any) -> Any:
+    """A value in a few characters: scalars as they are, lists and objects by what they hold."""
+    if isinstance(value, dict):
+        return "{" + ",".join(list(value)[:8]) + "}"
+    if isinstance(value, list):
+        return f"[{len(value)}]"
+    if isinstance(value, str) and len(value) > 80:
+        return value[:77] + "..."
+    return value
+
+
+def named(text: str, names: dict[str, str]) -> str:
+    """The text with known ids replaced by their placeholders."""
+    if not names or not text:
+        return text
+    return re.sub("|".join(map(re.escape, sorted(names, key=len, reverse=True))), lambda m: names[m[0]], text)
+
+
+def ids_of(body: dict[str, Any]) -> dict[str, str]:
+    """Placeholders for the ids in one answer's body: {'server': {'id': X}} gives {X: '{server}'}."""
+    found = {}
+    for kind, value in body.items():
+        if isinstance(value, dict) and isinstance(value.get("id"), str):
+            found[value["id"]] = "{" + kind + "}"
+    return found
+
+
+def mermaid(entries: Iterable[Entry], names: dict[str, str] | None = None, limit: int = 400) -> str:
+    """A Mermaid sequence diagram of the messages: REST solid, RPC dotted, notifications left out."""
+    lines, lanes = [], []
+    for entry, answer in finished(entries):
+        if entry.kind == "notify" or entry.name in PERIODIC:
+            continue
+        source, target = bare(entry.source), bare(entry.target)
+        for lane in (source, target):
+            if lane not in lanes:
+                lanes.append(lane)
+        where = named(entry.where, names or {}).replace(";", ",").replace("#", "")
+        if entry.kind == "rest":
+            status = answer.status if answer is not None else "no answer"
+            lines.append(f"    {_lane(source)}->>{_lane(target)}: {entry.name} {where} [{status}]")
+        elif entry.kind == "rpc_reply":
+            lines.append(f"    {_lane(source)}-->>{_lane(target)}: reply {entry.name} {entry.status}")
+        else:
+            arrow = "-)" if entry.kind == "rpc_cast" else "-->>"
+            lines.append(f"    {_lane(source)}{arrow}{_lane(target)}: {entry.kind[4:]} {entry.name} ({where})")
+        if len(lines) >= limit:
+            lines.append(f"    Note over {_lane(source)}: … more than {limit} messages")
+            break
+    heads = [f"    participant {_lane(lane)} as {lane}" for lane in lanes]
+    return "\n".join(["sequenceDiagram", *heads, *lines]) + "\n"
+
+
+def _lane(name: str) -> str:
+    return re.sub(r"\W", "_", name)
