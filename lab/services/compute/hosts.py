@@ -1,0 +1,279 @@
+"""What the scheduler knows of every compute host: numpy columns, one row a host, and the way back to their past.
+
+The numbers follow the records of compute nodes and services with every commit. Between a claim and the
+next report of its host the claim is booked here alone (`consume`), so that two requests in a row do not
+pick the same best host twice. Each change is logged with what it replaced: a decision keeps only the
+table's version and is explained later from the numbers that it saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from lab.services.compute.model import ComputeNode, ComputeService
+
+if TYPE_CHECKING:
+    from lab.store import Store
+
+Rows = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+Values = npt.NDArray[np.float64]
+
+COLUMNS = (
+    "vcpus_total",
+    "vcpus_used",
+    "total_ram_mb",
+    "free_ram_mb",
+    "total_disk_gb",
+    "free_disk_mb",
+    "num_instances",
+    "num_io_ops",
+    "failed_builds",
+    "hypervisor_version",
+    "cpu_allocation_ratio",
+    "ram_allocation_ratio",
+    "disk_allocation_ratio",
+    "pci_devices",
+    "disabled",
+    "forced_down",
+    "up",
+)
+"""Names as in nova's HostState. All are exact in a float: whole numbers far below 2^53, and the ratios as they are."""
+
+_AT = {name: index for index, name in enumerate(COLUMNS)}
+_UP = _AT["up"]
+HISTORY = 131_072
+"""How many changes can be undone, at 150 bytes each."""
+COMPUTE_BINARY = "nova-compute"
+
+
+class HostNumbers:
+    """The columns at one instant; a read-only view, or a copy of the past."""
+
+    __slots__ = ("_data", "hosts", "last_seen_ns", "size")
+
+    def __init__(self, data: Values, size: int, last_seen_ns: npt.NDArray[np.int64], hosts: HostTable) -> None:
+        self._data, self.size, self.last_seen_ns, self.hosts = data, size, last_seen_ns, hosts
+
+    def column(self, name: str) -> Values:
+        """One column over all rows."""
+        return self._data[_AT[name], : self.size]
+
+
+class HostTable:
+    """All compute hosts; `version` counts changes of the numbers, `shape` those of which row is which host."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.shape = 0
+        self.uuids: list[str] = []
+        self.hosts: list[str] = []
+        self.nodes: list[ComputeNode | None] = []
+        self.row_of: dict[str, int] = {}
+        self.rows_of_host: dict[str, list[int]] = {}
+        self.zones: Mapping[str, str] = {}
+        """Host -> availability zone, where an aggregate says one; replaced as a whole, never changed."""
+        self._services: dict[str, ComputeService] = {}
+        self._size = 64
+        self._data: Values = np.zeros((len(COLUMNS), self._size))
+        self.last_seen_ns: npt.NDArray[np.int64] = np.zeros(self._size, dtype=np.int64)
+        self._log_rows: npt.NDArray[np.int32] = np.zeros(256, dtype=np.int32)
+        self._log_data: Values = np.zeros((256, len(COLUMNS)))
+        self._consumed: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self.uuids)
+
+    @property
+    def numbers(self) -> HostNumbers:
+        """The columns as they are now; they change with the table."""
+        return HostNumbers(self._data, len(self.uuids), self.last_seen_ns, self)
+
+    def at(self, version: int) -> HostNumbers:
+        """A copy of the columns as of an earlier version.
+
+        Raises:
+            LookupError: the version is older than the changes that are kept.
+        """
+        if version == self.version:
+            return self.numbers
+        if self.version - version > min(len(self._log_rows), self.version):
+            raise LookupError(f"version {version} of the hosts is no longer kept; they are at {self.version}")
+        # Newest first: where a row changed several times, numpy keeps the last value written, the oldest one.
+        places = np.arange(self.version - 1, version - 1, -1) % len(self._log_rows)
+        data = self._data.copy()
+        data[:, self._log_rows[places]] = self._log_data[places].T
+        return HostNumbers(data, len(self.uuids), self.last_seen_ns, self)
+
+    # -- following the records ----------------------------------------------------------------
+
+    def put_node(self, node: ComputeNode) -> float:
+        """Take over a compute node that was made or changed; answer its row."""
+        row = self.row_of.get(node.uuid)
+        if row is None:
+            row = self._append(node)
+        self.nodes[row] = node
+        self._consumed.pop(row, None)
+        self._set(row, _numbers(node, self._data[:, row]))
+        return row
+
+    def drop_node(self, uuid: str) -> None:
+        """Forget a compute node that was deleted; its row stays empty."""
+        row = self.row_of.pop(uuid, None)
+        if row is None:
+            return
+        self.rows_of_host[self.hosts[row]].remove(row)
+        self.nodes[row] = None
+        self.shape += 1
+
+    def put_service(self, service: ComputeService) -> float:
+        """Take over what a service reported or an operator set; services of other processes are not hosts."""
+        if service.binary != COMPUTE_BINARY:
+            return 0.0
+        if service.host not in self._services:
+            self.shape += 1
+        self._services[service.host] = service
+        for row in self.rows_of_host.get(service.host, ()):
+            self._show_service(row, service)
+        return 1.0
+
+    def drop_service(self, uuid: str) -> None:
+        """Forget a service that was deleted: its host is no candidate any more."""
+        for host, service in self._services.items():
+            if service.uuid == uuid:
+                del self._services[host]
+                self.shape += 1
+                return
+
+    def service(self, row: int) -> ComputeService | None:
+        """The service record of a row's host."""
+        return self._services.get(self.hosts[row])
+
+    def _show_service(self, row: int, service: ComputeService) -> None:
+        self.last_seen_ns[row] = service.last_seen_ns
+        now = self._data[:, row]
+        if now[_AT["disabled"]] != service.disabled or now[_AT["forced_down"]] != service.forced_down:
+            new = now.copy()
+            new[_AT["disabled"]], new[_AT["forced_down"]] = service.disabled, service.forced_down
+            self._set(row, new)
+
+    # -- what a decision does -----------------------------------------------------------------
+
+    def refresh(self, now_ns: int, down_after_ns: int, forget_after_ns: int) -> None:
+        """Bring up to date what depends on the clock: who was not heard from, and claims whose host never reported."""
+        n = len(self.uuids)
+        up = (now_ns - self.last_seen_ns[:n] <= down_after_ns) & (self._data[_AT["forced_down"], :n] == 0)
+        for row in np.flatnonzero(up != self._data[_UP, :n]).tolist():
+            new = self._data[:, row].copy()
+            new[_UP] = up[row]
+            self._set(row, new)
+        while self._consumed:
+            row, when = next(iter(self._consumed.items()))
+            node = self.nodes[row]
+            if when + forget_after_ns > now_ns:
+                break
+            del self._consumed[row]
+            if node is not None:
+                self._set(row, _numbers(node, self._data[:, row]))
+
+    def consume(self, row: int, vcpus: int, memory_mb: int, disk_mb: int, now_ns: int) -> None:
+        """Book a claim on a host until its next report, as nova's HostState.consume_from_request does."""
+        new = self._data[:, row].copy()
+        new[_AT["free_ram_mb"]] -= memory_mb
+        new[_AT["free_disk_mb"]] -= disk_mb
+        new[_AT["vcpus_used"]] += vcpus
+        new[_AT["num_instances"]] += 1
+        new[_AT["num_io_ops"]] += 1
+        self._consumed.pop(row, None)
+        self._consumed[row] = now_ns
+        self._set(row, new)
+
+    def restore(self, rows: Sequence[int]) -> None:
+        """Take booked claims back: the hosts show again what they reported last."""
+        for row in rows:
+            node = self.nodes[row]
+            if self._consumed.pop(row, None) is not None and node is not None:
+                self._set(row, _numbers(node, self._data[:, row]))
+
+    # -- storage ------------------------------------------------------------------------------
+
+    def _append(self, node: ComputeNode) -> int:
+        row = len(self.uuids)
+        if row == self._size:
+            self._data = np.concatenate((self._data, np.zeros_like(self._data)), axis=1)
+            self.last_seen_ns = np.concatenate((self.last_seen_ns, np.zeros_like(self.last_seen_ns)))
+            self._size *= 2
+        self.uuids.append(node.uuid)
+        self.hosts.append(node.host)
+        self.nodes.append(node)
+        self.row_of[node.uuid] = row
+        self.rows_of_host.setdefault(node.host, []).append(row)
+        self.shape += 1
+        service = self._services.get(node.host)
+        if service is not None:
+            self._show_service(row, service)
+        return row
+
+    def _set(self, row: int, new: Values) -> None:
+        """Write a row and log what it was; a row that stays the same is no change."""
+        old = self._data[:, row]
+        if (old == new).all():
+            return
+        place = self.version % len(self._log_rows)
+        if self.version == len(self._log_rows) < HISTORY:
+            self._log_rows = np.concatenate((self._log_rows, np.zeros_like(self._log_rows)))
+            self._log_data = np.concatenate((self._log_data, np.zeros_like(self._log_data)))
+            place = self.version
+        self._log_rows[place] = row
+        self._log_data[place] = old
+        self._data[:, row] = new
+        self.version += 1
+
+
+def _numbers(node: ComputeNode, old: Values) -> Values:
+    """A row as the node's record has it; what the service says of it stays as it was."""
+    free_disk_gb = node.free_disk_gb
+    if node.disk_available_least is not None and node.disk_available_least < free_disk_gb:
+        free_disk_gb = node.disk_available_least
+    new = old.copy()
+    new[:14] = (
+        node.vcpus,
+        node.vcpus_used,
+        node.memory_mb,
+        node.free_ram_mb,
+        node.local_gb,
+        free_disk_gb * 1024,
+        node.running_vms,
+        node.num_io_ops,
+        node.failed_builds,
+        node.hypervisor_version,
+        node.cpu_allocation_ratio,
+        node.ram_allocation_ratio,
+        node.disk_allocation_ratio,
+        0,  # no PCI devices are modelled
+    )
+    return new
+
+
+def follow(store: Store) -> HostTable:
+    """A table of all compute hosts that every later commit brings up to date."""
+    table = HostTable()
+
+    def node_changed(place: int) -> None:
+        if not nodes.live[place]:
+            table.drop_node(nodes.keys[place])
+
+    def service_changed(place: int) -> None:
+        if not services.live[place]:
+            table.drop_service(services.keys[place])
+
+    # `columns` hands every committed record to these functions; the number they answer is not used.
+    services = store.columns(ComputeService, {"row": table.put_service})
+    nodes = store.columns(ComputeNode, {"row": table.put_node})
+    services.listeners.append(service_changed)
+    nodes.listeners.append(node_changed)
+    return table

@@ -1,0 +1,68 @@
+"""What all handlers of placement need: answers with the headers of their version, and its view of requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.errors import BadRequest, NotAcceptable, UnsupportedMedia
+from lab.rest import Api, Request, Response, Route
+from lab.services.placement.query import Version
+
+CACHE_HEADERS: Version = (1, 15)
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Answers(Api):
+    """Base of placement's handlers."""
+
+    _date = (-1, "")
+
+    @property
+    def path_prefix(self) -> str:
+        """Where the service is mounted, for links inside answers."""
+        return f"/{self.prefix or self.service}"
+
+    def answer(self, request: Request, body: Any, status: int = 200, changed_ns: int | None = None) -> Response:
+        """An answer that from 1.15 on says when its subject changed (now, when nobody knows)."""
+        response = Response(status, body)
+        if request.version >= CACHE_HEADERS:
+            response.headers["cache-control"] = "no-cache"
+            response.headers["last-modified"] = self._http_date(changed_ns)
+        return response
+
+    def _http_date(self, t_ns: int | None) -> str:
+        second = (self.process.runtime.now_ns() if t_ns is None else t_ns) // 1_000_000_000
+        if self._date[0] != second:
+            moment = self.process.runtime.at(second * 1_000_000_000)
+            # Not by strftime: its names follow the machine's locale.
+            day = f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year}"
+            self._date = (second, f"{day} {moment:%H:%M:%S} GMT")
+        return self._date[1]
+
+    def _read(self, route: Route, request: Request) -> None:
+        """As every API does, in placement's words and with its stricter view of headers."""
+        accept = request.headers.get("accept", "")
+        if accept and request.method == "GET" and not _accepts_json(accept):
+            raise NotAcceptable("Only application/json is provided")
+        if request.body and not request.headers.get("content-type"):
+            raise BadRequest("content-type header required when content-length > 0")
+        if route.body is not None and not request.body:
+            kind = request.headers.get("content-type") or "None"
+            if kind != "application/json":
+                raise UnsupportedMedia(f"The media type {kind} is not supported, use application/json")
+        try:
+            super()._read(route, request)
+        except UnsupportedMedia:
+            kind = request.headers["content-type"]
+            raise UnsupportedMedia(f"The media type {kind} is not supported, use application/json") from None
+        except BadRequest as error:
+            text = error.message
+            if "not valid JSON" in text:
+                raise BadRequest("Malformed JSON: the body cannot be decoded") from None
+            raise BadRequest(f"JSON does not validate: {text}") from None
+
+
+def _accepts_json(accept: str) -> bool:
+    kinds = [part.partition(";")[0].strip() for part in accept.split(",")]
+    return any(kind in ("*/*", "application/*", "application/json") for kind in kinds)

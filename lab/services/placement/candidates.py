@@ -1,0 +1,206 @@
+"""Answers GET /allocation_candidates: which providers could hold this, in order of creation.
+
+Where no provider has a parent and none shares its resources, every candidate is one provider and the
+search is a few comparisons of columns. Otherwise `trees` combines providers. The answer stays what it
+takes to make it, a version of the table and the query; JSON is written only for who reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+
+from lab.journal import LazyBody
+from lab.services.placement.model import ResourceProvider, Resources, capacity
+from lab.services.placement.query import CandidateQuery, Group, Traits, Version
+from lab.services.placement.table import Mask, ProviderTable, Rows
+from lab.services.placement.trees import Combination, combine
+
+MAPPINGS: Version = (1, 34)
+NESTED: Version = (1, 29)
+ALL_CLASSES: Version = (1, 27)
+SUMMARY_TRAITS: Version = (1, 17)
+ALLOCATION_DICTS: Version = (1, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """What a consumer in the same process reads instead of JSON.
+
+    Candidate i is the provider `uuids[rows[i]]`, and holds all `resources`. `uuids` only ever grows, and
+    `shape` changes whenever it does or a provider is deleted, so that who maps rows to things of its own
+    can keep the map.
+    """
+
+    uuids: Sequence[str]
+    rows: Rows
+    shape: int
+    resources: Resources
+
+
+class CandidateSearch:
+    """Searches one table; remembers the last rows so that equal answers share one array."""
+
+    def __init__(self, table: ProviderTable) -> None:
+        self.table = table
+        self._last: Rows = np.empty(0, dtype=np.intp)
+
+    def answer(self, query: CandidateQuery) -> LazyBody:
+        """The candidates of a query, as of now."""
+        table = self.table
+        if query.simple and not table.nested and not table.sharing:
+            rows = self._rows(query)
+            view = CandidateView(table.uuids, rows, table.shape, query.groups[0].resources)
+            version = table.version
+            return LazyBody(lambda: _render_rows(table, version, query), view)
+        combinations = combine(table, query)
+        summaries = _summed_providers(table.records, table, combinations, query)
+        return LazyBody(lambda: orjson.dumps(_document(combinations, summaries, query)))
+
+    def _rows(self, query: CandidateQuery) -> Rows:
+        rows = flat_rows(self.table, query)
+        last = self._last
+        if len(rows) == len(last) and np.array_equal(rows, last):
+            return last
+        self._last = rows
+        return rows
+
+
+def flat_rows(table: ProviderTable, query: CandidateQuery) -> Rows:
+    """The providers that alone hold the query's only group, at most as many as its limit."""
+    mask = group_mask(table, query.groups[0])
+    if mask is not None and query.root:
+        mask = _with_traits(table, mask, query.root)
+    if mask is None:
+        return np.empty(0, dtype=np.intp)
+    rows = np.flatnonzero(mask)
+    return rows[: query.limit] if query.limit is not None else rows
+
+
+def group_mask(table: ProviderTable, group: Group) -> Mask | None:
+    """The providers that alone satisfy a group; None when there can be none."""
+    mask = table.alive
+    for resource_class, amount in group.resources.items():
+        fits = table.fits(resource_class, amount)
+        if fits is None:
+            return None
+        mask = mask & fits
+    limited = _with_traits(table, mask, group.traits)
+    if limited is None:
+        return None
+    mask = limited
+    for any_of in group.member_of:
+        mask = mask & _any(table, [table.in_aggregate(uuid) for uuid in any_of])
+    for uuid in group.not_member_of:
+        members = table.in_aggregate(uuid)
+        if members is not None:
+            mask = mask & ~members
+    if group.in_tree is not None:
+        mask = mask & _tree_mask(table, group.in_tree)
+    return mask
+
+
+def _with_traits(table: ProviderTable, mask: Mask, traits: Traits) -> Mask | None:
+    for any_of in traits.required:
+        if len(any_of) == 1:
+            having = table.with_trait(any_of[0])
+            if having is None:
+                return None
+            mask = mask & having
+        else:
+            mask = mask & _any(table, [table.with_trait(name) for name in any_of])
+    for name in traits.forbidden:
+        having = table.with_trait(name)
+        if having is not None:
+            mask = mask & ~having
+    return mask
+
+
+def _any(table: ProviderTable, masks: Sequence[Mask | None]) -> Mask:
+    found = np.zeros(len(table), dtype=np.bool_)
+    for mask in masks:
+        if mask is not None:
+            found |= mask
+    return found
+
+
+def _tree_mask(table: ProviderTable, uuid: str) -> Mask:
+    mask = np.zeros(len(table), dtype=np.bool_)
+    provider = table.get(uuid)
+    if provider is not None:
+        for row, other in enumerate(table.records):
+            if other is not None and other.root_provider_uuid == provider.root_provider_uuid:
+                mask[row] = True
+    return mask
+
+
+def _render_rows(table: ProviderTable, version: int, query: CandidateQuery) -> bytes:
+    """Write the answer as it was: take the table back to the version, and search it again."""
+    try:
+        records = table.records_at(version)
+    except LookupError as error:
+        return orjson.dumps({"allocation_requests": [], "provider_summaries": {}, "lost": str(error)})
+    past = table if version == table.version else ProviderTable(r for r in records if r is not None)
+    found = [past.records[row] for row in flat_rows(past, query)]
+    resources = query.groups[0].resources
+    combinations = [Combination(((p.uuid, resources),), (("", (p.uuid,)),)) for p in found if p is not None]
+    return orjson.dumps(_document(combinations, [p for p in found if p is not None], query))
+
+
+def _summed_providers(
+    records: Sequence[ResourceProvider | None],
+    table: ProviderTable,
+    combinations: Sequence[Combination],
+    query: CandidateQuery,
+) -> list[ResourceProvider]:
+    """The providers to sum up: those that are used, and from 1.29 on their whole trees."""
+    used = dict.fromkeys(uuid for combination in combinations for uuid, _ in combination.claims)
+    providers = [p for uuid in used if (p := table.get(uuid)) is not None]
+    if query.version < NESTED:
+        return providers
+    roots = {p.root_provider_uuid for p in providers}
+    return [p for p in records if p is not None and p.root_provider_uuid in roots]
+
+
+def _document(
+    combinations: Sequence[Combination], summed: Sequence[ResourceProvider], query: CandidateQuery
+) -> dict[str, Any]:
+    requested = [name for group in query.groups for name in group.resources]
+    return {
+        "allocation_requests": [_request(combination, query.version) for combination in combinations],
+        "provider_summaries": {p.uuid: _summary(p, requested, query.version) for p in summed},
+    }
+
+
+def _request(combination: Combination, version: Version) -> dict[str, Any]:
+    if version < ALLOCATION_DICTS:
+        return {
+            "allocations": [
+                {"resource_provider": {"uuid": uuid}, "resources": resources} for uuid, resources in combination.claims
+            ]
+        }
+    request: dict[str, Any] = {"allocations": {uuid: {"resources": res} for uuid, res in combination.claims}}
+    if version >= MAPPINGS:
+        request["mappings"] = {suffix: list(uuids) for suffix, uuids in combination.mappings}
+    return request
+
+
+def _summary(provider: ResourceProvider, requested: Sequence[str], version: Version) -> dict[str, Any]:
+    shown: Mapping[str, Any] = provider.inventories
+    summary: dict[str, Any] = {
+        "resources": {
+            name: {"capacity": int(capacity(inventory)), "used": provider.used.get(name, 0)}
+            for name, inventory in shown.items()
+            if version >= ALL_CLASSES or name in requested
+        }
+    }
+    if version >= SUMMARY_TRAITS:
+        summary["traits"] = list(provider.traits)
+    if version >= NESTED:
+        summary["parent_provider_uuid"] = provider.parent_provider_uuid
+        summary["root_provider_uuid"] = provider.root_provider_uuid
+    return summary
