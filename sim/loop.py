@@ -233,56 +233,66 @@ class SimLoop(asyncio.AbstractEventLoop):
         if self._ready:
             self._drain()
             return
-        when = self.next_ns()
-        if when == NEVER:
-            raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
-        if when > self.env._now:
-            self._still = 0
         timers = self._timers
-        event_ns, event_order = self.env.head()
-        if timers and (timers[0][0], timers[0][1]) < (event_ns, event_order):
-            handle = heapq.heappop(timers)[2]
-            self.env._now = when
-            self._run(handle)
-        else:
+        while timers and timers[0][2].callback is None:
+            heapq.heappop(timers)
+            self._cancelled -= 1
+        env = self.env
+        events: list[Any] = env._queue
+        if timers and (not events or (timers[0][0], timers[0][1]) < (events[0][0], events[0][2])):
+            when, _, handle = heapq.heappop(timers)
+            if when > env._now:
+                self._still = 0
+                env._now = when
+            self._ready.appendleft(handle)
+            self._drain()
+        elif events:
+            if events[0][0] > env._now:
+                self._still = 0
             self.steps += 1
-            self.env.step()
+            env.step()
+        else:
+            raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
 
     def _drain(self) -> None:
-        ready = self._ready
-        run = self._run
-        for _ in range(len(ready)):
-            run(ready.popleft())
+        """Run the callbacks that are ready now; those that they make ready run in the next round."""
+        ready, burst = self._ready, self._burst
+        popleft = ready.popleft
+        count = len(ready)
+        self.steps += count
+        for _ in range(count):
+            handle = popleft()
+            callback = handle.callback
+            if callback is None or (self.frozen and self._hold(handle)):
+                continue
+            handle.callback = None
+            try:
+                if handle.context is None:
+                    callback(*handle.args)
+                else:
+                    handle.context.run(callback, *handle.args)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:
+                self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
+            if burst:
+                self._order_burst()
         self._still += 1
         if self._still > STILL_LIMIT:
             raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
 
-    def _run(self, handle: SimHandle) -> None:
-        callback = handle.callback
-        if callback is None:
-            return
-        if self.frozen:
-            owner = getattr(getattr(callback, "__self__", None), "owner", None)
-            if owner is not None and id(owner) in self.frozen:
-                self.frozen[id(owner)].append(handle)
-                return
-        self.steps += 1
-        handle.callback = None
-        try:
-            if handle.context is None:
-                callback(*handle.args)
-            else:
-                handle.context.run(callback, *handle.args)
-        except (KeyboardInterrupt, SystemExit):
-            raise
-        except BaseException as error:
-            self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
-        if self._burst:
-            self._order_burst()
+    def _hold(self, handle: SimHandle) -> bool:
+        """Put a callback of a hung process's task aside."""
+        owner = getattr(getattr(handle.callback, "__self__", None), "owner", None)
+        if owner is None or id(owner) not in self.frozen:
+            return False
+        self.frozen[id(owner)].append(handle)
+        return True
 
     def _order_burst(self) -> None:
         """Put the wake-ups of all tasks that this callback cancelled into order of creation."""
-        burst, self._burst = self._burst, set()
+        burst = set(self._burst)
+        self._burst.clear()
         if len(burst) == 1:
             return
         places = [i for i, handle in enumerate(self._ready) if getattr(handle.callback, "__self__", None) in burst]

@@ -25,7 +25,7 @@ from lab.process import CURRENT, Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Stream
-from lab.rest.routes import PUBLIC, Route, Trie, Version, VersionRange, explain, values_of
+from lab.rest.routes import PUBLIC, Route, Trie, Version, VersionRange, explain
 
 JSON_TYPES = ("application/json", "application/vnd.openstack", "application/openstack-images")
 
@@ -65,11 +65,8 @@ class Api:
 
     def label(self, request: Request) -> str:
         """How timing tables name a request: its method and route pattern, or its bare method."""
-        found = self.trie.match(request.path)
-        if found is None:
-            return request.method
-        route = next(iter(found[0].values()))[0]
-        return f"{request.method} {route.path}"
+        found = request.found = self.trie.match(request.path)
+        return f"{request.method} {found[2]}" if found is not None else request.method
 
     # -- one request --------------------------------------------------------------------------
 
@@ -107,7 +104,7 @@ class Api:
             headers["Vary"] = f"OpenStack-API-Version, {versions.legacy_header}"
 
     async def _serve(self, request: Request, ctx: Context) -> Response:
-        found = self.trie.match(request.path)
+        found = request.found or self.trie.match(request.path)
         token = request.headers.get("x-auth-token", "")
         if self.versions is not None:
             request.version = self.negotiate(request.headers)
@@ -122,7 +119,7 @@ class Api:
         if not route.policy(ctx):
             raise Forbidden(self.refusal.format(service=self.service, handler=route.handler))
         request.route = route
-        request.params = values_of(route, found[1]) if found[1] else {}
+        request.params = dict(zip(route.names, found[1], strict=True)) if found[1] else {}
         self._read(route, request)
         CURRENT.set(ctx)
         result = await self._handlers[route.handler](ctx, request)

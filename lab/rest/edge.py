@@ -25,7 +25,6 @@ from lab.journal import Journal
 from lab.journal.export import trace
 from lab.rest.api import Api
 from lab.rest.message import Response, Stream
-from lab.rest.routes import names_of
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY"]
 UPLOAD_LIMIT = 5 * 2**30
@@ -229,7 +228,7 @@ def openapi(apis: dict[str, type[Api]]) -> dict[str, Any]:
                 "tags": [service],
                 "operationId": f"{service}_{route.handler}_{route.method.lower()}_{route.since[0]}_{route.since[1]}",
                 "summary": route.summary or route.handler.replace("_", " "),
-                "parameters": [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in names_of(route)],
+                "parameters": [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in route.names],
                 "responses": {str(route.success): {"description": "success"}},
             }
             schema = route.body[-1][1] if isinstance(route.body, tuple) else route.body

@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 import orjson
 
 from lab.journal import LazyBody
-from lab.rest.routes import Route
+from lab.rest.routes import Found, Route
 
 
 def parse_query(text: str) -> dict[str, list[str]]:
@@ -39,7 +39,7 @@ class Stream:
 class Request:
     """What a handler sees of a request."""
 
-    __slots__ = ("_query", "body", "data", "headers", "method", "params", "path", "query_string", "route", "source", "stream", "version")
+    __slots__ = ("_query", "body", "data", "found", "headers", "method", "params", "path", "query_string", "route", "source", "stream", "version")
 
     def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes = b"", source: str = "", stream: Stream | None = None) -> None:
         self.method = method
@@ -52,6 +52,7 @@ class Request:
         self.params: dict[str, str] = {}
         self.data: Any = None
         self.route: Route | None = None
+        self.found: Found | None = None
         self._query: dict[str, list[str]] | None = None
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
@@ -77,6 +77,12 @@ class Route:
     until: Version | None = None
     streaming: bool = False
     summary: str = ""
+    names: tuple[str, ...] = field(init=False, repr=False)
+    """The names of the path's parameters in order."""
+
+    def __post_init__(self) -> None:
+        found = (s[1:-1].removesuffix(":path") for s in self.path.split("/") if s.startswith("{"))
+        object.__setattr__(self, "names", tuple(found))
 
     def serves(self, version: Version) -> bool:
         """Whether the route exists in this microversion."""
@@ -104,14 +110,18 @@ class VersionRange:
     default: Version | None = None
 
 
+Found = tuple[dict[str, list[Route]], list[str], str]
+"""What lies at a path: routes by method, values of the parameters in order, the pattern."""
+
+
 class _Node:
-    __slots__ = ("literal", "name", "param", "rest", "routes")
+    __slots__ = ("literal", "param", "pattern", "rest", "routes")
 
     def __init__(self) -> None:
         self.literal: dict[str, _Node] = {}
         self.param: _Node | None = None
         self.rest: _Node | None = None
-        self.name = ""
+        self.pattern = ""
         self.routes: dict[str, list[Route]] = {}
 
 
@@ -125,54 +135,43 @@ class Trie:
 
     def _add(self, route: Route) -> None:
         node = self._root
-        names = []
         for segment in route.path.strip("/").split("/"):
-            if segment.startswith("{"):
-                name = segment[1:-1]
-                greedy = name.endswith(":path")
-                names.append(name.removesuffix(":path"))
-                child = (node.rest if greedy else node.param) or _Node()
-                if greedy:
-                    node.rest = child
-                else:
-                    node.param = child
-                node = child
+            if segment.endswith(":path}"):
+                node.rest = node = node.rest or _Node()
+            elif segment.startswith("{"):
+                node.param = node = node.param or _Node()
             elif segment:
                 node = node.literal.setdefault(segment, _Node())
+        node.pattern = node.pattern or route.path
         node.routes.setdefault(route.method, []).append(route)
 
-    def match(self, path: str) -> tuple[dict[str, list[Route]], list[str]] | None:
-        """The routes of a path by method, and the values of its parameters in order; None when nothing lies there."""
-        segments = path.strip("/").split("/") if path.strip("/") else []
-        return self._walk(self._root, segments, 0, [])
+    def match(self, path: str) -> Found | None:
+        """What lies at a path; None when nothing does."""
+        bare = path.strip("/")
+        return self._walk(self._root, bare.split("/") if bare else [], 0, ())
 
-    def _walk(self, node: _Node, segments: list[str], at: int, values: list[str]) -> tuple[dict[str, list[Route]], list[str]] | None:
-        if at == len(segments):
-            return (node.routes, values) if node.routes else None
-        segment = segments[at]
-        child = node.literal.get(segment)
+    def _walk(self, node: _Node, segments: list[str], at: int, values: tuple[str, ...]) -> Found | None:
+        while at < len(segments):
+            segment = segments[at]
+            at += 1
+            child = node.literal.get(segment)
+            if child is None or node.param is not None or node.rest is not None:
+                break
+            node = child
+        else:
+            return (node.routes, list(values), node.pattern) if node.routes else None
         if child is not None:
-            found = self._walk(child, segments, at + 1, values)
+            found = self._walk(child, segments, at, values)
             if found is not None:
                 return found
         if node.param is not None and segment:
             value = unquote(segment) if "%" in segment else segment
-            found = self._walk(node.param, segments, at + 1, [*values, value])
+            found = self._walk(node.param, segments, at, (*values, value))
             if found is not None:
                 return found
         if node.rest is not None:
-            return node.rest.routes, [*values, unquote("/".join(segments[at:]))]
+            return node.rest.routes, [*values, unquote("/".join(segments[at - 1 :]))], node.rest.pattern
         return None
-
-
-def names_of(route: Route) -> tuple[str, ...]:
-    """The names of a route's parameters in order."""
-    return tuple(s[1:-1].removesuffix(":path") for s in route.path.split("/") if s.startswith("{"))
-
-
-def values_of(route: Route, values: list[str]) -> dict[str, str]:
-    """The parameters by name."""
-    return dict(zip(names_of(route), values, strict=True))
 
 
 def explain(error: Any) -> str:

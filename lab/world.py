@@ -1,0 +1,71 @@
+"""The port of worlds: which hosts there are, and the drivers that each agent gets."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from lab.medium import Medium
+from lab.services.compute.driver import HypervisorDriver
+from lab.services.image.driver import ImageStore
+from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.object.driver import ObjectDisk
+from lab.services.volume.driver import VolumeDriver
+
+
+class World(ABC):
+    """What a cloud stands on."""
+
+    medium: Medium
+
+    @property
+    @abstractmethod
+    def controller(self) -> str:
+        """The host of the APIs, schedulers and conductors."""
+
+    @property
+    @abstractmethod
+    def computes(self) -> list[str]:
+        """The hypervisor hosts."""
+
+    @property
+    @abstractmethod
+    def network_host(self) -> str:
+        """The host of the DHCP agent."""
+
+    @property
+    @abstractmethod
+    def disks(self) -> dict[str, list[str]]:
+        """The object storage hosts, each with its devices."""
+
+    @property
+    @abstractmethod
+    def outside(self) -> str:
+        """Where clients are."""
+
+    @abstractmethod
+    def address(self, host: str) -> str:
+        """A host's IP address on the management network."""
+
+    @abstractmethod
+    def hypervisor(self, host: str) -> HypervisorDriver:
+        """The hypervisor of a host."""
+
+    @abstractmethod
+    def l2(self, host: str) -> L2Driver:
+        """The switch of a host."""
+
+    @abstractmethod
+    def dhcp(self, host: str) -> DhcpDriver:
+        """The DHCP servers of a host."""
+
+    @abstractmethod
+    def volumes(self) -> VolumeDriver:
+        """The volume backend."""
+
+    @abstractmethod
+    def images(self) -> ImageStore:
+        """The image store."""
+
+    @abstractmethod
+    def disk(self, host: str, device: str) -> ObjectDisk:
+        """One disk of an object storage host."""
