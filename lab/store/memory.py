@@ -79,7 +79,7 @@ class _Table:
                     unique[after] = key
         for fields, index in self.indexes.items():
             before, after = _value(old, fields, True), _value(new, fields, True)
-            if before != after or old is None or new is None:
+            if before != after or old is None or new is None:  # a null value is indexed too
                 if old is not None:
                     bucket = index[before]
                     bucket.keys.pop(key, None)
@@ -195,6 +195,10 @@ class MemoryTransaction(Transaction):
                 raise StoreConflict(f"{plan.name} {key} has moved on to generation {current.generation}; read it again")
             changes["generation"] = current.generation + 1
         new = current.evolve(**changes)
+        if plan.checked.isdisjoint(changes) and None not in changes.values():
+            table.rows[key] = new
+            self._undo.append((table, key, current, new, 0))
+            return new  # type: ignore[no-any-return]
         if new.key() != key:
             raise StoreConflict(f"{plan.name} {key}: the key of a record cannot change")
         self._check(table, key, new, changes, current)

@@ -40,6 +40,8 @@ class Plan:
     foreign: tuple[tuple[str, type[Record]], ...]
     not_null: frozenset[str]
     lengths: tuple[tuple[str, int], ...]
+    checked: frozenset[str]
+    """Fields of keys, indexes and constraints; a change of others needs no look at them."""
     generation: bool
 
 
@@ -146,6 +148,7 @@ def plan_of(cls: type[Record]) -> Plan:
         foreign=tuple(cls.__foreign__.items()),
         not_null=frozenset(n for n, i in fields.items() if not _nullable(i.annotation)),
         lengths=tuple(lengths),
+        checked=frozenset(f for group in (key, *unique, *index, tuple(cls.__foreign__), [n for n, _ in lengths]) for f in group),
         generation="generation" in fields,
     )
     cls.__plan__ = plan

@@ -230,9 +230,11 @@ class SqlStore(Store):
         except ModuleNotFoundError as error:
             raise LabError(f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]") from None
         self._sqlite = self._engine.dialect.name == "sqlite"
-        self._mark = "?" if self._sqlite else "%s"
+        self.mark = "?" if self._sqlite else "%s"
         self._tables: dict[type[Record], _SqlTable] = {}
         self._columns: dict[_SqlTable, list[Columns]] = {}
+        self.before_commit: Callable[[Any], None] | None = None
+        """Called with the cursor of each transaction that wrote something."""
         try:
             self._connection: Any = self._engine.raw_connection().driver_connection
             if self._sqlite:
@@ -247,7 +249,7 @@ class SqlStore(Store):
         """The table of a record class, created in the database at its first use."""
         table = self._tables.get(model)
         if table is None:
-            table = _SqlTable(model, self._mark)
+            table = _SqlTable(model, self.mark)
             cursor = self._connection.cursor()
             schema = table.schema(MetaData(), self._sqlite)
             dialect = self._engine.dialect
@@ -273,6 +275,8 @@ class SqlStore(Store):
         tx, known = SqlTransaction(self, cursor), len(self._tables)
         try:
             result = work(tx)
+            if tx.touched and self.before_commit is not None:
+                self.before_commit(cursor)
             self._connection.commit()
         except BaseException:
             self._connection.rollback()

@@ -1,0 +1,124 @@
+"""The ways to a cloud: inside its world, through a runner from a foreign event loop, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, Protocol
+
+from lab.context import Context
+from lab.errors import Unreachable
+from lab.process import Process
+from lab.rest.message import Request, Response, Stream
+
+PREFIXES = ("identity", "image", "compute", "network", "volume", "placement", "object")
+
+
+class InWorld:
+    """A client process in the cloud's own world and time."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+        """Send one request through the in-process transport."""
+        process = self._process
+        return await enter(process, service, Request(method, target, dict(headers), body, process.name))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the cloud's clock."""
+        await asyncio.sleep(seconds)
+
+    def now(self) -> float:
+        """Seconds on the cloud's clock."""
+        return self._process.runtime.now()
+
+
+async def enter(process: Process, service: str, request: Request) -> Response:
+    """Send a client's request into the cloud: as a stream where the route takes one, answered with its bytes."""
+    headers = request.headers
+    request_id = headers.get("x-openstack-request-id") or f"req-{process.uuid()}"
+    ctx = Context(request_id=request_id)
+    if request.body and takes_stream(process, service, request):
+        body = request.body
+        request.stream, request.body = Stream(lambda: _once(body), len(body)), b""
+    response = await process.wires.router.call(process, ctx, service, request)
+    return response
+
+
+def takes_stream(process: Process, service: str, request: Request) -> bool:
+    """Whether the request's route reads its body as a stream."""
+    api = process.wires.router.api(service)
+    found = api.trie.match(request.path)
+    return bool(found and any(route.streaming for route in found[0].get(request.method, ())))
+
+
+async def gather(stream: Stream) -> bytes:
+    """All bytes of a stream."""
+    return b"".join([chunk async for chunk in stream.open()])
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+class Drives(Protocol):
+    """A runner: runs a coroutine function inside the world."""
+
+    async def call(self, work: Callable[[], Awaitable[Any]], label: str = "") -> Any:
+        """Run it and answer its result."""
+        ...
+
+
+class ThroughRunner:
+    """A client on a foreign event loop; its requests and its waiting are done inside the world."""
+
+    def __init__(self, runner: Drives, process: Process) -> None:
+        self._runner, self._inner, self._process = runner, InWorld(process), process
+
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+        """Send one request into the world."""
+        label = f"{method} /{service}{target}"
+        response: Response = await self._runner.call(lambda: self._inner.request(service, method, target, headers, body), label)
+        return response
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the cloud's clock."""
+        await self._runner.call(lambda: asyncio.sleep(seconds))
+
+    def now(self) -> float:
+        """Seconds on the cloud's clock."""
+        return self._process.runtime.now()
+
+
+class OverHttp:
+    """A client of a running cloud at a URL."""
+
+    def __init__(self, url: str) -> None:
+        import httpx
+
+        self._url = url.rstrip("/")
+        self._client = httpx.AsyncClient(timeout=300.0)
+
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+        """Send one request over HTTP. Raises Unreachable when nothing answers there."""
+        import httpx
+
+        try:
+            answer = await self._client.request(method, f"{self._url}/{service}{target}", headers=headers, content=body)
+        except httpx.TransportError as error:
+            raise Unreachable(f"no cloud answers at {self._url}: {error}; start one with `glasscloud up`") from error
+        return Response(answer.status_code, answer.content, dict(answer.headers))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on this machine's clock."""
+        await asyncio.sleep(seconds)
+
+    def now(self) -> float:
+        """Seconds on this machine's clock."""
+        return time.monotonic()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()

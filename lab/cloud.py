@@ -1,0 +1,171 @@
+"""A whole cloud: one world, the wires, all services, and the typed face over them.
+
+`lab.run(main)` runs a program in virtual time. `Cloud.simulated` gives a simulated cloud, inside such a
+program or on any other event loop; `Cloud.connect` the same face over HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from lab.client.compute import Compute
+from lab.client.identity import Identity, Placement
+from lab.client.network import NetworkService
+from lab.client.session import Session, Transport
+from lab.client.storage import ImageService, ObjectService, VolumeService
+from lab.client.transports import InWorld, OverHttp, ThroughRunner
+from lab.config import Config
+from lab.journal import Journal
+from lab.process import Process
+from lab.services import compute, identity, image, network, object, placement, volume
+from lab.services.readiness import Readiness
+from lab.wires import Wires
+from lab.world import World
+
+if TYPE_CHECKING:
+    from sim.world import SimWorld
+
+T = TypeVar("T")
+
+
+def start(wires: Wires, world: World) -> None:
+    """Start every process of the cloud on its host: one line each."""
+    here = world.controller
+    wires.start("keystone", here, identity.start)
+    wires.start("glance", here, partial(image.start, store=world.images()))
+    wires.start("placement", here, placement.start)
+    wires.start("neutron-api", here, network.start_api)
+    wires.start("neutron-rpc", here, network.start_rpc)
+    wires.start("cinder-api", here, volume.start_api)
+    wires.start("cinder-scheduler", here, volume.start_scheduler)
+    wires.start("cinder-volume", here, partial(volume.start_volume, driver=world.volumes()))
+    wires.start("nova-conductor", here, compute.start_conductor)
+    wires.start("nova-scheduler", here, compute.start_scheduler)
+    wires.start("nova-api", here, compute.start_api)
+    for host, devices in world.disks.items():
+        disks = {device: world.disk(host, device) for device in devices}
+        wires.start("swift-object", host, partial(object.start_storage, disks=disks))
+    wires.start("swift-proxy", here, partial(object.start_proxy, devices=world.disks))
+    wires.start("neutron-dhcp-agent", world.network_host, partial(network.start_dhcp_agent, driver=world.dhcp(world.network_host)))
+    for host in dict.fromkeys((world.network_host, *world.computes)):
+        wires.start("neutron-l2-agent", host, partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host)))
+    for host in world.computes:
+        wires.start("nova-compute", host, partial(compute.start_agent, driver=world.hypervisor(host)))
+
+
+class Cloud:
+    """The façade: `cloud.compute.servers.create(…)` and its kin, for the administrator unless another user is asked for."""
+
+    def __init__(self, transport: Transport, config: Config, username: str = "admin", password: str = "", project: str = "admin") -> None:
+        self.config = config
+        self.session = session = Session(transport, username, password or config.admin_password, project)
+        self.identity, self.placement = Identity(session), Placement(session)
+        self.image, self.volume, self.object = ImageService(session), VolumeService(session), ObjectService(session)
+        self.network, self.compute = NetworkService(session), Compute(session)
+
+    def as_user(self, username: str, password: str, project: str) -> Cloud:
+        """The same cloud as another user sees it."""
+        return Cloud(self.session.transport, self.config, username, password, project)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the cloud's clock."""
+        await self.session.transport.sleep(seconds)
+
+    @staticmethod
+    @asynccontextmanager
+    async def simulated(seed: int | str = 0, **options: Any) -> AsyncIterator[SimulatedCloud]:
+        """A simulated cloud; options are those of `sim.world.SimWorld` (config, datacenter, db, epoch).
+
+        Inside `lab.run` it lives on the program's own virtual clock. On any other event loop it is run beside it, as fast
+        as possible while something is in flight; only the first form promises the same journal for the same seed.
+        """
+        from sim.loop import SimLoop
+        from sim.world import SimWorld
+
+        loop = asyncio.get_running_loop()
+        if isinstance(loop, SimLoop):
+            world = SimWorld(loop, seed, **options)
+            cloud = SimulatedCloud(world, InWorld(world.client))
+            await cloud.ready()
+            try:
+                yield cloud
+            finally:
+                await world.close()
+            return
+        from sim.runner import Runner
+
+        world = SimWorld(SimLoop(seed, epoch=options.get("epoch")), seed, **options)
+        runner = Runner(world.loop, world.wires.journal)
+        runner.start()
+        cloud = SimulatedCloud(world, ThroughRunner(runner, world.client))
+        try:
+            await runner.call(cloud.ready)
+            yield cloud
+        finally:
+            runner.stop()
+            world.loop.close()
+
+    @staticmethod
+    @asynccontextmanager
+    async def connect(
+        url: str, username: str = "admin", password: str = "", project: str = "admin", config: Config | None = None
+    ) -> AsyncIterator[Cloud]:
+        """A running cloud at a URL, such as `glasscloud up` prints."""
+        transport = OverHttp(url)
+        try:
+            cloud = Cloud(transport, config or Config(), username, password, project)
+            await cloud.session.authenticate()
+            yield cloud
+        finally:
+            await transport.close()
+
+
+class SimulatedCloud(Cloud):
+    """A simulated cloud, which can also be looked into and broken."""
+
+    def __init__(self, world: SimWorld, transport: Transport) -> None:
+        super().__init__(transport, world.config)
+        self.world = world
+        self.wires: Wires = world.wires
+        self.journal: Journal = world.wires.journal
+        self.faults = world.faults
+
+    async def ready(self, timeout_s: float = 300.0) -> None:
+        """Wait until every agent has registered and every API listens."""
+        await Readiness(self.wires, self.world).wait(timeout_s)
+
+    def process(self, name: str) -> Process:
+        """A process by its name, 'nova-compute@compute-1'."""
+        self.wires.need(name)
+        return self.wires.processes[name]
+
+    async def ping(self, server_id: str, target: str) -> Any:
+        """Send an echo request from a server to an address, and answer the walk of its frames."""
+        return await self.world.ping(server_id, target)
+
+
+def run(main: Callable[[], Coroutine[Any, Any, T]], seed: int | str = 0, **loop_options: Any) -> T:
+    """Run a program in virtual time and answer its result.
+
+    Its sleeps are virtual. Left-over tasks are closed in order of creation. An exception that nobody retrieved, in the
+    program or in the cloud, fails the run.
+    """
+    from sim.loop import SimLoop
+
+    loop = SimLoop(seed, **loop_options)
+    thresholds = gc.get_threshold()
+    gc.set_threshold(100_000, 20, 50)  # the journal makes many long-lived tuples; young collections gain nothing
+    try:
+        result: T = loop.run_until_complete(main())
+    finally:
+        loop.close()
+        gc.set_threshold(*thresholds)
+        gc.collect()
+    if loop.runtime.errors:
+        raise loop.runtime.errors[0]
+    return result

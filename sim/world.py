@@ -1,0 +1,155 @@
+"""A simulated world for one cloud: its datacenter, the drivers on it, its wires and its faults."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Any
+
+from lab.config import Config
+from lab.errors import LabError, NotFound
+from lab.process import Process
+from lab.runtime import SCENARIO_EPOCH
+from lab.services.compute.driver import HypervisorDriver
+from lab.services.image.driver import ImageStore
+from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.object.driver import ObjectDisk
+from lab.services.volume.driver import VolumeDriver
+from lab.store import MemoryStore, Store
+from lab.wires import Wires
+from lab.world import World
+from sim.datacenter.datacenter import Datacenter
+from sim.datacenter.topology import CLIENT, DatacenterSpec
+from sim.datacenter.trace import PingResult
+from sim.faults import Faults
+from sim.hypervisor import SimHypervisor
+from sim.image import SimImageStore
+from sim.keep import Keeper
+from sim.loop import SimLoop, SimRuntime
+from sim.medium import SimMedium
+from sim.network import SimDhcp, SimL2
+from sim.object import SimDisk
+from sim.volume import SimNas
+
+
+class SimWorld(World):
+    """One simulated datacenter and the cloud's wires in it.
+
+    Args:
+        loop: the virtual clock to live on.
+        seed: of all random streams; a kept cloud keeps the one that it was made with.
+        config: the cloud's settings.
+        datacenter: a DatacenterSpec, or its fields as a dict.
+        db: URL of the database that keeps the cloud; None keeps it in memory.
+        epoch: the date at which the clock begins; the fixed date of scenarios by default.
+    """
+
+    def __init__(
+        self,
+        loop: SimLoop,
+        seed: int | str = 0,
+        *,
+        config: Config | None = None,
+        datacenter: DatacenterSpec | dict[str, Any] | None = None,
+        db: str | None = None,
+        epoch: datetime | None = None,
+    ) -> None:
+        self.loop = loop
+        self.config = config or Config()
+        self.keeper = Keeper(db) if db else None
+        boot, epoch = 0, epoch or SCENARIO_EPOCH
+        if self.keeper is not None:
+            clock = self.keeper.boot(seed, epoch.isoformat())
+            seed, boot, epoch = clock.seed, clock.boot, datetime.fromisoformat(clock.epoch)
+            loop.env.jump(max(clock.t_ns, loop.env.now))  # type: ignore[type-var]
+        self.runtime = SimRuntime(loop, seed, boot, epoch)
+        self.runtime.errors = loop.runtime.errors
+        self.datacenter = Datacenter(loop.env, self.runtime.random, spec_of(datacenter))
+        self.medium = SimMedium(self.datacenter)
+        store: Store = MemoryStore()
+        if self.keeper is not None:
+            store = self.keeper.store
+            self.datacenter.restore(self.keeper.disks())
+            self.datacenter.on_write = self.keeper.write
+            self.keeper.follow(self.runtime.now_ns)
+        self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
+        self.faults = Faults(self.runtime, self.wires.journal, self.wires.kill)
+        self.wires.interference = self.faults
+        self.client: Process = self.wires.start("client", self.outside, lambda process: None)
+
+    async def close(self) -> None:
+        """End every process, and close the store and the journal."""
+        for process in list(self.wires.processes.values()):
+            process.kill()
+        await self.wires.store.close()
+        self.wires.journal.close()
+
+    # -- hosts and drivers --------------------------------------------------------------------
+
+    @property
+    def controller(self) -> str:
+        return "controller-1"
+
+    @property
+    def computes(self) -> list[str]:
+        return list(self.datacenter.hypervisors)
+
+    @property
+    def network_host(self) -> str:
+        return self.controller
+
+    @property
+    def disks(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for host, device in self.datacenter.object_disks:
+            found.setdefault(host, []).append(device)
+        return found
+
+    @property
+    def outside(self) -> str:
+        return CLIENT
+
+    def address(self, host: str) -> str:
+        return self.datacenter.host(host).address
+
+    def hypervisor(self, host: str) -> HypervisorDriver:
+        return SimHypervisor(self.datacenter, host)
+
+    def l2(self, host: str) -> L2Driver:
+        return SimL2(self.datacenter, host)
+
+    def dhcp(self, host: str) -> DhcpDriver:
+        return SimDhcp(self.datacenter, host)
+
+    def volumes(self) -> VolumeDriver:
+        return SimNas(self.datacenter, next(iter(self.datacenter.filers)))
+
+    def images(self) -> ImageStore:
+        return SimImageStore(self.datacenter, self.controller)
+
+    def disk(self, host: str, device: str) -> ObjectDisk:
+        return SimDisk(self.datacenter, host, device)
+
+    # -- questions ----------------------------------------------------------------------------
+
+    async def ping(self, server_id: str, target: str) -> PingResult:
+        """Send an echo request from a server's first card to an address."""
+        guest = self.datacenter.guest(server_id)
+        if guest is None:
+            raise NotFound(f"no guest runs for server {server_id}; start the server first")
+        if not guest.vifs:
+            raise LabError(f"server {server_id} has no network card; attach an interface first")
+        return await self.datacenter.ping(next(iter(guest.vifs)), target)
+
+
+def spec_of(given: DatacenterSpec | dict[str, Any] | None) -> DatacenterSpec:
+    """A spec from its fields; an unknown one lists the known ones."""
+    if not isinstance(given, dict):
+        return given or DatacenterSpec()
+    known = [f.name for f in dataclasses.fields(DatacenterSpec)]
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise LabError(f"a datacenter has no {', '.join(unknown)}; known: {', '.join(known)}")
+    return DatacenterSpec(**given)
+
+
