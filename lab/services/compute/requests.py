@@ -44,7 +44,8 @@ class CreateServer:
     `image_id` is empty when no image is referenced at the top level (a volume boot). `networks` is a
     tuple of requests, or 'auto' (get me a network) or 'none', or None when the user said nothing.
     `hostname` is None when it follows from the name. `availability_zone` may be None; a forced host
-    (`zone:host:node`, administrators only) stands in `forced_host` and `forced_node`.
+    (`zone:host:node`, administrators only, not checked by the scheduler) stands in `forced_host` and
+    `forced_node`, one that the scheduler checks (since 2.74) in `requested_host` and `requested_node`.
     """
 
     name: str
@@ -63,6 +64,8 @@ class CreateServer:
     availability_zone: str | None = None
     forced_host: str | None = None
     forced_node: str | None = None
+    requested_host: str | None = None
+    requested_node: str | None = None
     hints: dict[str, Any] = field(default_factory=dict)
     admin_password: str = ""
     disk_config: Literal["AUTO", "MANUAL"] = "MANUAL"

@@ -1,0 +1,68 @@
+"""nova-api: all nouns as one API with one route table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from lab.rest import Route
+from lab.services.compute.api import (
+    actions,
+    aggregates,
+    external_events,
+    flavors,
+    hypervisors,
+    instance_actions,
+    interfaces,
+    keypairs,
+    quotas,
+    security_groups,
+    server_details,
+    server_groups,
+    servers,
+    services,
+    usage,
+    versions,
+    volume_attachments,
+)
+
+
+class ComputeApi(
+    servers.ServersPart,
+    actions.ActionsPart,
+    server_details.ServerDetailsPart,
+    volume_attachments.VolumeAttachmentsPart,
+    interfaces.InterfacesPart,
+    instance_actions.InstanceActionsPart,
+    flavors.FlavorsPart,
+    keypairs.KeypairsPart,
+    hypervisors.HypervisorsPart,
+    services.ServicesPart,
+    aggregates.AggregatesPart,
+    server_groups.ServerGroupsPart,
+    quotas.QuotasPart,
+    usage.UsagePart,
+    external_events.ExternalEventsPart,
+    versions.VersionsPart,
+):
+    """The API of compute; `ComputeApi(process, manager).start()` serves it."""
+
+    routes: ClassVar[Sequence[Route]] = (
+        *versions.ROUTES,
+        *servers.ROUTES,
+        *actions.ROUTES,
+        *server_details.ROUTES,
+        *security_groups.ROUTES,
+        *volume_attachments.ROUTES,
+        *interfaces.ROUTES,
+        *instance_actions.ROUTES,
+        *flavors.ROUTES,
+        *keypairs.ROUTES,
+        *hypervisors.ROUTES,
+        *services.ROUTES,
+        *aggregates.ROUTES,
+        *server_groups.ROUTES,
+        *quotas.ROUTES,
+        *usage.ROUTES,
+        *external_events.ROUTES,
+    )
