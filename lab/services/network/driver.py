@@ -10,6 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 
+NOBODY = "255.255.255.255/32"
+"""A prefix that no packet comes from: a rule about a group lets nobody through until the members are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class SecurityRule:
     """One rule in a form that a firewall takes; protocol None is any, ports None is all."""
@@ -20,6 +24,8 @@ class SecurityRule:
     port_min: int | None = None
     port_max: int | None = None
     remote_prefix: str | None = None
+    remote_group: str | None = None
+    """Only from or to members of this security group; `remote_prefix` is then `NOBODY` unless they are few and known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +105,21 @@ class L2Driver(ABC):
         """Call `callback(port_id, present)` when a tap appears on or vanishes from the host."""
 
 
+class GroupFirewall(ABC):
+    """Ability of a switch: rules name security groups, and their members are asked for when they are first needed.
+
+    A switch without it gets every rule with the members' prefixes, and is wired anew when they change.
+    """
+
+    @abstractmethod
+    def on_unknown_group(self, callback: Callable[[str], None]) -> None:
+        """Call `callback(group_id)` when a packet meets a rule whose group's members are not known; it is held back."""
+
+    @abstractmethod
+    async def set_members(self, group_id: str, prefixes: tuple[str, ...] | None) -> None:
+        """Learn the members of a group and judge what was held back, or forget them (None)."""
+
+
 class DhcpDriver(ABC):
     """One host's DHCP servers, one a network."""
 
@@ -113,3 +134,15 @@ class DhcpDriver(ABC):
     @abstractmethod
     async def serving(self) -> list[str]:
         """List the ids of the networks served, sorted."""
+
+
+class DhcpReservations(ABC):
+    """Ability of a DHCP server: one reservation comes or goes without the others being named again."""
+
+    @abstractmethod
+    async def reserve(self, network_id: str, host: DhcpHost) -> None:
+        """Add a reservation to a network that is served, or change the one of that port and address."""
+
+    @abstractmethod
+    async def release(self, network_id: str, port_id: str) -> None:
+        """Drop all reservations of a port; none is no error."""
