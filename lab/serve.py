@@ -1,0 +1,146 @@
+"""A simulated cloud as the HTTP edge serves it: requests go through the runner, questions about the cloud do not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from lab.client.transports import enter
+from lab.context import Context
+from lab.rest.api import Api
+from lab.rest.message import Request, Response
+
+if TYPE_CHECKING:
+    from lab.cloud import SimulatedCloud
+    from sim.runner import Runner
+
+
+class Served:
+    """What the edge needs of a simulated cloud that a runner drives."""
+
+    def __init__(self, cloud: SimulatedCloud, runner: Runner) -> None:
+        self.cloud, self.runner = cloud, runner
+        self.journal = cloud.journal
+        self.apis: dict[str, type[Api]] = {}
+        self.ready = False
+        self._booting: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        """Start the runner and the cloud in it; health says when it is ready."""
+        self.runner.start()
+        self._booting = asyncio.get_running_loop().create_task(self._boot())
+
+    async def _boot(self) -> None:
+        await self.runner.call(self.cloud.ready)
+        self.apis.update({service: type(listeners[0].api) for service, listeners in self.cloud.wires.router.listeners.items()})
+        self.ready = True
+
+    async def booted(self) -> None:
+        """Wait until the cloud is ready. Raises what stopped it."""
+        if self._booting is not None:
+            await self._booting
+
+    async def end(self) -> None:
+        """Stop the world and close what it keeps."""
+        self.runner.stop()
+        await self.cloud.wires.store.close()
+
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes, streaming: bool) -> Response:
+        """Carry one request into the world and its answer out."""
+        client = self.cloud.world.client
+        request = Request(method, target, headers, body, client.name)
+        response: Response = await self.runner.call(lambda: enter(client, service, request), f"{method} /{service}{target}")
+        return response
+
+    async def pull(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """Run a piece of reading inside the world, such as the next chunk of a stream."""
+        return await self.runner.call(work)
+
+    def who(self, token: str) -> Context | None:
+        """Whose token this is, paused or not; None when it is worth nothing."""
+        listeners = self.cloud.wires.router.listeners.get("identity")
+        if not token or not listeners:
+            return None
+        check = listeners[0].api.authenticator.local
+        found: Context | None = self.runner.peek(lambda: check(token))
+        return found
+
+    def health(self) -> dict[str, Any]:
+        """Whether the cloud is ready, its clock, and what went wrong."""
+        stopped = self.runner.error
+        errors = self.cloud.wires.runtime.errors
+        return {
+            "ready": self.ready and stopped is None,
+            "stopped": str(stopped) if stopped is not None else None,
+            "errors": [f"{type(e).__name__}: {e}" for e in errors[:10]],
+            "seq": self.journal.seq,
+            "seed": self.cloud.world.runtime.seed,
+            "clock": self.runner.state(),
+        }
+
+    def clock(self, change: dict[str, Any]) -> dict[str, Any]:
+        """Change the pace ('paused', 'speed', 'step') and say what it is now."""
+        known = {"paused", "speed", "step"}
+        if set(change) - known:
+            raise ValueError(f"unknown {', '.join(sorted(set(change) - known))}; known: paused, speed, step")
+        if change.get("speed") is not None:
+            self.runner.resume(float(change["speed"]))
+        if change.get("paused") is not None:
+            if change["paused"]:
+                self.runner.pause()
+            else:
+                self.runner.resume()
+        if change.get("step"):
+            self.runner.step(int(change["step"]))
+        return self.runner.state()
+
+
+def token_factor(speed: float, paused: bool = False) -> float:
+    """How much longer than upstream's hour a token lives on the virtual clock, so that its owner, in wall time, sees an hour at least.
+
+    Slower than the wall the virtual expiry falls behind the client's own clock, and as fast as possible there is no fixed ratio:
+    both get more than a year.
+    """
+    if paused or speed < 1 or speed > 10_000:
+        return 10_000.0
+    return max(1.0, speed)
+
+
+def clouds_yaml(url: str, password: str, name: str = "glasscloud") -> str:
+    """A clouds.yaml by which the openstack client finds the cloud."""
+    auth = {
+        "auth_url": f"{url}/identity",
+        "username": "admin",
+        "password": password,
+        "project_name": "admin",
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+    }
+    cloud = {"auth": auth, "region_name": "RegionOne", "identity_api_version": 3, "volume_api_version": 3, "interface": "public"}
+    return yaml.safe_dump({"clouds": {name: cloud}}, sort_keys=False)
+
+
+def openrc(url: str, password: str) -> str:
+    """A file for `source` with the same."""
+    values = {
+        "OS_AUTH_URL": f"{url}/identity",
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": password,
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": "RegionOne",
+        "OS_IDENTITY_API_VERSION": "3",
+    }
+    return "".join(f"export {key}='{value}'\n" for key, value in values.items())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: there is a password in it."""
+    path.touch(mode=0o600, exist_ok=True)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
