@@ -144,6 +144,12 @@ class SimulatedCloud(Cloud):
         self.wires.need(name)
         return self.wires.processes[name]
 
+    def plant(self, kind: str, **what: Any) -> None:
+        """Plant a fault as a scenario writes it: plant("process", process="nova-compute@compute-1", do="kill", at_s=5)."""
+        from sim.plant import plant
+
+        plant(self.world, kind, **what)
+
     async def ping(self, server_id: str, target: str) -> Any:
         """Send an echo request from a server to an address, and answer the walk of its frames."""
         return await self.world.ping(server_id, target)
