@@ -1,0 +1,105 @@
+"""What a port's security groups let through, with the state of connections.
+
+Source: neutron's security groups: stateful, deny by default, ARP and DHCP of the port itself always pass,
+and nobody may use an address that is not his (anti-spoofing).
+"""
+
+from __future__ import annotations
+
+from lab.services.network.driver import PortWiring, SecurityRule
+from sim.datacenter.frame import (
+    ANY_ADDRESS,
+    DHCP_CLIENT_PORT,
+    DHCP_SERVER_PORT,
+    Arp,
+    Frame,
+    Icmp,
+    Ipv4,
+    Tcp,
+    Udp,
+    same_network,
+    split_cidr,
+)
+
+FLOWS_MAX = 1024
+"""Connections remembered for each port; the oldest are forgotten first."""
+PROTOCOLS = {"icmp": "icmp", "1": "icmp", "tcp": "tcp", "6": "tcp", "udp": "udp", "17": "udp"}
+ECHO_REQUEST_TYPE = 8
+
+
+class Firewall:
+    """The filter between one tap and its bridge."""
+
+    __slots__ = ("flows", "wiring")
+
+    def __init__(self, wiring: PortWiring) -> None:
+        self.wiring = wiring
+        self.flows: dict[tuple[object, ...], None] = {}
+
+    def egress(self, frame: Frame) -> str:
+        """Say why a frame of the guest must not leave; the empty string lets it pass."""
+        wiring, payload = self.wiring, frame.payload
+        if not wiring.port_security:
+            return ""
+        if frame.source != wiring.mac_address:
+            return f"anti-spoofing of port {wiring.port_id}: {frame.source} is not its MAC address"
+        own = payload.sender_ip if isinstance(payload, Arp) else payload.source
+        if own != ANY_ADDRESS and own not in wiring.addresses:
+            return f"anti-spoofing of port {wiring.port_id}: {own} is not its address"
+        if isinstance(payload, Arp) or _is_dhcp(payload, DHCP_SERVER_PORT):
+            return ""
+        return self._pass("egress", payload, payload.target)
+
+    def ingress(self, frame: Frame) -> str:
+        """Say why a frame must not reach the guest; the empty string lets it pass."""
+        payload = frame.payload
+        if not self.wiring.port_security or isinstance(payload, Arp) or _is_dhcp(payload, DHCP_CLIENT_PORT):
+            return ""
+        return self._pass("ingress", payload, payload.source)
+
+    def _pass(self, direction: str, packet: Ipv4, remote: str) -> str:
+        flow = _flow(direction, packet, remote)
+        if flow in self.flows:
+            return ""
+        for rule in self.wiring.rules:
+            if rule.direction == direction and _matches(rule, packet, remote):
+                if len(self.flows) >= FLOWS_MAX:
+                    del self.flows[next(iter(self.flows))]
+                self.flows[flow] = None
+                return ""
+        way = "in from" if direction == "ingress" else "out to"
+        port_id = self.wiring.port_id
+        return f"security groups of port {port_id}: no {direction} rule lets {packet.payload} {way} {remote}"
+
+
+def _is_dhcp(packet: Ipv4, port: int) -> bool:
+    return isinstance(packet.payload, Udp) and packet.payload.target == port
+
+
+def _flow(direction: str, packet: Ipv4, remote: str) -> tuple[object, ...]:
+    """Name the connection as the guest sees it, the same for both directions."""
+    payload = packet.payload
+    if isinstance(payload, Icmp):
+        return ("icmp", payload.ident)  # an error about an echo comes from another address and belongs to it
+    here, there = (payload.target, payload.source) if direction == "ingress" else (payload.source, payload.target)
+    return ("tcp" if isinstance(payload, Tcp) else "udp", remote, there, here)
+
+
+def _matches(rule: SecurityRule, packet: Ipv4, remote: str) -> bool:
+    if rule.ethertype != "IPv4":
+        return False
+    payload = packet.payload
+    if rule.remote_prefix is not None:
+        address, prefix = split_cidr(rule.remote_prefix)
+        if ":" in address or not same_network(address, remote, prefix):
+            return False
+    if rule.protocol is None:
+        return True
+    protocol = "icmp" if isinstance(payload, Icmp) else "tcp" if isinstance(payload, Tcp) else "udp"
+    if PROTOCOLS.get(str(rule.protocol).lower()) != protocol:
+        return False
+    if isinstance(payload, Icmp):
+        return rule.port_min is None or (rule.port_min == ECHO_REQUEST_TYPE and payload.kind == "echo request")
+    low = rule.port_min if rule.port_min is not None else 0
+    high = rule.port_max if rule.port_max is not None else 65_535
+    return low <= payload.target <= high
