@@ -57,7 +57,9 @@ async def bootstrap(process: Process) -> None:
     """
     manager: IdentityManager = process.memory.get("identity") or IdentityManager(process)
     config, passwords = process.config, manager.passwords
-    admin_hash, service_hash = passwords.hash(config.admin_password), passwords.hash(config.service_password)
+    admin_hash = service_hash = passwords.hash(config.admin_password)
+    if config.service_password != config.admin_password:  # a hash costs a millisecond, a tenth of a small cloud
+        service_hash = passwords.hash(config.service_password)
     builder = Builder(manager)
 
     def build(tx: Transaction) -> None:
