@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.errors import BadRequest, NotAcceptable, UnsupportedMedia
-from lab.rest import Api, Request, Response, Route
+from pydantic import ValidationError
+
+from lab.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound, UnsupportedMedia
+from lab.rest import Api, Request, Response, Route, VersionRange
 from lab.services.placement.query import Version
+from lab.services.placement.wording import schema_words
 
 CACHE_HEADERS: Version = (1, 15)
+UNKNOWN_VERSION = "Unacceptable version header: "
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -16,12 +20,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 class Answers(Api):
     """Base of placement's handlers."""
 
+    refusal = "Policy does not allow {service}:{handler} to be performed."
     _date = (-1, "")
-
-    @property
-    def path_prefix(self) -> str:
-        """Where the service is mounted, for links inside answers."""
-        return f"/{self.prefix or self.service}"
 
     def answer(self, request: Request, body: Any, status: int = 200, changed_ns: int | None = None) -> Response:
         """An answer that from 1.15 on says when its subject changed (now, when nobody knows)."""
@@ -40,6 +40,24 @@ class Answers(Api):
             self._date = (second, f"{day} {moment:%H:%M:%S} GMT")
         return self._date[1]
 
+    def _version_headers(self, request: Request, headers: dict[str, str]) -> None:
+        super()._version_headers(request, headers)
+        if "Vary" in headers:
+            headers["Vary"] = headers["Vary"].lower()
+
+    def _parse(self, asked: str, versions: VersionRange) -> Version:
+        try:
+            return super()._parse(asked, versions)
+        except NotAcceptable:
+            raise NotAcceptable(f"{UNKNOWN_VERSION}{asked}") from None
+        except BadRequest:
+            raise BadRequest(f"invalid version string: {asked}") from None
+
+    def _refuse(self, methods: dict[str, list[Route]], request: Request) -> None:
+        if request.method in methods:
+            raise NotFound("The resource could not be found.")
+        raise MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", tuple(sorted(methods)))
+
     def _read(self, route: Route, request: Request) -> None:
         """As every API does, in placement's words and with its stricter view of headers."""
         accept = request.headers.get("accept", "")
@@ -57,10 +75,11 @@ class Answers(Api):
             kind = request.headers["content-type"]
             raise UnsupportedMedia(f"The media type {kind} is not supported, use application/json") from None
         except BadRequest as error:
-            text = error.message
-            if "not valid JSON" in text:
+            if isinstance(error.__context__, ValidationError):
+                raise BadRequest(f"JSON does not validate: {schema_words(error.__context__)}") from None
+            if "not valid JSON" in error.message or not request.body:
                 raise BadRequest("Malformed JSON: the body cannot be decoded") from None
-            raise BadRequest(f"JSON does not validate: {text}") from None
+            raise BadRequest(f"JSON does not validate: {error.message}") from None
 
 
 def _accepts_json(accept: str) -> bool:

@@ -18,12 +18,14 @@ from lab.rest.faults import placement_style
 from lab.services.placement import schemas, views
 from lab.services.placement.allocation_api import AllocationHandlers
 from lab.services.placement.allocations import Allocations
+from lab.services.placement.answers import UNKNOWN_VERSION
 from lab.services.placement.candidates import CandidateSearch
 from lab.services.placement.manager import Providers
 from lab.services.placement.model import UnknownClass
-from lab.services.placement.names import Names
+from lab.services.placement.names import NAME_LENGTH, Names
 from lab.services.placement.provider_api import ProviderHandlers
 from lab.services.placement.query import CandidateQuery, Version, parse_candidates
+from lab.services.placement.wording import failed
 
 VERSIONS = VersionRange("placement", (1, 0), (1, 39))
 PARSED_QUERIES = 256
@@ -33,7 +35,7 @@ PARSED_QUERIES = 256
 def _style(status: int, error: LabError, request_id: str) -> Response:
     """Placement's fault; a refused version says which ones are served."""
     response = placement_style(status, error, request_id)
-    if isinstance(error, NotAcceptable) and error.message.startswith("Version "):
+    if isinstance(error, NotAcceptable) and error.message.startswith(UNKNOWN_VERSION):
         body = response.json()
         low, high = (".".join(map(str, version)) for version in (VERSIONS.low, VERSIONS.high))
         body["errors"][0] |= {"min_version": low, "max_version": high}
@@ -144,16 +146,22 @@ class PlacementApi(ProviderHandlers, AllocationHandlers):
 
     async def total_usages(self, ctx: Context, request: Request) -> Response:
         """What a project uses in all."""
-        allowed = {"project_id", "user_id", *(("consumer_type",) if request.version >= views.CONSUMER_TYPE else ())}
-        unknown = sorted(set(request.query) - allowed)
+        allowed = ("project_id", "user_id", *(("consumer_type",) if request.version >= views.CONSUMER_TYPE else ()))
+        unknown = sorted(set(request.query) - set(allowed))
         project = request.arg("project_id")
-        problem = (
-            f"Additional properties are not allowed ({', '.join(map(repr, unknown))} was unexpected)" if unknown else ""
-        )
-        if not problem and project is None:
-            problem = "'project_id' is a required property"
-        if problem or not project:
-            raise BadRequest(f"Invalid query string parameters: {problem or repr(project) + ' is too short'}")
+        if unknown:
+            problem = f"Additional properties are not allowed ({', '.join(map(repr, unknown))} was unexpected)"
+            raise BadRequest(f"Invalid query string parameters: {failed(problem, 'additionalProperties')}")
+        if project is None:
+            problem = failed("'project_id' is a required property", "required")
+            raise BadRequest(f"Invalid query string parameters: {problem}")
+        for name in allowed:
+            value = request.arg(name)
+            if value is not None and not 1 <= len(value) <= NAME_LENGTH:
+                problem = failed(f"{value!r} should be non-empty", "minLength", name)
+                if value:
+                    problem = failed(f"{value!r} is too long", "maxLength", name)
+                raise BadRequest(f"Invalid query string parameters: {problem}")
         if not SERVICE(ctx) and project != ctx.project_id:
             raise Forbidden("Policy does not allow placement:usages to be performed.")
         by_type = await self.allocations.usages(project, request.arg("user_id"))
@@ -162,7 +170,7 @@ class PlacementApi(ProviderHandlers, AllocationHandlers):
     # -- resource classes -------------------------------------------------------------------------
 
     def _class(self, name: str) -> dict[str, Any]:
-        return {"name": name, "links": [{"rel": "self", "href": f"{self.path_prefix}/resource_classes/{name}"}]}
+        return {"name": name, "links": [{"rel": "self", "href": f"/resource_classes/{name}"}]}
 
     async def list_classes(self, ctx: Context, request: Request) -> Response:
         """All resource classes."""

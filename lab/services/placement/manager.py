@@ -25,6 +25,7 @@ from lab.services.placement.model import (
 )
 from lab.services.placement.names import need_class, need_traits
 from lab.services.placement.query import Version
+from lab.services.placement.standard import STANDARD_TRAITS, class_order
 from lab.services.placement.table import ProviderTable
 
 if TYPE_CHECKING:
@@ -202,12 +203,12 @@ class Providers:
                 raise BadRequest(f"{label}: {error.message}") from None
             if new and resource_class in provider.inventories:
                 raise ConcurrentUpdate(f"Update conflict: an inventory of {resource_class} exists already")
+            inventory = _checked(uuid, resource_class, given, version, label)
             if not new and resource_class not in provider.inventories:
                 raise BadRequest(
                     f"No inventory record with resource class for resource provider {uuid}: "
                     f"No inventory of class {resource_class} found."
                 )
-            inventory = _checked(uuid, resource_class, given, version, label)
             return _write(tx, provider, inventories={**provider.inventories, resource_class: inventory})
 
         return await self._process.store.run(write)
@@ -246,7 +247,7 @@ class Providers:
             except NotFound as error:
                 names = error.message.removeprefix("No such trait(s): ").removesuffix(".")
                 raise BadRequest(f"No such trait {names}") from None
-            wanted = sorted(dict.fromkeys(traits))
+            wanted = sorted(dict.fromkeys(traits), key=lambda name: (name not in STANDARD_TRAITS, name))
             return provider if wanted == provider.traits else _write(tx, provider, traits=wanted)
 
         return await self._process.store.run(write)
@@ -283,7 +284,7 @@ def replace_inventories(
             ) from None
     label = f"Unable to update inventory for resource provider {uuid}"
     wanted = {name: _checked(uuid, name, inventory, version, label) for name, inventory in given.items()}
-    held = [name for name in provider.inventories if name not in wanted and provider.used.get(name)]
+    held = sorted((n for n in provider.inventories if n not in wanted and provider.used.get(n)), key=class_order)
     if held:
         raise InventoryInUse(
             f"update conflict: Inventory for '{', '.join(held)}' on resource provider '{uuid}' in use."

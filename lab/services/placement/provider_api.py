@@ -12,12 +12,12 @@ from pydantic import ValidationError
 from lab.context import Context
 from lab.errors import BadRequest, MethodNotAllowed, NotFound
 from lab.rest import Request, Response
-from lab.rest.routes import explain
 from lab.services.placement import schemas, views
 from lab.services.placement.answers import Answers
 from lab.services.placement.candidates import group_mask
 from lab.services.placement.model import ResourceProvider, UnknownClass
 from lab.services.placement.query import Group, Traits, Version, is_uuid, parse_member_of, parse_resources, parse_traits
+from lab.services.placement.wording import schema_words
 
 if TYPE_CHECKING:
     from lab.services.placement.manager import Providers
@@ -56,7 +56,7 @@ class ProviderHandlers(Answers):
             wanted = request.arg(name)
             if wanted is not None:
                 found = [record for record in found if getattr(record, name) == wanted]
-        shown = [views.provider(record, self.path_prefix, request.version) for record in found]
+        shown = [views.provider(record, request.version) for record in found]
         changed = max((record.updated_ns for record in found), default=None)
         return self.answer(request, {"resource_providers": shown}, changed_ns=changed)
 
@@ -88,7 +88,7 @@ class ProviderHandlers(Answers):
         uuid = str(UUID(data.uuid)) if data.uuid else None
         record = await self.providers.create(data.name, uuid, str(UUID(parent)) if parent else None)
         if request.version >= RETURNS_PROVIDER:
-            shown = views.provider(record, self.path_prefix, request.version)
+            shown = views.provider(record, request.version)
             response = self.answer(request, shown, 200, record.updated_ns)
         else:
             response = Response(201)
@@ -118,7 +118,7 @@ class ProviderHandlers(Answers):
             raise NotFound(f"{words}{error.message}") from None
 
     def _shown(self, request: Request, record: ResourceProvider) -> Response:
-        return self.answer(request, views.provider(record, self.path_prefix, request.version), 200, record.updated_ns)
+        return self.answer(request, views.provider(record, request.version), 200, record.updated_ns)
 
     # -- inventories --------------------------------------------------------------------------------
 
@@ -215,7 +215,7 @@ class ProviderHandlers(Answers):
         try:
             aggregates = schemas.AggregateList.model_validate(request.data).root
         except ValidationError as error:
-            raise BadRequest(f"JSON does not validate: {explain(error)}") from None
+            raise BadRequest(f"JSON does not validate: {schema_words(error)}") from None
         record = await self.providers.set_aggregates(request.params["uuid"], None, aggregates)
         return self.answer(request, views.aggregates(record, request.version))
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from lab.errors import BadRequest
 from lab.services.placement.model import BadQuery, DuplicateQuery, MissingQuery, Resources
+from lab.services.placement.wording import failed
 
 Version = tuple[int, int]
 Arguments = Mapping[str, Sequence[str]]
@@ -202,7 +203,7 @@ def parse_candidates(arguments: Arguments, version: Version) -> CandidateQuery:
         _check_orphans(groups)
     if version >= FORBIDDEN_TRAITS:
         _check_conflicts(groups)
-    policy = _last(arguments, "group_policy")
+    policy = arguments["group_policy"][0] if arguments.get("group_policy") else None
     if policy is None and sum(1 for group in groups if group.suffix) > 1:
         raise BadRequest(
             'The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.'
@@ -212,21 +213,29 @@ def parse_candidates(arguments: Arguments, version: Version) -> CandidateQuery:
 
 
 def _check_names(arguments: Arguments, version: Version) -> None:
-    pattern = _KEY_NAMED if version >= NAMED_SUFFIXES else _KEY
+    pattern, suffixes = (_KEY_NAMED, "[a-zA-Z0-9_-]{1,64}") if version >= NAMED_SUFFIXES else (_KEY, "[1-9][0-9]*")
     for name, values in arguments.items():
         match = pattern.match(name) if name not in _SINCE else None
         stem = match.group(1) if match else name
         since = _SINCE.get(stem)
+        problem = ""
         if since is None or version < since or (match and version < _SUFFIXES_SINCE):
-            raise BadRequest(
-                f"Invalid query string parameters: Additional properties are not allowed ('{name}' was unexpected)"
-            )
-        if name == "limit" and not _NUMBER.fullmatch(values[-1]):
-            raise BadRequest(f"Invalid query string parameters: '{values[-1]}' does not match '^[1-9][0-9]*$'")
-        if name == "group_policy" and values[-1] not in ("none", "isolate"):
-            raise BadRequest(f"Invalid query string parameters: '{values[-1]}' is not one of ['none', 'isolate']")
+            problem = f"Additional properties are not allowed ('{name}' was unexpected)"
+            if version >= _SUFFIXES_SINCE:
+                patterns = ", ".join(
+                    f"'^{stem}({suffixes})?$'" for stem in ("in_tree", "member_of", "required", "resources")
+                )
+                problem = f"'{name}' does not match any of the regexes: {patterns}"
+            problem = failed(problem, "additionalProperties")
+        elif name == "limit" and not _NUMBER.fullmatch(values[-1]):
+            problem = failed(f"'{values[-1]}' does not match '^[1-9][0-9]*$'", "pattern", name)
+        elif name == "group_policy" and values[-1] not in ("none", "isolate"):
+            problem = failed(f"'{values[-1]}' is not one of ['none', 'isolate']", "enum", name)
+        if problem:
+            raise BadRequest(f"Invalid query string parameters: {problem}")
     if version < _SUFFIXES_SINCE and "resources" not in arguments:
-        raise BadRequest("Invalid query string parameters: 'resources' is a required property")
+        problem = failed("'resources' is a required property", "required")
+        raise BadRequest(f"Invalid query string parameters: {problem}")
 
 
 def _groups(arguments: Arguments, version: Version) -> list[Group]:
@@ -322,8 +331,3 @@ def _check_conflicts(groups: Sequence[Group]) -> None:
         raise BadRequest(
             "Conflicting required and forbidden traits found in the following traits keys: " + ", ".join(bad)
         )
-
-
-def _last(arguments: Arguments, name: str) -> str | None:
-    values = arguments.get(name)
-    return values[-1] if values else None

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, Field, RootModel, StringConstraints, TypeAd
 
 from lab.errors import BadRequest
 from lab.rest import Body, per_version
-from lab.rest.routes import explain
 from lab.services.placement.model import MAX_INT
+from lab.services.placement.wording import schema_words
 
 
 def _unique(items: list[str]) -> list[str]:
@@ -240,4 +240,4 @@ def ensure_custom(name: str) -> None:
     try:
         _CUSTOM_NAME.validate_python(name)
     except ValidationError as error:
-        raise BadRequest(f"JSON does not validate: {explain(error)}") from None
+        raise BadRequest(f"JSON does not validate: {schema_words(error)}") from None

@@ -121,3 +121,8 @@ TRAITS: tuple[str, ...] = tuple(
 )
 STANDARD_TRAITS = frozenset(TRAITS)
 STANDARD_CLASSES = frozenset(RESOURCE_CLASSES)
+
+
+def class_order(name: str) -> tuple[int, str]:
+    """Sort key of resource classes: the standard ones by their ids, then the operators' own by name."""
+    return (RESOURCE_CLASSES.index(name) if name in STANDARD_CLASSES else len(RESOURCE_CLASSES), name)

@@ -99,7 +99,9 @@ class _Search:
         root = self._root_of(group.in_tree)
         for name, amount in group.resources.items():
             for provider in self.providers:
-                if not _fits(provider, name, amount) or any(t in provider.traits for t in group.traits.forbidden):
+                if not _fits(provider, name, amount) or not self._in_aggregates(provider, group):
+                    continue
+                if any(trait in provider.traits for trait in group.traits.forbidden):
                     continue
                 anchors = [provider.root_provider_uuid]
                 if group.in_tree is None:
@@ -107,8 +109,7 @@ class _Search:
                 elif provider.root_provider_uuid != root:
                     continue
                 for anchor in anchors:
-                    if self._in_aggregates(provider, anchor, group):
-                        choices.setdefault(anchor, {}).setdefault(name, []).append(provider)
+                    choices.setdefault(anchor, {}).setdefault(name, []).append(provider)
         wanted = Traits(group.traits.required)
         for anchor, by_class in choices.items():
             if len(by_class) < len(group.resources):
@@ -121,9 +122,9 @@ class _Search:
                     )
                     yield anchor, _Part(claims, tuple(dict.fromkeys(p.uuid for p in chosen)))
 
-    def _in_aggregates(self, provider: ResourceProvider, anchor: str, group: Group) -> bool:
-        """An aggregate of the root spans the whole tree: the provider itself or the anchor may be the member."""
-        root = self.of_uuid.get(anchor, provider)
+    def _in_aggregates(self, provider: ResourceProvider, group: Group) -> bool:
+        """An aggregate of a root spans its whole tree: the provider itself or its root may be the member."""
+        root = self.of_uuid.get(provider.root_provider_uuid, provider)
         if any(uuid in provider.aggregates or uuid in root.aggregates for uuid in group.not_member_of):
             return False
         return all(

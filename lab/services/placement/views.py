@@ -23,9 +23,9 @@ _RELATIONS: Sequence[tuple[str, Version]] = (
 )
 
 
-def provider(record: ResourceProvider, prefix: str, version: Version) -> dict[str, Any]:
-    """One provider; `prefix` is where the service is mounted."""
-    url = f"{prefix}/resource_providers/{record.uuid}"
+def provider(record: ResourceProvider, version: Version) -> dict[str, Any]:
+    """One provider; its links begin at the service's own root."""
+    url = f"/resource_providers/{record.uuid}"
     links = [{"rel": "self", "href": url}]
     links += [{"rel": name, "href": f"{url}/{name}"} for name, since in _RELATIONS if version >= since]
     shown: dict[str, Any] = {"uuid": record.uuid, "name": record.name, "generation": record.revision, "links": links}
