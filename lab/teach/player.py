@@ -31,12 +31,7 @@ async def act(scenario: Scenario, seed: int, without_fault: bool) -> Verdict:
     async with Cloud.simulated(seed, config=config, datacenter=dict(scenario.datacenter)) as cloud:
         stage = Stage(cloud)
         start = stage.now()
-        if not without_fault:
-            for fault in scenario.planted():
-                cloud.plant(fault.kind, **parameters(fault))
-        refused: dict[str, str] = {}
-        for step in scenario.steps(without_fault=without_fault):
-            await do(stage, step, refused)
+        refused = await work(stage, scenario, without_fault)
         await stage.final()
         seen = Seen(
             stage,
@@ -49,6 +44,23 @@ async def act(scenario: Scenario, seed: int, without_fault: bool) -> Verdict:
         return Verdict(
             scenario.name, scenario.title, seed, without_fault, tuple(checks), stage.now() - start, tuple(stage.notes)
         )
+
+
+async def work(stage: Stage, scenario: Scenario, without_fault: bool) -> dict[str, str]:
+    """Plant the faults and do all steps; answer what was refused, in the cloud's words."""
+    if not without_fault:
+        for fault in scenario.planted():
+            stage.cloud.plant(fault.kind, **parameters(fault))
+    refused: dict[str, str] = {}
+    for step in scenario.steps(without_fault=without_fault):
+        await do(stage, step, refused)
+    return refused
+
+
+async def perform(stage: Stage, scenario: Scenario) -> list[str]:
+    """Do a scenario in a cloud that others use too; answer what did not go as usual."""
+    refused = await work(stage, scenario, without_fault=False)
+    return [*stage.notes, *(f"{name} was refused: {text}" for name, text in refused.items())]
 
 
 def parameters(item: Item) -> dict[str, Any]:

@@ -1,0 +1,225 @@
+"""`glasscloud up`: a simulated cloud that OpenStack clients can use, on one loopback port."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import socket
+
+    import uvicorn
+
+    from lab.cloud import SimulatedCloud
+    from lab.config import Config
+    from lab.rest.edge import Edge
+    from lab.serve import Served
+    from lab.teach.scenario import Scenario
+    from sim.runner import Runner
+
+HOST = "127.0.0.1"
+PORT = 8774
+"""Where the cloud listens unless told otherwise: nova-api's own port."""
+GRACE_S = 2
+"""How long an open request may go on after the signal to end."""
+
+
+def parse_speed(text: str) -> float:
+    """Read a speed: how many seconds of the cloud pass in one of the wall, or 'max'."""
+    if text == "max":
+        return math.inf
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise typer.BadParameter(f"{text!r} is no speed; give a number above 0, or max. To stop the clock use --paused")
+    return speed
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """What the command line asks of the cloud."""
+
+    port: int
+    clouds: Path
+    password: str
+    speed: float
+    paused: bool
+    seed: int
+    scenario: Scenario | None
+    db: str | None
+
+
+def up(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Loopback port; 0 takes a free one.")] = PORT,
+    clouds: Annotated[Path, typer.Option(help="clouds.yaml to write; openrc is put beside it.")] = Path("clouds.yaml"),
+    admin_password: Annotated[str, typer.Option(help="Random when not given.", envvar="GLASSCLOUD_PASSWORD")] = "",
+    speed: Annotated[str, typer.Option(help="Seconds of the cloud in one of the wall, or max.")] = "max",
+    paused: Annotated[bool, typer.Option("--paused", help="Begin with a stopped clock.")] = False,
+    scenario: Annotated[str, typer.Option(help="Play a scenario in it: a name or a YAML file.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulated world; the scenario's own, or 0.")] = None,
+    db: Annotated[str, typer.Option(help="Keep the cloud, as in sqlite:///cloud.db; in memory when not given.")] = "",
+) -> None:
+    """Serve a cloud to OpenStack clients until SIGINT or SIGTERM."""
+    import asyncio
+    import secrets
+
+    from lab.teach.scenario import find
+
+    story = find(scenario) if scenario else None
+    chosen = seed if seed is not None else story.seed if story is not None else 0
+    password = admin_password or secrets.token_urlsafe(12)
+    pace = parse_speed(speed)
+    with bound(port) as listening:
+        number = int(listening.getsockname()[1])
+        orders = Orders(number, clouds, password, pace, paused, chosen, story, db or None)
+        asyncio.run(serve(orders, listening))
+
+
+@contextmanager
+def bound(port: int) -> Iterator[socket.socket]:
+    """Take the port before anything is built; a port in use is an error in words."""
+    import errno
+    import socket
+
+    from lab.errors import LabError
+
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((HOST, port))
+        except OSError as error:
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                raise
+            raise LabError(f"port {port} cannot be used ({error.strerror}); choose another one with --port") from None
+        yield listening
+
+
+async def serve(orders: Orders, listening: socket.socket) -> None:
+    """Build the cloud, boot it as fast as possible, serve it at its pace, and close it cleanly."""
+    import gc
+
+    from lab.rest.edge import Edge
+    from lab.serve import Served
+
+    url = f"http://{HOST}:{orders.port}"
+    cloud, runner = build(orders, url)
+    served = Served(cloud, runner)
+    served.begin()
+    try:
+        await served.booted()
+        gc.collect()
+        gc.freeze()
+        runner.resume(orders.speed)
+        if orders.paused:
+            runner.pause()
+        tell(orders, url)
+        await until_signal(Edge(served), listening, play_along(orders, served))
+    finally:
+        await served.end()
+
+
+def build(orders: Orders, url: str) -> tuple[SimulatedCloud, Runner]:
+    """Make the world and its runner; it boots at full speed whatever the pace will be."""
+    from datetime import UTC, datetime
+
+    from lab.client.transports import InWorld
+    from lab.cloud import SimulatedCloud
+    from sim.loop import SimLoop
+    from sim.runner import Runner
+    from sim.world import SimWorld
+
+    epoch = datetime.now(UTC).replace(microsecond=0)
+    loop = SimLoop(orders.seed, epoch=epoch)
+    layout = dict(orders.scenario.datacenter) if orders.scenario is not None else None
+    world = SimWorld(loop, orders.seed, config=settings(orders, url), datacenter=layout, db=orders.db, epoch=epoch)
+    return SimulatedCloud(world, InWorld(world.client)), Runner(loop, world.wires.journal)
+
+
+def settings(orders: Orders, url: str) -> Config:
+    """The cloud's settings: the scenario's, or the defaults, at this URL and with these passwords."""
+    import secrets
+
+    from lab.config import Config
+    from lab.serve import token_factor
+
+    chosen = orders.scenario.settings() if orders.scenario is not None else Config()
+    return chosen.but(
+        public_url=url,
+        admin_password=orders.password,
+        service_password=secrets.token_urlsafe(24),
+        token_lifetime_factor=token_factor(orders.speed, orders.paused),
+    )
+
+
+def tell(orders: Orders, url: str) -> None:
+    """Write clouds.yaml and openrc, and print how to use them."""
+    from lab.serve import clouds_yaml, openrc, write_private
+
+    rc = orders.clouds.with_name("openrc")
+    orders.clouds.parent.mkdir(parents=True, exist_ok=True)
+    text = clouds_yaml(url, orders.password)
+    write_private(orders.clouds, text)
+    write_private(rc, openrc(url, orders.password))
+    print(text)
+    print(f"Glasscloud is ready at {url} ({url}/glasscloud/health, {url}/glasscloud/docs)")
+    print(f"    export OS_CLIENT_CONFIG_FILE={orders.clouds.resolve()} OS_CLOUD=glasscloud && openstack server list")
+    print(f"    or: source {rc.resolve()}")
+    print("Ctrl-C ends it.", flush=True)
+
+
+async def play_along(orders: Orders, served: Served) -> None:
+    """Plant the scenario's faults and do its work beside the clients."""
+    scenario = orders.scenario
+    if scenario is None:
+        return
+    from lab.teach.player import perform
+    from lab.teach.stage import Stage
+
+    notes = await served.runner.call(lambda: perform(Stage(served.cloud), scenario), f"scenario {scenario.name}")
+    print(f"scenario {scenario.name} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
+
+
+async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None]) -> None:
+    """Serve HTTP until SIGINT or SIGTERM; what runs beside ends with it."""
+    import asyncio
+    import signal
+
+    server = quiet_server(edge)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leave, server)
+    other = loop.create_task(beside)
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        other.cancel()
+        await asyncio.gather(other, return_exceptions=True)
+
+
+def leave(server: uvicorn.Server) -> None:
+    """Ask the server to end; a second signal does not wait for open requests."""
+    server.force_exit = server.should_exit
+    server.should_exit = True
+
+
+def quiet_server(edge: Edge) -> uvicorn.Server:
+    """An HTTP server that leaves signals to us: its own handling would end the process before the cloud is closed."""
+    from contextlib import nullcontext
+
+    import uvicorn
+
+    config = uvicorn.Config(
+        edge.app(), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
+        timeout_keep_alive=75, server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
+    return server
