@@ -22,8 +22,9 @@ from lab.client.transports import InWorld, OverHttp, ThroughRunner
 from lab.config import Config
 from lab.journal import Journal
 from lab.process import Process
-from lab.services import compute, identity, image, network, object, placement, volume
-from lab.services.readiness import Readiness
+from lab.readiness import Readiness
+from lab.services import compute, identity, image, network, placement, volume
+from lab.services import object as swift
 from lab.wires import Wires
 from lab.world import World
 
@@ -49,11 +50,19 @@ def start(wires: Wires, world: World) -> None:
     wires.start("nova-api", here, compute.start_api)
     for host, devices in world.disks.items():
         disks = {device: world.disk(host, device) for device in devices}
-        wires.start("swift-object", host, partial(object.start_storage, disks=disks))
-    wires.start("swift-proxy", here, partial(object.start_proxy, devices=world.disks))
-    wires.start("neutron-dhcp-agent", world.network_host, partial(network.start_dhcp_agent, driver=world.dhcp(world.network_host)))
+        wires.start("swift-object", host, partial(swift.start_storage, disks=disks))
+    wires.start("swift-proxy", here, partial(swift.start_proxy, devices=world.disks))
+    wires.start(
+        "neutron-dhcp-agent",
+        world.network_host,
+        partial(network.start_dhcp_agent, driver=world.dhcp(world.network_host)),
+    )
     for host in dict.fromkeys((world.network_host, *world.computes)):
-        wires.start("neutron-l2-agent", host, partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host)))
+        wires.start(
+            "neutron-l2-agent",
+            host,
+            partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host)),
+        )
     for host in world.computes:
         wires.start("nova-compute", host, partial(compute.start_agent, driver=world.hypervisor(host)))
 
@@ -61,7 +70,9 @@ def start(wires: Wires, world: World) -> None:
 class Cloud:
     """The façade: `cloud.compute.servers.create(…)` and its kin, for the administrator unless another user is asked for."""
 
-    def __init__(self, transport: Transport, config: Config, username: str = "admin", password: str = "", project: str = "admin") -> None:
+    def __init__(
+        self, transport: Transport, config: Config, username: str = "admin", password: str = "", project: str = "admin"
+    ) -> None:
         self.config = config
         self.session = session = Session(transport, username, password or config.admin_password, project)
         self.identity, self.placement = Identity(session), Placement(session)

@@ -144,7 +144,9 @@ class Config:
         """The same settings with some changed; an unknown name lists the known ones."""
         unknown = sorted(set(changes) - set(self.__dataclass_fields__))
         if unknown:
-            raise ValueError(f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(self.__dataclass_fields__))}")
+            raise ValueError(
+                f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(self.__dataclass_fields__))}"
+            )
         return replace(self, **changes)
 
 

@@ -30,9 +30,18 @@ class Context:
     def at(self, cause: int) -> Context:
         """The same context, caused by the journal entry `cause`."""
         new: Context = object.__new__(Context)
-        new.request_id, new.user_id, new.project_id, new.roles = self.request_id, self.user_id, self.project_id, self.roles
+        new.request_id, new.user_id, new.project_id, new.roles = (
+            self.request_id,
+            self.user_id,
+            self.project_id,
+            self.roles,
+        )
         new.token, new.cause, new.user_name, new.user_domain_id = self.token, cause, self.user_name, self.user_domain_id
-        new.project_name, new.project_domain_id, new.domain_id = self.project_name, self.project_domain_id, self.domain_id
+        new.project_name, new.project_domain_id, new.domain_id = (
+            self.project_name,
+            self.project_domain_id,
+            self.domain_id,
+        )
         new.system, new.expires, new.periodic = self.system, self.expires, self.periodic
         return new
 

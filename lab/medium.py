@@ -20,7 +20,10 @@ class Medium(ABC):
 
     @abstractmethod
     def work(self, binary: str, name: str) -> int:
-        """How long a worker of `binary` is held by one 'POST /v2.1/servers' or RPC method, in ns, beside what it awaits."""
+        """How long a worker of `binary` is held by one 'POST /v2.1/servers' or RPC method, in ns.
+
+        What the handler awaits comes on top.
+        """
 
     @abstractmethod
     def workers(self, binary: str, kind: str) -> int:
@@ -30,7 +33,7 @@ class Medium(ABC):
     async def transfer(self, a: str, b: str, nbytes: int) -> None:
         """Move bytes from host a to host b; raises Unreachable when the path breaks."""
 
-    def on_change(self, callback: Callable[[], None]) -> None:
+    def on_change(self, callback: Callable[[], None]) -> None:  # noqa: B027 (most media never change)
         """Call back whenever reachability may have changed."""
 
 

@@ -189,20 +189,46 @@ class Process:
             raise ProcessKilled(self.name)
         data = body if body is None or isinstance(body, (bytes, LazyBody)) else orjson.dumps(body, default=str)
         request_id, cause = (ctx.request_id, ctx.cause) if ctx is not None else ("", 0)
-        return self.wires.journal.add(kind, self.name, target, name, where, status, duration, request_id, cause, data, note)
+        return self.wires.journal.add(
+            kind, self.name, target, name, where, status, duration, request_id, cause, data, note
+        )
 
     journal_entry = entry
 
-    def notify(self, ctx: Context, legacy: str, versioned: str | None, payload: dict[str, Any], level: str = "info") -> None:
+    def notify(
+        self, ctx: Context, legacy: str, versioned: str | None, payload: dict[str, Any], level: str = "info"
+    ) -> None:
         """Send a notification: `legacy` to notifications.<level>, `versioned` to versioned_notifications.<level>."""
         if not self.alive:
             raise ProcessKilled(self.name)
         add, data, status = self.wires.journal.add, orjson.dumps(payload, default=str), level.upper()
         target = "notification consumers"
         if legacy:
-            add("notify", self.name, target, legacy, f"notifications.{level}", status, 0, ctx.request_id, ctx.cause, data)
+            add(
+                "notify",
+                self.name,
+                target,
+                legacy,
+                f"notifications.{level}",
+                status,
+                0,
+                ctx.request_id,
+                ctx.cause,
+                data,
+            )
         if versioned:
-            add("notify", self.name, target, versioned, f"versioned_notifications.{level}", status, 0, ctx.request_id, ctx.cause, data)
+            add(
+                "notify",
+                self.name,
+                target,
+                versioned,
+                f"versioned_notifications.{level}",
+                status,
+                0,
+                ctx.request_id,
+                ctx.cause,
+                data,
+            )
 
     def state(self, ctx: Context | None, kind: str, resource_id: str, old: str | None, new: str | None) -> None:
         """Journal that a resource went from one state to another."""
@@ -287,7 +313,9 @@ class DriverHandle:
             counted = ctx is None or not ctx.periodic
             runtime.busy += counted
             try:
-                result = await self._pass(Passing("driver", process.name, target, name, where, seq), method, args, kwargs)
+                result = await self._pass(
+                    Passing("driver", process.name, target, name, where, seq), method, args, kwargs
+                )
             except LabError as error:
                 status = type(error).__name__
                 raise
@@ -303,8 +331,15 @@ class DriverHandle:
                 runtime.busy -= counted
                 if process.alive:
                     process.wires.journal.add(
-                        "driver_reply", target, process.name, name, where, status, runtime.now_ns() - started,
-                        ctx.request_id if ctx is not None else "", seq,
+                        "driver_reply",
+                        target,
+                        process.name,
+                        name,
+                        where,
+                        status,
+                        runtime.now_ns() - started,
+                        ctx.request_id if ctx is not None else "",
+                        seq,
                     )
             if not process.alive:
                 raise ProcessKilled(process.name)

@@ -31,7 +31,12 @@ class Readiness:
         silent = [s for s in SERVICES if not self._wires.router.listeners.get(s)]
         hosts = world.computes
         counts = await store.run(
-            lambda tx: (tx.count(ComputeNode), tx.count(ResourceProvider), tx.count(Agent), tx.count(VolumeService, binary="cinder-volume"))
+            lambda tx: (
+                tx.count(ComputeNode),
+                tx.count(ResourceProvider),
+                tx.count(Agent),
+                tx.count(VolumeService, binary="cinder-volume"),
+            )
         )
         agents = len(dict.fromkeys((world.network_host, *hosts))) + 1
         wanted = (len(hosts), len(hosts), agents, 1)

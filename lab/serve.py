@@ -36,7 +36,9 @@ class Served:
 
     async def _boot(self) -> None:
         await self.runner.call(self.cloud.ready)
-        self.apis.update({service: type(listeners[0].api) for service, listeners in self.cloud.wires.router.listeners.items()})
+        self.apis.update(
+            {service: type(listeners[0].api) for service, listeners in self.cloud.wires.router.listeners.items()}
+        )
         self.ready = True
 
     async def booted(self) -> None:
@@ -49,11 +51,15 @@ class Served:
         self.runner.stop()
         await self.cloud.wires.store.close()
 
-    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes, streaming: bool) -> Response:
+    async def request(
+        self, service: str, method: str, target: str, headers: dict[str, str], body: bytes, streaming: bool
+    ) -> Response:
         """Carry one request into the world and its answer out."""
         client = self.cloud.world.client
         request = Request(method, target, headers, body, client.name)
-        response: Response = await self.runner.call(lambda: enter(client, service, request), f"{method} /{service}{target}")
+        response: Response = await self.runner.call(
+            lambda: enter(client, service, request, keep_stream=True), f"{method} /{service}{target}"
+        )
         return response
 
     async def pull(self, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -120,7 +126,13 @@ def clouds_yaml(url: str, password: str, name: str = "glasscloud") -> str:
         "user_domain_name": "Default",
         "project_domain_name": "Default",
     }
-    cloud = {"auth": auth, "region_name": "RegionOne", "identity_api_version": 3, "volume_api_version": 3, "interface": "public"}
+    cloud = {
+        "auth": auth,
+        "region_name": "RegionOne",
+        "identity_api_version": 3,
+        "volume_api_version": 3,
+        "interface": "public",
+    }
     return yaml.safe_dump({"clouds": {name: cloud}}, sort_keys=False)
 
 

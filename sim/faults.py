@@ -46,7 +46,13 @@ class Match:
 
 
 def _is(name: str, wanted: str) -> bool:
-    return not wanted or name == wanted or fnmatchcase(name, wanted) or name.partition("@")[0] == wanted or name.partition("@")[2] == wanted
+    return (
+        not wanted
+        or name == wanted
+        or fnmatchcase(name, wanted)
+        or name.partition("@")[0] == wanted
+        or name.partition("@")[2] == wanted
+    )
 
 
 @dataclass(slots=True)
@@ -87,7 +93,9 @@ class Faults(Interference):
         driver = "driver" in match.kinds
         known = (*(DRIVER_ACTS if driver else MESSAGE_ACTS), "call")
         if act not in known:
-            raise ValueError(f"unknown fault {act!r} for {'a driver call' if driver else 'a message'}; known: {', '.join(known)}")
+            raise ValueError(
+                f"unknown fault {act!r} for {'a driver call' if driver else 'a message'}; known: {', '.join(known)}"
+            )
         self._numbers += 1
         self.rules[self._numbers] = Rule(self._numbers, match, act, _verdict(act, delay_s, then))
         return self._numbers

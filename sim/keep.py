@@ -54,7 +54,9 @@ class Keeper:
 
     def follow(self, now_ns: Callable[[], int]) -> None:
         """Store the clock with every transaction from now on."""
-        self.store.before_commit = lambda cursor: cursor.execute(f"UPDATE {CLOCK} SET t_ns = {self.store.mark} WHERE id = 1", [now_ns()])
+        self.store.before_commit = lambda cursor: cursor.execute(
+            f"UPDATE {CLOCK} SET t_ns = {self.store.mark} WHERE id = 1", [now_ns()]
+        )
 
     def disks(self) -> dict[str, dict[str, Any]]:
         """What lies on the disks."""

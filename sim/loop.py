@@ -93,7 +93,9 @@ class SimHandle:
 class SimTask(asyncio.Task[Any]):
     """A task that knows its order of creation and the process that owns it."""
 
-    def __init__(self, coro: Coroutine[Any, Any, Any], *, loop: SimLoop, name: str | None, context: contextvars.Context | None) -> None:
+    def __init__(
+        self, coro: Coroutine[Any, Any, Any], *, loop: SimLoop, name: str | None, context: contextvars.Context | None
+    ) -> None:
         self.serial = next(loop.serials)
         self.owner: object = None
         super().__init__(coro, loop=loop, name=name or f"task-{self.serial}", context=context)
@@ -179,13 +181,19 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._ready.append(handle)
         return handle
 
-    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
+    def call_later(
+        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
         return self._call_at_ns(self.env._now + max(0, round(delay * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
 
-    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
+    def call_at(
+        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> Any:
         return self._call_at_ns(max(self.env._now, round(when * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
 
-    def _call_at_ns(self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None) -> SimHandle:
+    def _call_at_ns(
+        self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
+    ) -> SimHandle:
         handle = SimHandle(self, callback, args, context or contextvars.copy_context(), when)
         heapq.heappush(self._timers, (when, next(self.env.order), handle))
         return handle
@@ -279,7 +287,9 @@ class SimLoop(asyncio.AbstractEventLoop):
                 self._order_burst()
         self._still += 1
         if self._still > STILL_LIMIT:
-            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+            raise Stuck(
+                f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}"
+            )
 
     def _hold(self, handle: SimHandle) -> bool:
         """Put a callback of a hung process's task aside."""
@@ -313,7 +323,9 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def _waiting(self) -> str:
         tasks = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
-        return "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
+        return (
+            "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
+        )
 
     # -- running ------------------------------------------------------------------------------
 
@@ -406,21 +418,19 @@ class SimLoop(asyncio.AbstractEventLoop):
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep the error; `lab.run` fails with it."""
         error = context.get("exception")
-        self.runtime.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
+        self.runtime.errors.append(
+            error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
+        )
 
 
 def _refuse(name: str) -> Callable[..., Any]:
     def refused(self: SimLoop, *_: object, **__: object) -> Any:
-        raise RuntimeError(f"{name} has no place in a simulated world: threads, sockets and signals would make it unrepeatable")
+        raise RuntimeError(
+            f"{name} has no place in a simulated world: threads, sockets and signals would make it unrepeatable"
+        )
 
     return refused
 
 
-for _name in (
-    "run_in_executor call_soon_threadsafe add_reader remove_reader add_writer remove_writer add_signal_handler "
-    "remove_signal_handler getaddrinfo getnameinfo create_connection create_server create_unix_connection "
-    "create_unix_server create_datagram_endpoint start_tls sendfile sock_recv sock_recv_into sock_recvfrom "
-    "sock_sendall sock_sendto sock_connect sock_accept sock_sendfile connect_read_pipe connect_write_pipe "
-    "subprocess_shell subprocess_exec set_default_executor"
-).split():
+for _name in ["run_in_executor", "call_soon_threadsafe", "add_reader", "remove_reader", "add_writer", "remove_writer", "add_signal_handler", "remove_signal_handler", "getaddrinfo", "getnameinfo", "create_connection", "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint", "start_tls", "sendfile", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec", "set_default_executor"]:
     setattr(SimLoop, _name, _refuse(_name))

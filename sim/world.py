@@ -151,5 +151,3 @@ def spec_of(given: DatacenterSpec | dict[str, Any] | None) -> DatacenterSpec:
     if unknown:
         raise LabError(f"a datacenter has no {', '.join(unknown)}; known: {', '.join(known)}")
     return DatacenterSpec(**given)
-
-

@@ -54,12 +54,16 @@ class Server(Resource):
     async def attach_volume(self, volume_id: str) -> dict[str, Any]:
         """Plug a volume in."""
         body = {"volumeAttachment": {"volumeId": volume_id}}
-        answer = await self.collection.session.json("compute", "POST", f"/v2.1/servers/{self.id}/os-volume_attachments", body)
+        answer = await self.collection.session.json(
+            "compute", "POST", f"/v2.1/servers/{self.id}/os-volume_attachments", body
+        )
         return answer["volumeAttachment"]  # type: ignore[no-any-return]
 
     async def detach_volume(self, volume_id: str) -> None:
         """Unplug a volume."""
-        await self.collection.session.send("compute", "DELETE", f"/v2.1/servers/{self.id}/os-volume_attachments/{volume_id}")
+        await self.collection.session.send(
+            "compute", "DELETE", f"/v2.1/servers/{self.id}/os-volume_attachments/{volume_id}"
+        )
 
     async def attach_interface(self, network_id: str | None = None, port_id: str | None = None) -> dict[str, Any]:
         """Plug in a port, given or made on a network."""
@@ -102,8 +106,14 @@ class Servers(Collection[Server]):
         if availability_zone:
             body["availability_zone"] = availability_zone
         if boot_volume_gib:
-            disk = {"boot_index": 0, "uuid": image, "source_type": "image", "destination_type": "volume",
-                    "volume_size": boot_volume_gib, "delete_on_termination": True}
+            disk = {
+                "boot_index": 0,
+                "uuid": image,
+                "source_type": "image",
+                "destination_type": "volume",
+                "volume_size": boot_volume_gib,
+                "delete_on_termination": True,
+            }
             body["block_device_mapping_v2"] = [disk]
         elif image:
             body["imageRef"] = image
@@ -162,7 +172,14 @@ class Hypervisor(Resource):
 class Hypervisors(Collection[Hypervisor]):
     """cloud.compute.hypervisors"""
 
-    service, path, key, plural, kind, detail = "compute", "/v2.1/os-hypervisors", "hypervisor", "hypervisors", Hypervisor, "/detail"
+    service, path, key, plural, kind, detail = (
+        "compute",
+        "/v2.1/os-hypervisors",
+        "hypervisor",
+        "hypervisors",
+        Hypervisor,
+        "/detail",
+    )
 
 
 class Service(Resource):

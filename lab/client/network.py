@@ -18,7 +18,13 @@ class Networks(Collection[Network]):
     service, path, key, plural, kind = "network", "/v2.0/networks", "network", "networks", Network
 
     async def create(
-        self, name: str, *, network_type: str | None = None, physical_network: str | None = None, segmentation_id: int | None = None, **more: Any
+        self,
+        name: str,
+        *,
+        network_type: str | None = None,
+        physical_network: str | None = None,
+        segmentation_id: int | None = None,
+        **more: Any,
     ) -> Network:
         """Make a network; type and segment are the administrator's to choose."""
         return await self._create(
@@ -43,7 +49,9 @@ class Subnets(Collection[Subnet]):
 
     async def create(self, network_id: str, cidr: str, *, name: str = "", **more: Any) -> Subnet:
         """Make a subnet; the gateway is the first address unless given."""
-        return await self._create({"network_id": network_id, "cidr": cidr, "name": name, "ip_version": 6 if ":" in cidr else 4, **more})
+        return await self._create(
+            {"network_id": network_id, "cidr": cidr, "name": name, "ip_version": 6 if ":" in cidr else 4, **more}
+        )
 
 
 class Port(Resource):
@@ -72,7 +80,13 @@ class SecurityGroup(Resource):
 class SecurityGroups(Collection[SecurityGroup]):
     """cloud.network.security_groups"""
 
-    service, path, key, plural, kind = "network", "/v2.0/security-groups", "security_group", "security_groups", SecurityGroup
+    service, path, key, plural, kind = (
+        "network",
+        "/v2.0/security-groups",
+        "security_group",
+        "security_groups",
+        SecurityGroup,
+    )
 
     async def create(self, name: str, description: str = "") -> SecurityGroup:
         """Make a security group with its two egress rules."""
@@ -87,12 +101,20 @@ class SecurityGroupRules(Collection[SecurityGroupRule]):
     """cloud.network.security_group_rules"""
 
     service, path, key, plural, kind = (
-        "network", "/v2.0/security-group-rules", "security_group_rule", "security_group_rules", SecurityGroupRule,
+        "network",
+        "/v2.0/security-group-rules",
+        "security_group_rule",
+        "security_group_rules",
+        SecurityGroupRule,
     )
 
-    async def create(self, security_group_id: str, *, direction: str = "ingress", protocol: str | None = None, **more: Any) -> SecurityGroupRule:
+    async def create(
+        self, security_group_id: str, *, direction: str = "ingress", protocol: str | None = None, **more: Any
+    ) -> SecurityGroupRule:
         """Let something through: protocol None is any."""
-        return await self._create({"security_group_id": security_group_id, "direction": direction, "protocol": protocol, **more})
+        return await self._create(
+            {"security_group_id": security_group_id, "direction": direction, "protocol": protocol, **more}
+        )
 
 
 class Agent(Resource):
@@ -115,12 +137,16 @@ class Router(Resource):
     async def add_subnet(self, subnet_id: str) -> dict[str, Any]:
         """Give the router an interface on the subnet, with its gateway address."""
         session = self.collection.session
-        return await session.json("network", "PUT", f"/v2.0/routers/{self.id}/add_router_interface", {"subnet_id": subnet_id})  # type: ignore[no-any-return]
+        return await session.json(
+            "network", "PUT", f"/v2.0/routers/{self.id}/add_router_interface", {"subnet_id": subnet_id}
+        )  # type: ignore[no-any-return]
 
     async def remove_subnet(self, subnet_id: str) -> None:
         """Take the interface back."""
         session = self.collection.session
-        await session.send("network", "PUT", f"/v2.0/routers/{self.id}/remove_router_interface", {"subnet_id": subnet_id})
+        await session.send(
+            "network", "PUT", f"/v2.0/routers/{self.id}/remove_router_interface", {"subnet_id": subnet_id}
+        )
 
 
 class Routers(Collection[Router]):

@@ -84,7 +84,9 @@ class Resource:
             if self.status in self.wrong and self.status != "ERROR":
                 raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
             if transport.now() >= end:
-                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is still there after {timeout:g} s")
+                raise WaitFailed(
+                    f"{type(self).__name__.lower()} {self.name or self.id} is still there after {timeout:g} s"
+                )
             await transport.sleep(interval)
 
     def why(self) -> str:

@@ -41,7 +41,9 @@ class Transport(Protocol):
 class Session:
     """One user in one project."""
 
-    def __init__(self, transport: Transport, username: str, password: str, project: str, domain: str = "default") -> None:
+    def __init__(
+        self, transport: Transport, username: str, password: str, project: str, domain: str = "default"
+    ) -> None:
         self.transport = transport
         self.username, self.project, self.domain = username, project, domain
         self._password = password
@@ -96,6 +98,8 @@ class Session:
             raise ApiError(service, response.status, fault_of(service, response).message)
         return response
 
-    async def json(self, service: str, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    async def json(
+        self, service: str, method: str, target: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> Any:
         """The answer's JSON, or None."""
         return (await self.send(service, method, target, body, headers)).json()

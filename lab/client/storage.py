@@ -36,10 +36,22 @@ class Images(Collection[Image]):
     service, path, key, plural, kind = "image", "/v2/images", "image", "images", Image
 
     async def create(
-        self, name: str, *, disk_format: str = "qcow2", container_format: str = "bare", visibility: str = "shared", **properties: Any
+        self,
+        name: str,
+        *,
+        disk_format: str = "qcow2",
+        container_format: str = "bare",
+        visibility: str = "shared",
+        **properties: Any,
     ) -> Image:
         """Make an image without bytes; `upload` gives it some. Other keywords become its properties."""
-        body = {"name": name, "disk_format": disk_format, "container_format": container_format, "visibility": visibility, **properties}
+        body = {
+            "name": name,
+            "disk_format": disk_format,
+            "container_format": container_format,
+            "visibility": visibility,
+            **properties,
+        }
         return self.make(await self.session.json("image", "POST", self.path, body))
 
     async def get(self, resource_id: str) -> Image:
@@ -57,7 +69,9 @@ class Volumes(Collection[Volume]):
 
     service, path, key, plural, kind, detail = "volume", "/v3/volumes", "volume", "volumes", Volume, "/detail"
 
-    async def create(self, size: int, *, name: str = "", image: str | None = None, snapshot: str | None = None, **more: Any) -> Volume:
+    async def create(
+        self, size: int, *, name: str = "", image: str | None = None, snapshot: str | None = None, **more: Any
+    ) -> Volume:
         """Make a volume of `size` GiB: empty, or filled from an image or a snapshot."""
         return await self._create({"size": size, "name": name, "imageRef": image, "snapshot_id": snapshot, **more})
 

@@ -35,8 +35,11 @@ class InWorld:
         return self._process.runtime.now()
 
 
-async def enter(process: Process, service: str, request: Request) -> Response:
-    """Send a client's request into the cloud: as a stream where the route takes one, answered with its bytes."""
+async def enter(process: Process, service: str, request: Request, keep_stream: bool = False) -> Response:
+    """Send a client's request into the cloud, as a stream where the route takes one.
+
+    The answer's body is bytes, unless a stream may be kept by one who reads it inside the world.
+    """
     headers = request.headers
     request_id = headers.get("x-openstack-request-id") or f"req-{process.uuid()}"
     ctx = Context(request_id=request_id)
@@ -44,6 +47,8 @@ async def enter(process: Process, service: str, request: Request) -> Response:
         body = request.body
         request.stream, request.body = Stream(lambda: _once(body), len(body)), b""
     response = await process.wires.router.call(process, ctx, service, request)
+    if isinstance(response.body, Stream) and not keep_stream:
+        response.body = await gather(response.body)
     return response
 
 
@@ -80,7 +85,9 @@ class ThroughRunner:
     async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
         """Send one request into the world."""
         label = f"{method} /{service}{target}"
-        response: Response = await self._runner.call(lambda: self._inner.request(service, method, target, headers, body), label)
+        response: Response = await self._runner.call(
+            lambda: self._inner.request(service, method, target, headers, body), label
+        )
         return response
 
     async def sleep(self, seconds: float) -> None:

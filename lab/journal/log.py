@@ -58,7 +58,10 @@ class Journal:
     ) -> int:
         """Append an entry and answer its seq (from 1)."""
         self.seq = seq = self.seq + 1
-        entry = _new(Entry, (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note))
+        entry = _new(
+            Entry,
+            (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note),
+        )
         chunk = self._open
         chunk.append(entry)
         if len(chunk) >= CHUNK:

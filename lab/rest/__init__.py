@@ -4,7 +4,19 @@ from lab.journal import LazyBody
 from lab.rest.api import Api
 from lab.rest.faults import FaultTable
 from lab.rest.message import Request, Response, Stream
-from lab.rest.routes import ADMIN, MEMBER, PUBLIC, READER, SERVICE, TOKEN, Body, Policy, Route, VersionRange, per_version
+from lab.rest.routes import (
+    ADMIN,
+    MEMBER,
+    PUBLIC,
+    READER,
+    SERVICE,
+    TOKEN,
+    Body,
+    Policy,
+    Route,
+    VersionRange,
+    per_version,
+)
 
 __all__ = [
     "ADMIN",

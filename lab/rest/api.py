@@ -81,7 +81,10 @@ class Api:
                 raise
             self.process.failed(ctx, f"{request.method} {request.path}", error)
             self.process.runtime.errors.append(error)
-            response = self.table.answer(LabError(f"An unexpected error prevented the server from fulfilling your request: {error}"), ctx.request_id)
+            response = self.table.answer(
+                LabError(f"An unexpected error prevented the server from fulfilling your request: {error}"),
+                ctx.request_id,
+            )
         headers = response.headers
         headers.setdefault("x-openstack-request-id", ctx.request_id)
         if self.versions is not None:
@@ -212,4 +215,4 @@ class Api:
 
     async def authenticate(self, token: str) -> Context | None:
         """Check a token without asking keystone; only keystone itself can."""
-        raise Unauthorized()
+        raise Unauthorized

@@ -124,7 +124,7 @@ def fault_of(service: str, response: Response) -> RemoteFault:
     except orjson.JSONDecodeError:
         body = None
     if isinstance(body, dict) and body:
-        if "errors" in body and body["errors"]:
+        if body.get("errors"):
             text, code = body["errors"][0].get("detail", text), body["errors"][0].get("code", "")
         else:
             name, inner = next(iter(body.items()))

@@ -107,7 +107,13 @@ def compute_style(status: int, error: LabError, request_id: str) -> Response:
 
 def network_style(status: int, error: LabError, request_id: str) -> Response:
     """Neutron's: type, message and detail."""
-    kind = {401: "HTTPUnauthorized", 404: "HTTPNotFound", 405: "HTTPMethodNotAllowed", 400: "HTTPBadRequest", 403: "PolicyNotAuthorized"}
+    kind = {
+        401: "HTTPUnauthorized",
+        404: "HTTPNotFound",
+        405: "HTTPMethodNotAllowed",
+        400: "HTTPBadRequest",
+        403: "PolicyNotAuthorized",
+    }
     name = type(error).__name__
     if type(error).__module__ == "lab.errors":
         name = kind.get(status, "HTTPInternalServerError" if status >= 500 else name)

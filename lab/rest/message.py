@@ -39,9 +39,31 @@ class Stream:
 class Request:
     """What a handler sees of a request."""
 
-    __slots__ = ("_query", "body", "data", "found", "headers", "method", "params", "path", "query_string", "route", "source", "stream", "version")
+    __slots__ = (
+        "_query",
+        "body",
+        "data",
+        "found",
+        "headers",
+        "method",
+        "params",
+        "path",
+        "query_string",
+        "route",
+        "source",
+        "stream",
+        "version",
+    )
 
-    def __init__(self, method: str, target: str, headers: dict[str, str], body: bytes = b"", source: str = "", stream: Stream | None = None) -> None:
+    def __init__(
+        self,
+        method: str,
+        target: str,
+        headers: dict[str, str],
+        body: bytes = b"",
+        source: str = "",
+        stream: Stream | None = None,
+    ) -> None:
         self.method = method
         self.path, _, self.query_string = target.partition("?")
         self.headers = headers

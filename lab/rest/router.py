@@ -1,4 +1,7 @@
-"""The in-process transport: a request travels, takes a worker, is handled in a task of the callee, and its answer travels back."""
+"""The in-process transport.
+
+A request travels, takes a worker, is handled in a task of the callee, and its answer travels back.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,9 @@ class Exchange:
 
     __slots__ = ("client", "ctx", "future", "label", "request", "sent_ns", "seq", "service", "verdict")
 
-    def __init__(self, client: Process, ctx: Context, service: str, request: Request, future: asyncio.Future[Response]) -> None:
+    def __init__(
+        self, client: Process, ctx: Context, service: str, request: Request, future: asyncio.Future[Response]
+    ) -> None:
         self.client, self.ctx, self.service, self.request, self.future = client, ctx, service, request, future
         self.seq = self.sent_ns = 0
         self.label = ""
@@ -125,18 +130,32 @@ class Router:
         if body is not None and SECRET.search(body):
             body = _masked(body)
         exchange.seq = wires.journal.add(
-            "rest", client.name, target, request.method, request.target, "", 0, ctx.request_id, ctx.cause, body, self._note(request.headers)
+            "rest",
+            client.name,
+            target,
+            request.method,
+            request.target,
+            "",
+            0,
+            ctx.request_id,
+            ctx.cause,
+            body,
+            self._note(request.headers),
         )
         try:
             listener = self._pick(exchange.service)
             distance = wires.medium.latency(client.host, listener.process.host)
             if distance is None:
-                raise Unreachable(f"no path from {client.host} to {listener.process.host}; a link or switch between them is down")
+                raise Unreachable(
+                    f"no path from {client.host} to {listener.process.host}; a link or switch between them is down"
+                )
         except Unreachable:
             self._journal_answer(target, exchange, "unreachable", None)
             raise
         if wires.interference is not None:
-            passing = Passing("rest", client.name, target, f"{request.method} {request.path}", request.target, exchange.seq)
+            passing = Passing(
+                "rest", client.name, target, f"{request.method} {request.path}", request.target, exchange.seq
+            )
             verdict = exchange.verdict = wires.interference.judge(passing)
             if verdict is not None:
                 if verdict.drop:
@@ -190,7 +209,9 @@ class Router:
             return
         ctx = exchange.ctx
         arrived = Context(request_id=ctx.request_id, cause=exchange.seq, periodic=ctx.periodic)
-        task = self.wires.runtime.spawn(self._handle(listener, exchange, arrived), f"{process.name}:{exchange.label}", process)
+        task = self.wires.runtime.spawn(
+            self._handle(listener, exchange, arrived), f"{process.name}:{exchange.label}", process
+        )
         process.tasks[task] = None
         task.add_done_callback(partial(self._finish, listener, exchange))
 
@@ -210,7 +231,14 @@ class Router:
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
         if wires.interference is not None:
-            passing = Passing("rest_reply", process.name, client.name, f"{exchange.request.method} {exchange.request.path}", exchange.request.target, seq)
+            passing = Passing(
+                "rest_reply",
+                process.name,
+                client.name,
+                f"{exchange.request.method} {exchange.request.path}",
+                exchange.request.target,
+                seq,
+            )
             verdict = wires.interference.judge(passing)
             if verdict is not None:
                 if verdict.drop:
@@ -226,8 +254,16 @@ class Router:
             if isinstance(body, bytes) and request.method in WRITES and SECRET.search(body):
                 body = _masked(body)
         return wires.journal.add(
-            "rest_reply", source, exchange.client.name, request.method, request.target, status,
-            wires.runtime.now_ns() - exchange.sent_ns, exchange.ctx.request_id, exchange.seq, body,
+            "rest_reply",
+            source,
+            exchange.client.name,
+            request.method,
+            request.target,
+            status,
+            wires.runtime.now_ns() - exchange.sent_ns,
+            exchange.ctx.request_id,
+            exchange.seq,
+            body,
         )
 
     def _finish(self, listener: Listener, exchange: Exchange, task: asyncio.Task[None]) -> None:
@@ -247,7 +283,9 @@ class Router:
         self._journal_answer(listener.process.name, exchange, "reset", None)
         delay = self.wires.medium.latency(listener.process.host, exchange.client.host)
         if delay is not None:
-            error = Unreachable(f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer")
+            error = Unreachable(
+                f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer"
+            )
             self.wires.runtime.after(delay, _fail, exchange.future, error)
 
 
@@ -281,7 +319,9 @@ def _masked(body: bytes) -> bytes:
 def _star(value: Any, parent: str = "") -> Any:
     if isinstance(value, dict):
         return {
-            k: "***" if (k in SECRET_KEYS and not isinstance(v, (dict, list))) or (parent == "token" and k == "id") else _star(v, k)
+            k: "***"
+            if (k in SECRET_KEYS and not isinstance(v, (dict, list))) or (parent == "token" and k == "id")
+            else _star(v, k)
             for k, v in value.items()
         }
     if isinstance(value, list):

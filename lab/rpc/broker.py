@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
 from lab.medium import Passing, Verdict
 from lab.process import CURRENT, Process
-from lab.deadlines import Deadlines
 from lab.rpc.message import Message, dumpable, rebuild
 from lab.rpc.reports import Reports
 
@@ -198,15 +198,26 @@ class Broker:
         message.order = self._order
         message.sent_ns = wires.runtime.now_ns()
         message.seq = wires.journal.add(
-            message.kind, message.sender.name, target, message.display, where, "", 0, ctx.request_id, ctx.cause,
-            message.body, self.about.get(message.topic.split(".", 1)[0]) or self.about.get(message.topic),
+            message.kind,
+            message.sender.name,
+            target,
+            message.display,
+            where,
+            "",
+            0,
+            ctx.request_id,
+            ctx.cause,
+            message.body,
+            self.about.get(message.topic.split(".", 1)[0]) or self.about.get(message.topic),
         )
 
     def _judge(self, message: Message, target: str, where: str) -> Verdict | None:
         interference = self.wires.interference
         if interference is None:
             return None
-        return interference.judge(Passing(message.kind, message.sender.name, target, message.display, where, message.seq))
+        return interference.judge(
+            Passing(message.kind, message.sender.name, target, message.display, where, message.seq)
+        )
 
     def _enqueue(self, message: Message, queue: Queue, verdict: Verdict | None) -> None:
         wires = self.wires
@@ -275,7 +286,9 @@ class Broker:
                 # It died while the message was on its way: nobody took it, so it lies in its queue.
                 self.queue(message.topic).messages.append(message)
             return
-        task = self.wires.runtime.spawn(self._handle(consumer, message, verdict), f"{process.name}:{message.method}", process)
+        task = self.wires.runtime.spawn(
+            self._handle(consumer, message, verdict), f"{process.name}:{message.method}", process
+        )
         process.tasks[task] = None
         task.add_done_callback(partial(self._finish, consumer, message))
 
@@ -287,7 +300,9 @@ class Broker:
         try:
             handler = consumer.handlers.get(message.method)
             if handler is None:
-                raise LabError(f"{process.binary} has no RPC method {message.method}; known: {', '.join(sorted(consumer.handlers))}")
+                raise LabError(
+                    f"{process.binary} has no RPC method {message.method}; known: {', '.join(sorted(consumer.handlers))}"
+                )
             result = await handler(ctx, **orjson.loads(message.body))
             data = orjson.dumps(result, default=dumpable) if message.waiter is not None else b""
         except LabError as error:
@@ -310,8 +325,16 @@ class Broker:
         wires, sender, ctx = self.wires, message.sender, message.ctx
         now = wires.runtime.now_ns()
         seq = wires.journal.add(
-            "rpc_reply", process.name, sender.name, message.display, f"reply_{sender.binary}", status, now - message.sent_ns,
-            ctx.request_id, message.seq, data,
+            "rpc_reply",
+            process.name,
+            sender.name,
+            message.display,
+            f"reply_{sender.binary}",
+            status,
+            now - message.sent_ns,
+            ctx.request_id,
+            message.seq,
+            data,
         )
         delay = 0
         if wires.interference is not None:
@@ -359,7 +382,9 @@ class Broker:
 
 
 def _timed_out(message: Message) -> MessagingTimeout:
-    return MessagingTimeout(f"Timed out waiting for a reply to message ID {message.seq} ({message.method} to {message.topic})")
+    return MessagingTimeout(
+        f"Timed out waiting for a reply to message ID {message.seq} ({message.method} to {message.topic})"
+    )
 
 
 def _answer(message: Message, status: str, data: bytes) -> None:

@@ -36,7 +36,16 @@ class RpcClient:
         workers: int | None = None,
     ) -> None:
         """Consume `<topic>`, and `<topic>.<host>` and `<topic>_fanout` when asked, until the process ends."""
-        self._broker.serve(self._process, topic, handlers, host=host, fanout=fanout, exchange=exchange, version=version, workers=workers)
+        self._broker.serve(
+            self._process,
+            topic,
+            handlers,
+            host=host,
+            fanout=fanout,
+            exchange=exchange,
+            version=version,
+            workers=workers,
+        )
 
     async def call(
         self,
@@ -64,7 +73,9 @@ class RpcClient:
             raise ProcessKilled(self._process.name)
         return orjson.loads(data)
 
-    def cast(self, ctx: Context, topic: str, method: str, kwargs: dict[str, Any], *, display: str | None = None) -> None:
+    def cast(
+        self, ctx: Context, topic: str, method: str, kwargs: dict[str, Any], *, display: str | None = None
+    ) -> None:
         """Tell and go on; nobody will ever say whether it worked."""
         self._broker.publish(self._message("rpc_cast", ctx, topic, method, kwargs, display))
 
@@ -90,7 +101,9 @@ class RpcClient:
         """
         self._broker.reports.declare(self._process, topic, method, period_s, payload)
 
-    def _message(self, kind: str, ctx: Context, topic: str, method: str, kwargs: dict[str, Any], display: str | None) -> Message:
+    def _message(
+        self, kind: str, ctx: Context, topic: str, method: str, kwargs: dict[str, Any], display: str | None
+    ) -> Message:
         process = self._process
         if not process.alive:
             raise ProcessKilled(process.name)

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 class Message:
     """One message: encoded once by its sender; `order` is its place in time among all messages."""
 
-    __slots__ = ("body", "ctx", "display", "kind", "method", "order", "sender", "seq", "sent_ns", "topic", "waiter")
+    __slots__ = ("body", "ctx", "display", "kind", "method", "order", "sender", "sent_ns", "seq", "topic", "waiter")
 
-    def __init__(self, kind: str, topic: str, method: str, body: bytes, ctx: Context, sender: Process, display: str) -> None:
+    def __init__(
+        self, kind: str, topic: str, method: str, body: bytes, ctx: Context, sender: Process, display: str
+    ) -> None:
         self.kind, self.topic, self.method, self.body, self.ctx, self.sender = kind, topic, method, body, ctx, sender
         self.display = display
         self.seq = self.order = self.sent_ns = 0

@@ -114,5 +114,5 @@ class Store(ABC):
     def columns(self, model: type[Record], extract: Mapping[str, Callable[[Any], float]]) -> Columns:
         """Keep numeric columns of a record class from now on."""
 
-    async def close(self) -> None:
+    async def close(self) -> None:  # noqa: B027 (memory has nothing to give back)
         """Give back files and connections."""

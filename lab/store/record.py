@@ -79,7 +79,9 @@ class Record(SQLModel):
         plan = cls.__dict__.get("__plan__") or plan_of(cls)
         content = {**self.__dict__, **changes}
         if len(content) != len(plan.fields):
-            raise TypeError(f"{cls.__name__} has no field {sorted(changes.keys() - plan.known)}; known: {', '.join(plan.fields)}")
+            raise TypeError(
+                f"{cls.__name__} has no field {sorted(changes.keys() - plan.known)}; known: {', '.join(plan.fields)}"
+            )
         return _build(cls, content, plan)
 
     def dump(self) -> dict[str, Any]:
@@ -148,7 +150,9 @@ def plan_of(cls: type[Record]) -> Plan:
         foreign=tuple(cls.__foreign__.items()),
         not_null=frozenset(n for n, i in fields.items() if not _nullable(i.annotation)),
         lengths=tuple(lengths),
-        checked=frozenset(f for group in (key, *unique, *index, tuple(cls.__foreign__), [n for n, _ in lengths]) for f in group),
+        checked=frozenset(
+            f for group in (key, *unique, *index, tuple(cls.__foreign__), [n for n, _ in lengths]) for f in group
+        ),
         generation="generation" in fields,
     )
     cls.__plan__ = plan

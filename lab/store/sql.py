@@ -181,7 +181,9 @@ class SqlTransaction(Transaction):
         if changes:
             parts = ", ".join(f'"{name}" = {table.mark}' for name in changes)
             values = [table.value(table.by_name[name], value) for name, value in changes.items()]
-            self._cursor.execute(f"UPDATE {table.name} SET {parts} WHERE {table.by_key}", [*values, *self._key(table, key)])
+            self._cursor.execute(
+                f"UPDATE {table.name} SET {parts} WHERE {table.by_key}", [*values, *self._key(table, key)]
+            )
         self.touched.append((table, key, new))
         return new
 
@@ -226,9 +228,13 @@ class SqlStore(Store):
         try:
             self._engine: Engine = create_engine(url)
         except ArgumentError:
-            raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+            raise LabError(
+                f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            ) from None
         except ModuleNotFoundError as error:
-            raise LabError(f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]") from None
+            raise LabError(
+                f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]"
+            ) from None
         self._sqlite = self._engine.dialect.name == "sqlite"
         self.mark = "?" if self._sqlite else "%s"
         self._tables: dict[type[Record], _SqlTable] = {}

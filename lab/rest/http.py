@@ -61,7 +61,9 @@ class Edge:
 
     def app(self) -> FastAPI:
         """The ASGI application."""
-        app = FastAPI(title="Glasscloud", docs_url="/glasscloud/docs", openapi_url="/glasscloud/openapi.json", redoc_url=None)
+        app = FastAPI(
+            title="Glasscloud", docs_url="/glasscloud/docs", openapi_url="/glasscloud/openapi.json", redoc_url=None
+        )
         app.openapi = lambda: openapi(self.world.apis)  # type: ignore[method-assign]
         app.router.routes.insert(0, HttpRoute("/glasscloud/{what}", self.control, methods=["GET", "PUT"]))
         app.router.routes[0:0] = []
@@ -90,7 +92,15 @@ class Edge:
         prefix, _, rest = raw.decode("latin-1").lstrip("/").partition("/")
         service = self.prefixes.get(prefix)
         if service is None:
-            return _json(404, {"error": {"code": 404, "message": f"nothing is served under /{prefix}; known: /" + ", /".join(self.prefixes)}})
+            return _json(
+                404,
+                {
+                    "error": {
+                        "code": 404,
+                        "message": f"nothing is served under /{prefix}; known: /" + ", /".join(self.prefixes),
+                    }
+                },
+            )
         query = request.scope["query_string"].decode("latin-1")
         target = f"/{rest}?{query}" if query else f"/{rest}"
         headers = {k.decode("latin-1").lower(): v.decode("latin-1") for k, v in request.scope["headers"]}
@@ -138,13 +148,23 @@ class Edge:
             return self._journal(request)
         if what == "clock":
             return await self._clock(request)
-        return _json(404, {"error": {"code": 404, "message": f"no /glasscloud/{what}; known: health, journal, clock, docs, openapi.json"}})
+        return _json(
+            404,
+            {
+                "error": {
+                    "code": 404,
+                    "message": f"no /glasscloud/{what}; known: health, journal, clock, docs, openapi.json",
+                }
+            },
+        )
 
     def _journal(self, request: HttpRequest) -> HttpResponse:
         text = request.query_params.get("since", "0")
         form = request.query_params.get("format", "native")
         if not text.isdecimal() or form not in ("native", "trace"):
-            return _json(400, {"error": {"code": 400, "message": "since is a sequence number, format is native or trace"}})
+            return _json(
+                400, {"error": {"code": 400, "message": "since is a sequence number, format is native or trace"}}
+            )
         since = int(text)
         journal = self.world.journal
         if form == "trace":
@@ -167,7 +187,15 @@ class Edge:
                 if speed is not None:
                     change["speed"] = math.inf if speed == "max" else float(speed)
             except (ValueError, TypeError, AttributeError):
-                return _json(400, {"error": {"code": 400, "message": 'send {"paused": bool, "speed": number or "max", "step": messages}'}})
+                return _json(
+                    400,
+                    {
+                        "error": {
+                            "code": 400,
+                            "message": 'send {"paused": bool, "speed": number or "max", "step": messages}',
+                        }
+                    },
+                )
         try:
             return _json(200, self.world.clock(change))
         except ValueError as error:
@@ -228,12 +256,18 @@ def openapi(apis: dict[str, type[Api]]) -> dict[str, Any]:
                 "tags": [service],
                 "operationId": f"{service}_{route.handler}_{route.method.lower()}_{route.since[0]}_{route.since[1]}",
                 "summary": route.summary or route.handler.replace("_", " "),
-                "parameters": [{"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in route.names],
+                "parameters": [
+                    {"name": n, "in": "path", "required": True, "schema": {"type": "string"}} for n in route.names
+                ],
                 "responses": {str(route.success): {"description": "success"}},
             }
             schema = route.body[-1][1] if isinstance(route.body, tuple) else route.body
             if schema is not None:
-                content = {"application/json": {"schema": schema.model_json_schema(ref_template="#/components/schemas/{model}")}}
+                content = {
+                    "application/json": {
+                        "schema": schema.model_json_schema(ref_template="#/components/schemas/{model}")
+                    }
+                }
                 operation["requestBody"] = {"content": content, "required": True}
             paths.setdefault(path, {})[route.method.lower()] = operation
     return {"openapi": "3.1.0", "info": {"title": "Glasscloud", "version": "1"}, "paths": paths}
