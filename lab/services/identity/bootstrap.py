@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lab.process import Process
 from lab.services.identity.manager import IdentityManager
 from lab.services.identity.model import (
     DEFAULT_DOMAIN,
     IMPLIED,
     SYSTEM,
+    Bootstrap,
     CatalogEndpoint,
     CatalogService,
     Domain,
@@ -18,7 +18,7 @@ from lab.services.identity.model import (
     RoleAssignment,
     User,
 )
-from lab.store import Record, Transaction
+from lab.store import Transaction
 
 ROLES = ("admin", "manager", "member", "reader", "service")
 PROJECTS = {
@@ -26,6 +26,7 @@ PROJECTS = {
     "service": "Where the services' own users live.",
     "demo": "A project to play in.",
 }
+PEOPLE = ("admin", "demo")
 SERVICE_USERS = ("nova", "neutron", "glance", "cinder", "placement", "swift")
 
 # name, type, path below the public URL; the paths are those of the single-port layout that the clients' tests expect.
@@ -49,104 +50,89 @@ ASSIGNMENTS = (
 )
 
 
-async def bootstrap(process: Process) -> None:
-    """Make the first entities; what is there already stays, but endpoints follow the cloud's public URL.
+async def bootstrap(manager: IdentityManager) -> None:
+    """Make the first entities of a new cloud.
 
-    Passwords come from the configuration. A kept cloud that is started again on another port, or with another
-    administrator's password, is reached by the new ones.
+    In a cloud that has them nothing is made again, so that what was removed stays away; but when the configuration
+    has another public URL or other passwords than last time (a kept cloud on another port), the endpoints and the
+    users that were made here follow it.
     """
-    manager: IdentityManager = process.memory.get("identity") or IdentityManager(process)
-    config, passwords = process.config, manager.passwords
-    admin_hash = service_hash = passwords.hash(config.admin_password)
-    if config.service_password != config.admin_password:  # a hash costs a millisecond, a tenth of a small cloud
+    config, passwords = manager.process.config, manager.passwords
+    last = await manager.read(lambda tx: tx.get(Bootstrap, Bootstrap.ID))
+    admin_hash, service_hash = (last.admin_hash, last.service_hash) if last is not None else ("", "")
+    if not passwords.verify(config.admin_password, admin_hash):
+        admin_hash = passwords.hash(config.admin_password)
+    if config.service_password == config.admin_password:  # a hash costs a millisecond, a tenth of a small cloud
+        service_hash = admin_hash
+    elif not passwords.verify(config.service_password, service_hash):
         service_hash = passwords.hash(config.service_password)
-    builder = Builder(manager)
+    now = Bootstrap.make(public_url=config.public_url, admin_hash=admin_hash, service_hash=service_hash)
 
-    def build(tx: Transaction) -> None:
-        if tx.get(Domain, DEFAULT_DOMAIN) is None:
-            tx.insert(Domain.make(id=DEFAULT_DOMAIN, name="Default", description="The default domain"))
-        roles = {name: builder.role(tx, name) for name in ROLES}
-        for prior, implied in IMPLIED:
-            ensure(tx, ImpliedRole.make(prior_role_id=roles[prior].id, implied_role_id=roles[implied].id))
-        projects = {name: builder.project(tx, name, text) for name, text in PROJECTS.items()}
-        users = {name: builder.user(tx, name, admin_hash, config.admin_password) for name in ("admin", "demo")}
-        users |= {name: builder.user(tx, name, service_hash, config.service_password) for name in SERVICE_USERS}
-        for user, project, role in ASSIGNMENTS:
-            assign(tx, users[user], "project", projects[project].id, roles[role])
-        assign(tx, users["admin"], SYSTEM, SYSTEM, roles["admin"])
-        if tx.get(Region, config.region) is None:
-            tx.insert(Region.make(id=config.region))
-        for name, type_, path in SERVICES:
-            builder.service(tx, name, type_, path)
+    def work(tx: Transaction) -> None:
+        if last is None:
+            Builder(manager, tx).build(now)
+            tx.insert(now)
+        elif last != now:
+            follow(tx, last, now)
+            tx.update(last, public_url=now.public_url, admin_hash=now.admin_hash, service_hash=now.service_hash)
 
-    await process.store.run(build)
+    await manager.process.store.run(work)
     manager.tokens.forget()
+    manager.is_ready.set()
+
+
+def follow(tx: Transaction, last: Bootstrap, now: Bootstrap) -> None:
+    """Bring endpoints and passwords from the last configuration to the present one."""
+    for endpoint in tx.all(CatalogEndpoint):
+        if endpoint.url.startswith(last.public_url):
+            tx.update(endpoint, url=now.public_url + endpoint.url.removeprefix(last.public_url))
+    for names, old, new in (
+        (PEOPLE, last.admin_hash, now.admin_hash),
+        (SERVICE_USERS, last.service_hash, now.service_hash),
+    ):
+        for name in names if new != old else ():
+            user = tx.one(User, domain_id=DEFAULT_DOMAIN, name=name)
+            if user is not None:
+                tx.update(user, password_hash=new)
 
 
 class Builder:
-    """Makes an entity unless it is there."""
+    """Makes the entities of a new cloud."""
 
-    def __init__(self, manager: IdentityManager) -> None:
-        self._manager = manager
-        self._process: Process = manager.process
+    def __init__(self, manager: IdentityManager, tx: Transaction) -> None:
+        self._tx, self._new_id, self._config = tx, manager.tokens.new_id, manager.process.config
 
-    def role(self, tx: Transaction, name: str) -> Role:
-        """The role that all domains share."""
-        found = tx.one(Role, domain_id="", name=name)
-        return found or tx.insert(Role.make(id=self._manager.tokens.new_id(), name=name))
+    def build(self, bootstrap: Bootstrap) -> None:
+        """Make everything."""
+        tx = self._tx
+        tx.insert(Domain.make(id=DEFAULT_DOMAIN, name="Default", description="The default domain"))
+        roles = {name: tx.insert(Role.make(id=self._new_id(), name=name)) for name in ROLES}
+        for prior, implied in IMPLIED:
+            tx.insert(ImpliedRole.make(prior_role_id=roles[prior].id, implied_role_id=roles[implied].id))
+        projects = {name: self._project(name, text) for name, text in PROJECTS.items()}
+        users = {name: self._user(name, bootstrap.admin_hash) for name in PEOPLE}
+        users |= {name: self._user(name, bootstrap.service_hash) for name in SERVICE_USERS}
+        for user, project, role in ASSIGNMENTS:
+            self._assign(users[user], "project", projects[project].id, roles[role])
+        self._assign(users["admin"], SYSTEM, SYSTEM, roles["admin"])
+        tx.insert(Region.make(id=self._config.region))
+        for name, kind, path in SERVICES:
+            self._service(name, kind, bootstrap.public_url + path)
 
-    def project(self, tx: Transaction, name: str, description: str) -> Project:
-        """The project of the default domain."""
-        found = tx.one(Project, domain_id=DEFAULT_DOMAIN, name=name)
-        return found or tx.insert(
-            Project.make(
-                id=self._manager.tokens.new_id(),
-                name=name,
-                domain_id=DEFAULT_DOMAIN,
-                parent_id=DEFAULT_DOMAIN,
-                description=description,
-            )
-        )
+    def _project(self, name: str, description: str) -> Project:
+        place = {"domain_id": DEFAULT_DOMAIN, "parent_id": DEFAULT_DOMAIN}
+        return self._tx.insert(Project.make(id=self._new_id(), name=name, description=description, **place))
 
-    def user(self, tx: Transaction, name: str, password_hash: str, password: str) -> User:
-        """The user of the default domain, with this password."""
-        found = tx.one(User, domain_id=DEFAULT_DOMAIN, name=name)
-        if found is None:
-            new = {"id": self._manager.tokens.new_id(), "name": name, "password_hash": password_hash}
-            return tx.insert(User.make(**new, domain_id=DEFAULT_DOMAIN))
-        if self._manager.passwords.verify(password, found.password_hash):
-            return found
-        return tx.update(found, password_hash=password_hash)
+    def _user(self, name: str, password_hash: str) -> User:
+        new = {"id": self._new_id(), "name": name, "domain_id": DEFAULT_DOMAIN, "password_hash": password_hash}
+        return self._tx.insert(User.make(**new))
 
-    def service(self, tx: Transaction, name: str, type_: str, path: str) -> None:
-        """The service with its three endpoints."""
-        config, new_id = self._process.config, self._manager.tokens.new_id
-        service = tx.one(CatalogService, type=type_)
-        if service is None:
-            service = tx.insert(CatalogService.make(id=new_id(), type=type_, name=name))
-        url = config.public_url + path
-        endpoints = tx.find(CatalogEndpoint, service_id=service.id)
+    def _assign(self, user: User, target: str, target_id: str, role: Role) -> None:
+        place = {"actor": "user", "actor_id": user.id, "target": target, "target_id": target_id}
+        self._tx.insert(RoleAssignment.make(**place, role_id=role.id))
+
+    def _service(self, name: str, kind: str, url: str) -> None:
+        service = self._tx.insert(CatalogService.make(id=self._new_id(), type=kind, name=name))
         for interface in INTERFACES:
-            found = next((e for e in endpoints if e.interface == interface and e.region_id == config.region), None)
-            if found is None:
-                tx.insert(
-                    CatalogEndpoint.make(
-                        id=new_id(), service_id=service.id, interface=interface, url=url, region_id=config.region
-                    )
-                )
-            elif found.url != url:
-                tx.update(found, url=url)
-
-
-def ensure(tx: Transaction, record: Record) -> None:
-    """Insert the record unless one with its key is there."""
-    if tx.get(type(record), record.key()) is None:
-        tx.insert(record)
-
-
-def assign(tx: Transaction, user: User, target: str, target_id: str, role: Role) -> None:
-    """Give the user the role on the target."""
-    ensure(
-        tx,
-        RoleAssignment.make(actor="user", actor_id=user.id, target=target, target_id=target_id, role_id=role.id),
-    )
+            place = {"service_id": service.id, "url": url, "region_id": self._config.region}
+            self._tx.insert(CatalogEndpoint.make(id=self._new_id(), interface=interface, **place))

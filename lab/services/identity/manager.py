@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -22,6 +23,8 @@ class IdentityManager:
 
     def __init__(self, process: Process) -> None:
         self.process = process
+        self.is_ready = asyncio.Event()
+        """Set when `bootstrap` is done: nobody is turned away because the first entities are not there yet."""
         self.passwords = Passwords(process.config.password_cost, process.secret())
         self.tokens = TokenManager(process, self.passwords)
         self.resources = ResourceManager(process, self.tokens)

@@ -13,7 +13,7 @@ Ids are 32 hexadecimal digits without dashes, as keystone's SQL backends make th
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from lab.errors import Conflict, Forbidden, NotFound, Unauthorized
 from lab.store import Field, Record
@@ -194,6 +194,17 @@ class Token(Record):
     expires_ns: int
     target: str = ""  # '' when unscoped, else one of 'project', 'domain', 'system'
     target_id: str = ""
+
+
+class Bootstrap(Record):
+    """What the configuration said when this cloud's first entities were made, or last followed it. There is one."""
+
+    ID: ClassVar[str] = "bootstrap"
+
+    id: str = "bootstrap"
+    public_url: str
+    admin_hash: str
+    service_hash: str
 
 
 class AuthenticationFailed(Unauthorized):

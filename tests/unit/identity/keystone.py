@@ -10,7 +10,6 @@ from lab.context import Context
 from lab.process import Process
 from lab.rest import Response
 from lab.services.identity.api import start
-from lab.services.identity.bootstrap import bootstrap
 from lab.services.identity.manager import IdentityManager
 from lab.wires import Wires
 from sim.loop import SimLoop
@@ -49,13 +48,9 @@ class Cloud:
         """Send one request as this token's owner."""
         sent = {"X-Auth-Token": token} if token else {}
         ctx = Context(request_id="req-test")
-        return await self.client.rest.call(
-            ctx, service, method, target, body=body, auth="none", headers={**sent, **(headers or {})}
-        )
+        return await self.client.rest.call(ctx, service, method, target, body=body, auth="none", headers={**sent, **(headers or {})})
 
-    async def login(
-        self, user: str = "admin", scope: Any = None, password: str = "glasscloud", query: str = ""
-    ) -> Response:
+    async def login(self, user: str = "admin", scope: Any = None, password: str = "glasscloud", query: str = "") -> Response:
         """Ask for a token; without a scope, for the project with the user's name."""
         if scope is None:
             scope = {"project": {"name": user, "domain": DEFAULT}}
@@ -97,7 +92,6 @@ def run(main: Callable[[Cloud], Awaitable[T]], seed: int = 7, **settings: Any) -
 
     async def whole() -> T:
         cloud = Cloud(wires)
-        await bootstrap(cloud.keystone)
         return await main(cloud)
 
     try:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lab.config import Config
+from lab.services.identity.model import Bootstrap
 from tests.unit.identity.keystone import Cloud, make, names, run
 
 KINDS: dict[str, dict[str, Any]] = {
@@ -129,9 +131,7 @@ def test_only_administrators_write_and_others_see_what_is_their_own() -> None:
             assert (await cloud.call("GET", path, token=token)).status == 403, path
         refused = await cloud.call("POST", "/v3/users", {"user": {"name": "x"}}, token)
         assert refused.status == 403
-        assert refused.json()["error"]["message"] == (
-            "You are not authorized to perform the requested action: identity:create_user."
-        )
+        assert refused.json()["error"]["message"] == ("You are not authorized to perform the requested action: identity:create_user.")
         assert (await cloud.call("GET", "/v3/users")).status == 401
 
     run(main)
@@ -192,13 +192,8 @@ def test_removing_a_domain_removes_what_is_in_it_and_never_the_default_one() -> 
         admin = await cloud.token()
         domain = await make(cloud, admin, "domain", name="lab")
         inside = {"domain_id": domain["id"]}
-        made = {
-            kind: await make(cloud, admin, kind, name="inside", **inside)
-            for kind in ("user", "group", "project", "role")
-        }
-        assert (
-            await cloud.call("PATCH", f"/v3/domains/{domain['id']}", {"domain": {"enabled": False}}, admin)
-        ).status == 200
+        made = {kind: await make(cloud, admin, kind, name="inside", **inside) for kind in ("user", "group", "project", "role")}
+        assert (await cloud.call("PATCH", f"/v3/domains/{domain['id']}", {"domain": {"enabled": False}}, admin)).status == 200
         assert (await cloud.call("DELETE", f"/v3/domains/{domain['id']}", token=admin)).status == 204
         for kind, thing in made.items():
             assert (await cloud.call("GET", f"/v3/{kind}s/{thing['id']}", token=admin)).status == 404
@@ -212,9 +207,7 @@ def test_endpoints_and_regions() -> None:
         admin = await cloud.token()
         service = await make(cloud, admin, "service", type="orchestration", name="heat")
         url = "http://cloud/heat/v1/%(tenant_id)s"
-        endpoint = await make(
-            cloud, admin, "endpoint", service_id=service["id"], interface="public", url=url, region_id="RegionTwo"
-        )
+        endpoint = await make(cloud, admin, "endpoint", service_id=service["id"], interface="public", url=url, region_id="RegionTwo")
         assert endpoint["region"] == "RegionTwo"
         login = (await cloud.login()).json()["token"]
         heat = next(one for one in login["catalog"] if one["type"] == "orchestration")
@@ -257,24 +250,32 @@ def test_discovery() -> None:
     run(main)
 
 
-def test_bootstrap_again_changes_nothing_but_urls_and_passwords() -> None:
-    from lab.config import Config
-    from lab.services.identity.bootstrap import bootstrap
-    from lab.services.identity.model import CatalogEndpoint, RoleAssignment, User
-
+def test_a_kept_cloud_follows_its_configuration_and_keeps_what_users_did() -> None:
     async def main(cloud: Cloud) -> None:
-        def count(tx: Any) -> list[int]:
-            return [tx.count(kind) for kind in (User, RoleAssignment, CatalogEndpoint)]
+        admin = await cloud.token()
+        for path, kind in (("/v3/users?name=demo", "users"), ("/v3/projects?name=demo", "projects")):
+            doomed = (await cloud.call("GET", path, token=admin)).json()[kind][0]["id"]
+            assert (await cloud.call("DELETE", f"/v3/{kind}/{doomed}", token=admin)).status == 204
+        mine = await make(cloud, admin, "service", type="dns", name="mine")
+        await make(cloud, admin, "endpoint", service_id=mine["id"], interface="public", url="http://elsewhere/dns")
+        user = (await cloud.call("GET", "/v3/users?name=admin", token=admin)).json()["users"][0]["id"]
+        await cloud.call("PATCH", f"/v3/users/{user}", {"user": {"password": "changed"}}, admin)
 
-        before = await cloud.keystone.store.run(count)
-        assert before[2] == 21
-        await bootstrap(cloud.keystone)
-        cloud.wires.config = Config().but(public_url="http://127.0.0.1:1", admin_password="other")
         cloud.wires.restart("keystone@controller-1")
-        await bootstrap(cloud.wires.processes["keystone@controller-1"])
-        assert await cloud.keystone_now().store.run(count) == before
-        assert (await cloud.login()).status == 401
-        token = (await cloud.login(password="other")).json()["token"]
-        assert token["catalog"][0]["endpoints"][0]["url"].startswith("http://127.0.0.1:1/")
+        token = (await cloud.login(password="changed")).json()["token"]
+        assert await names(cloud, await cloud.token(password="changed"), "/v3/projects", "projects") == ["admin", "service"]
+        assert token["catalog"][0]["endpoints"][0]["url"] == "http://glasscloud.local/identity/v3"
+
+        cloud.wires.config = Config().but(public_url="http://127.0.0.1:1", admin_password="other")
+        for _ in range(2):
+            cloud.wires.restart("keystone@controller-1")
+            token = (await cloud.login(password="other")).json()["token"]
+        urls = {one["type"]: one["endpoints"][0]["url"] for one in token["catalog"]}
+        assert urls["identity"] == "http://127.0.0.1:1/identity/v3"
+        stored = await cloud.manager.read(lambda tx: tx.all(Bootstrap))
+        assert [one.public_url for one in stored] == ["http://127.0.0.1:1"]
+        assert urls["dns"] == "http://elsewhere/dns"
+        assert (await cloud.login("nova", {"project": {"name": "service", "domain": {"id": "default"}}})).status == 201
+        assert await names(cloud, await cloud.token(password="other"), "/v3/projects", "projects") == ["admin", "service"]
 
     run(main)

@@ -12,7 +12,6 @@ import orjson
 from lab.config import Config
 from lab.errors import ImageError, NoSpace
 from lab.rest import Response, Stream
-from lab.services.identity.bootstrap import bootstrap
 from lab.services.image.api import start
 from lab.services.image.driver import ImageStore, StoredImage
 from lab.wires import Wires
@@ -123,7 +122,6 @@ def run(main: Callable[[Cloud], Awaitable[T]], seed: int = 7, **settings: Any) -
 
     async def whole() -> T:
         cloud = Cloud(wires, MemoryImages())
-        await bootstrap(cloud.keystone)
         return await main(cloud)
 
     try:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from lab.context import Context
 from lab.process import Process
+from lab.rest import Request, Response
 from lab.services.identity.api.catalog import CatalogHandlers
 from lab.services.identity.api.projects import ProjectHandlers
 from lab.services.identity.api.roles import RoleHandlers
 from lab.services.identity.api.tokens import TokenHandlers
 from lab.services.identity.api.users import UserHandlers
+from lab.services.identity.bootstrap import bootstrap
 from lab.services.identity.manager import IdentityManager
 from lab.services.identity.model import NoSuchToken
 
@@ -31,6 +33,12 @@ class IdentityApi(TokenHandlers, ProjectHandlers, UserHandlers, RoleHandlers, Ca
         # keystone need not ask keystone
         self.authenticator.local = self.context_of
 
+    async def handle(self, request: Request, ctx: Context) -> Response:
+        """Serve one request, once the first entities are there."""
+        if not self.manager.is_ready.is_set():
+            await self.manager.is_ready.wait()
+        return await super().handle(request, ctx)
+
     async def context_of(self, token: str) -> Context | None:
         """What a token gives to the request that carries it; None when it is worth nothing."""
         try:
@@ -40,7 +48,8 @@ class IdentityApi(TokenHandlers, ProjectHandlers, UserHandlers, RoleHandlers, Ca
 
 
 def start(process: Process) -> None:
-    """Start keystone: the manager, and the API that listens. `bootstrap` makes the first entities."""
+    """Start keystone: it makes the first entities unless they are there, and listens."""
     manager = IdentityManager(process)
     process.memory["identity"] = manager
     IdentityApi(process, manager).start()
+    process.spawn(bootstrap(manager), "bootstrap")
