@@ -1,0 +1,153 @@
+"""Stop, start and reboot on a server's host, and what follows when a guest changes its power by itself.
+
+Source: stop_instance, start_instance, reboot_instance and `_sync_instance_power_state` of nova/compute/manager.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from lab.errors import LabError
+from lab.services.compute.model import Server, ServerNotFound
+from lab.services.compute.states import (
+    ACTIVE,
+    CRASHED,
+    POWERING_OFF,
+    POWERING_ON,
+    REBOOT_PENDING,
+    REBOOT_PENDING_HARD,
+    REBOOT_STARTED,
+    REBOOT_STARTED_HARD,
+    REBOOTING,
+    REBOOTING_HARD,
+    RUNNING,
+    SHUTDOWN,
+    STOPPED,
+)
+
+if TYPE_CHECKING:
+    from lab.context import Context
+    from lab.services.compute.workbench import Workbench
+
+Json = dict[str, Any]
+
+
+class Power:
+    """The power of one host's servers."""
+
+    def __init__(self, bench: Workbench) -> None:
+        self._bench = bench
+
+    @asynccontextmanager
+    async def _task(self, ctx: Context, server: Server, event: str) -> AsyncIterator[None]:
+        """One power command: under the server's lock, as an event; a failure ends the task and keeps the state, with a fault.
+
+        Source: the decorators `reverts_task_state` and `wrap_instance_fault`.
+        """
+        bench = self._bench
+        async with bench.locks.hold(server.id), bench.event(ctx, server.id, event):
+            try:
+                yield
+            except ServerNotFound:
+                raise
+            except LabError as error:
+                revert = bench.conductor.save(ctx, server, [server.task_state], task_state=None, fault=bench.fault(error))
+                await bench.attempt(ctx, f"ending {server.task_state}", revert)
+                raise
+
+    async def stop_instance(self, ctx: Context, instance: Json, clean_shutdown: bool = True) -> None:
+        """Power the guest off, by its own shutdown first when it may take its time."""
+        bench, asked = self._bench, Server.load(instance)
+        async with self._task(ctx, asked, "compute_stop_instance"):
+            server = await bench.conductor.server(ctx, asked.id)
+            if server.task_state != POWERING_OFF:
+                return  # a repeat: done already
+            bench.process.notify(ctx, "compute.instance.power_off.start", None, {"instance_id": server.id})
+            server = await bench.conductor.server(ctx, asked.id)
+            bench.process.notify(ctx, "", "instance.power_off.start", {"instance_id": server.id})
+            await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
+            timeout = bench.process.config.shutdown_timeout_s if clean_shutdown else 0.0
+            await bench.driver.power_off(server.id, timeout)
+            server = await bench.conductor.save(
+                ctx, server, [POWERING_OFF, None], vm_state=STOPPED, task_state=None, power_state=SHUTDOWN
+            )
+            bench.usage(ctx, server, "power_off.end")
+
+    async def start_instance(self, ctx: Context, instance: Json) -> None:
+        """Power the guest on, after another look at its ports and volumes."""
+        bench, asked = self._bench, Server.load(instance)
+        async with self._task(ctx, asked, "compute_start_instance"):
+            server = await bench.conductor.server(ctx, asked.id)
+            if server.task_state != POWERING_ON:
+                return  # a repeat: done already
+            bench.process.notify(ctx, "compute.instance.power_on.start", None, {"instance_id": server.id})
+            server = await bench.conductor.server(ctx, asked.id)
+            bench.process.notify(ctx, "", "instance.power_on.start", {"instance_id": server.id})
+            await bench.network.refresh(ctx, server)
+            await bench.conductor.devices(ctx, server.id)
+            await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
+            await bench.driver.power_on(server.id)
+            server = await bench.conductor.save(
+                ctx, server, [POWERING_ON], vm_state=ACTIVE, task_state=None, power_state=RUNNING
+            )
+            bench.usage(ctx, server, "power_on.end")
+
+    async def reboot_instance(
+        self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT"
+    ) -> None:
+        """Restart the guest; one that does not come back leaves its server in ERROR."""
+        bench, server = self._bench, Server.load(instance)
+        hard = reboot_type == "HARD"
+        tasks = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD) if hard else (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
+        async with bench.locks.hold(server.id), bench.event(ctx, server.id, "compute_reboot_instance"):
+            await bench.conductor.devices(ctx, server.id)
+            await bench.volumes.attachments_of(ctx, server.id)
+            await bench.network.refresh(ctx, server)
+            await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
+            bench.usage(ctx, server, "reboot.start")
+            server = await bench.conductor.save(ctx, server, [tasks[0]], task_state=tasks[1])
+            server = await bench.conductor.save(ctx, server, [tasks[1]], task_state=tasks[2])
+            try:
+                await bench.driver.reboot(server.id, hard)
+            except LabError as error:
+                await self._reboot_failed(ctx, server, error)
+                raise
+            server = await bench.conductor.save(ctx, server, vm_state=ACTIVE, task_state=None, power_state=RUNNING)
+            bench.usage(ctx, server, "reboot.end")
+
+    async def _reboot_failed(self, ctx: Context, server: Server, error: LabError) -> None:
+        bench = self._bench
+        running = False
+        try:
+            running = await bench.power_of(server.id) == RUNNING
+        except LabError as failure:
+            bench.process.log(ctx, f"the guest of {server.id} cannot be seen: {failure}", "warning")
+        if running:
+            done = bench.conductor.save(ctx, server, vm_state=ACTIVE, task_state=None, fault=bench.fault(error))
+            await bench.attempt(ctx, "ending the reboot", done)
+        else:
+            await bench.set_error(ctx, server, error, f"Cannot reboot instance: {error}")
+
+    # -- power that nobody asked for ----------------------------------------------------------
+
+    async def sync(self, ctx: Context, server: Server, power: int) -> None:
+        """Bring the record in line with the guest: one that shut itself down is stopped, one that should not run is too."""
+        bench = self._bench
+        async with bench.locks.hold(server.id):
+            try:
+                server = await bench.conductor.server(ctx, server.id)
+                if server.host != bench.host or server.task_state is not None:
+                    return  # somebody works on it and will say what became of it
+                if server.vm_state == ACTIVE and power in (SHUTDOWN, CRASHED):
+                    bench.process.log(ctx, f"Instance {server.id} shutdown by itself. Calling the stop API.", "warning")
+                    await bench.conductor.save(ctx, server, [None], vm_state=STOPPED, power_state=power)
+                elif server.vm_state == STOPPED and power == RUNNING:
+                    bench.process.log(ctx, f"Instance {server.id} is not stopped. Calling the stop API.", "warning")
+                    await bench.driver.power_off(server.id, 0.0)
+                    await bench.conductor.save(ctx, server, [None], power_state=SHUTDOWN)
+                elif server.power_state != power:
+                    await bench.conductor.save(ctx, server, [None], power_state=power)
+            except LabError as error:
+                bench.process.log(ctx, f"the power state of {server.id} was not synchronised: {error}", "warning")
