@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from lab.cloud import SimulatedCloud
     from lab.config import Config
-    from lab.rest.edge import Edge
+    from lab.rest.http import Edge
     from lab.serve import Served
     from lab.teach.scenario import Scenario
     from sim.runner import Runner
@@ -106,7 +106,7 @@ async def serve(orders: Orders, listening: socket.socket) -> None:
     """Build the cloud, boot it as fast as possible, serve it at its pace, and close it cleanly."""
     import gc
 
-    from lab.rest.edge import Edge
+    from lab.rest.http import Edge
     from lab.serve import Served
 
     url = f"http://{HOST}:{orders.port}"
