@@ -23,8 +23,8 @@ from lab.config import Config
 from lab.journal import Journal
 from lab.process import Process
 from lab.readiness import Readiness
-from lab.services import compute, identity, image, network, placement, volume
-from lab.services import object as swift
+
+
 from lab.wires import Wires
 from lab.world import World
 

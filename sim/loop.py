@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from datetime import datetime
 from itertools import count
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import simpy
 
@@ -139,7 +139,14 @@ class SimRuntime(Runtime):
         self.loop._ready.extend(self.loop.frozen.pop(id(owner), []))
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+if TYPE_CHECKING:
+    # The stubs' signatures are narrower than what asyncio itself calls; to the type checker the loop is a class of its own.
+    _Base = Any
+else:
+    _Base = asyncio.AbstractEventLoop
+
+
+class SimLoop(_Base):  # type: ignore[misc]
     """The loop. `run_until_complete` runs a program; `advance` lets a runner drive it in slices."""
 
     def __init__(self, seed: int | str = 0, boot: int = 0, epoch: datetime = SCENARIO_EPOCH, start_ns: int = 0) -> None:
@@ -158,6 +165,11 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._closed = False
         self._asyncgens: dict[int, Any] = {}
         self.runtime = SimRuntime(self, seed, boot, epoch)
+
+    def adopt(self, runtime: SimRuntime) -> None:
+        """Let a cloud's runtime stand for the loop; errors of all clouds on the loop come together."""
+        runtime.errors = self.runtime.errors
+        self.runtime = runtime
 
     # -- clock and callbacks ------------------------------------------------------------------
 
@@ -205,11 +217,11 @@ class SimLoop(asyncio.AbstractEventLoop):
             heapq.heapify(self._timers)
             self._cancelled = 0
 
-    def event(self, event: simpy.Event) -> asyncio.Future[Any]:
+    def event(self, event: Any) -> asyncio.Future[Any]:
         """Adapt a SimPy event to an awaitable: its value, or its exception."""
         future: asyncio.Future[Any] = self.create_future()
 
-        def fire(fired: simpy.Event) -> None:
+        def fire(fired: Any) -> None:
             if not fired.ok:
                 fired.defused = True
             if not future.done():
@@ -432,5 +444,13 @@ def _refuse(name: str) -> Callable[..., Any]:
     return refused
 
 
-for _name in ["run_in_executor", "call_soon_threadsafe", "add_reader", "remove_reader", "add_writer", "remove_writer", "add_signal_handler", "remove_signal_handler", "getaddrinfo", "getnameinfo", "create_connection", "create_server", "create_unix_connection", "create_unix_server", "create_datagram_endpoint", "start_tls", "sendfile", "sock_recv", "sock_recv_into", "sock_recvfrom", "sock_sendall", "sock_sendto", "sock_connect", "sock_accept", "sock_sendfile", "connect_read_pipe", "connect_write_pipe", "subprocess_shell", "subprocess_exec", "set_default_executor"]:
+REFUSED = """
+    run_in_executor call_soon_threadsafe add_reader remove_reader add_writer remove_writer add_signal_handler
+    remove_signal_handler getaddrinfo getnameinfo create_connection create_server create_unix_connection
+    create_unix_server create_datagram_endpoint start_tls sendfile sock_recv sock_recv_into sock_recvfrom
+    sock_sendall sock_sendto sock_connect sock_accept sock_sendfile connect_read_pipe connect_write_pipe
+    subprocess_shell subprocess_exec set_default_executor
+"""
+
+for _name in REFUSED.split():
     setattr(SimLoop, _name, _refuse(_name))

@@ -61,9 +61,9 @@ class SimWorld(World):
         if self.keeper is not None:
             clock = self.keeper.boot(seed, epoch.isoformat())
             seed, boot, epoch = clock.seed, clock.boot, datetime.fromisoformat(clock.epoch)
-            loop.env.jump(max(clock.t_ns, loop.env.now))  # type: ignore[type-var]
+            loop.env.jump(max(clock.t_ns, int(loop.env.now)))
         self.runtime = SimRuntime(loop, seed, boot, epoch)
-        self.runtime.errors = loop.runtime.errors
+        loop.adopt(self.runtime)
         self.datacenter = Datacenter(loop.env, self.runtime.random, spec_of(datacenter))
         self.medium = SimMedium(self.datacenter)
         store: Store = MemoryStore()

@@ -137,9 +137,8 @@ class Router(Resource):
     async def add_subnet(self, subnet_id: str) -> dict[str, Any]:
         """Give the router an interface on the subnet, with its gateway address."""
         session = self.collection.session
-        return await session.json(
-            "network", "PUT", f"/v2.0/routers/{self.id}/add_router_interface", {"subnet_id": subnet_id}
-        )  # type: ignore[no-any-return]
+        path = f"/v2.0/routers/{self.id}/add_router_interface"
+        return await session.json("network", "PUT", path, {"subnet_id": subnet_id})  # type: ignore[no-any-return]
 
     async def remove_subnet(self, subnet_id: str) -> None:
         """Take the interface back."""

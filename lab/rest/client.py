@@ -83,13 +83,10 @@ class RestClient:
         now = self._process.runtime.now()
         if now < self._token_until:
             return self._token
-        if self._fetching is None:
-            self._fetching = self._process.spawn(self._fetch(ctx), "service token")
-        try:
-            return await asyncio.shield(self._fetching)
-        finally:
-            if self._fetching is not None and self._fetching.done():
-                self._fetching = None
+        fetching = self._fetching
+        if fetching is None or fetching.done():
+            fetching = self._fetching = self._process.spawn(self._fetch(ctx), "service token")
+        return await asyncio.shield(fetching)
 
     async def _fetch(self, ctx: Context) -> str:
         config = self._process.config

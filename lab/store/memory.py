@@ -86,10 +86,9 @@ class _Table:
                     if not bucket.keys:
                         del index[before]
                 if new is not None:
-                    bucket = index.get(after)  # type: ignore[assignment]
-                    if bucket is None:
-                        bucket = index[after] = _Bucket()
-                    bucket.add(key, seq)
+                    if after not in index:
+                        index[after] = _Bucket()
+                    index[after].add(key, seq)
         return seq
 
     def ordered(self) -> list[Any]:
@@ -143,7 +142,7 @@ class MemoryTransaction(Transaction):
         if unknown:
             raise TypeError(f"{table.plan.name} has no field {sorted(unknown)}; known: {', '.join(table.plan.fields)}")
         if table.plan.single_key in equals:
-            row = table.rows.get(equals[table.plan.single_key])  # type: ignore[index]
+            row = table.rows.get(equals[table.plan.single_key])
             return [row] if row is not None else []
         best: list[Any] | None = None
         for fields, unique in table.uniques.items():

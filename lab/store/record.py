@@ -9,7 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 from pydantic_core import PydanticUndefined
 from sqlmodel import Field, SQLModel
@@ -51,7 +51,7 @@ _set = object.__setattr__
 class Record(SQLModel):
     """Base of all stored things."""
 
-    model_config = {"frozen": True, "defer_build": True}  # type: ignore[assignment]
+    model_config = {"frozen": True, "defer_build": True}
 
     __key__: ClassVar[str | tuple[str, ...]] = "id"
     __unique__: ClassVar[tuple[tuple[str, ...] | str, ...]] = ()
@@ -71,7 +71,7 @@ class Record(SQLModel):
             missing = sorted(plan.known - content.keys())
             unknown = sorted(content.keys() - plan.known)
             raise TypeError(f"{cls.__name__}: missing {missing}, unknown {unknown}; known: {', '.join(plan.fields)}")
-        return _build(cls, content, plan)
+        return cast(Self, _build(cls, content, plan))
 
     def evolve(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
@@ -82,7 +82,7 @@ class Record(SQLModel):
             raise TypeError(
                 f"{cls.__name__} has no field {sorted(changes.keys() - plan.known)}; known: {', '.join(plan.fields)}"
             )
-        return _build(cls, content, plan)
+        return cast(Self, _build(cls, content, plan))
 
     def dump(self) -> dict[str, Any]:
         """All fields as a new dict of JSON values."""

@@ -242,12 +242,13 @@ class SqlStore(Store):
         self.before_commit: Callable[[Any], None] | None = None
         """Called with the cursor of each transaction that wrote something."""
         try:
-            self._connection: Any = self._engine.raw_connection().driver_connection
+            connection: Any = self._engine.raw_connection().driver_connection
+            self._connection = connection
             if self._sqlite:
                 # The driver shall not begin transactions by itself; WAL survives the process's death at any moment.
-                self._connection.isolation_level = None
-                self._connection.execute("PRAGMA journal_mode=WAL")
-                self._connection.execute("PRAGMA synchronous=NORMAL")
+                connection.isolation_level = None
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
         except Exception as error:
             raise LabError(f"the database {url} cannot be opened: {error}") from error
 
