@@ -24,8 +24,8 @@ from lab.rest.message import Request, Response, Stream
 if TYPE_CHECKING:
     from lab.wires import Wires
 
-SECRET = re.compile(rb'"(?:password|original_password|adminPass|admin_password|secret|user_data)"|"token":\{"id"')
-SECRET_KEYS = {"password", "original_password", "adminPass", "admin_password", "secret"}
+SECRET = re.compile(rb'"(?:password|original_password|adminPass|admin_password|secret|private_key|user_data)"|"token":\{"id"')
+SECRET_KEYS = {"password", "original_password", "adminPass", "admin_password", "secret", "private_key"}
 WRITES = ("POST", "PUT", "PATCH")
 
 
