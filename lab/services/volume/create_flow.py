@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from lab.context import Context
-from lab.errors import ImageError, LabError, RemoteFault, TransportError
+from lab.errors import ImageError, LabError
 from lab.rest import Stream
 from lab.services.volume.host import VolumeHost
 from lab.services.volume.images import image_metadata
@@ -70,7 +70,7 @@ class CreateFlow:
                 async for _ in answer.body.open():
                     pass  # the bytes cross the network here; the driver writes them by the image's id
             await self.host.driver.write_image(volume.id, image_id, int(image["size"]), image.get("checksum") or "")
-        except (RemoteFault, TransportError, ImageError) as error:
+        except LabError as error:
             raise ImageCopyError(f"Failed to copy image to volume: {error.message}") from error
         return {"bootable": True, "image_metadata": image_metadata(image)}
 

@@ -92,8 +92,7 @@ def test_attach_and_detach_as_nova_does() -> None:
         refused = await cloud.ask("POST", "/v3/attachments", other)
         assert refused.status == 400
         assert refused.json()["badRequest"]["message"] == (
-            f"Invalid volume: Volume {volume} status must be available or downloading to reserve, "
-            "but the current status is reserved."
+            f"Invalid volume: Volume {volume} status must be available or downloading to reserve, but the current status is reserved."
         )
         connector = {"host": "compute-1", "ip": "10.0.0.1", "initiator": "iqn", "mountpoint": "/dev/vdb"}
         answer = await cloud.ask("PUT", f"/v3/attachments/{attachment}", {"attachment": {"connector": connector}})
