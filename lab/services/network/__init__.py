@@ -1,0 +1,30 @@
+"""Networks: neutron-api, neutron-rpc, and the L2 and DHCP agents on the hosts."""
+
+from __future__ import annotations
+
+from lab.process import Process
+from lab.services.network.api import NetworkApi
+from lab.services.network.dhcp_agent import DhcpAgent
+from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.network.l2_agent import L2Agent
+from lab.services.network.server import NetworkServer
+
+
+def start_api(process: Process) -> None:
+    """Start neutron-api: the REST service."""
+    NetworkApi(process).start()
+
+
+def start_rpc(process: Process) -> None:
+    """Start neutron-rpc: what the agents talk to."""
+    NetworkServer(process).start()
+
+
+def start_l2_agent(process: Process, driver: L2Driver, address: str) -> None:
+    """Start the L2 agent of a host; `address` is the host's end of tunnels."""
+    L2Agent(process, driver, address).start()
+
+
+def start_dhcp_agent(process: Process, driver: DhcpDriver) -> None:
+    """Start the DHCP agent of a host."""
+    DhcpAgent(process, driver).start()

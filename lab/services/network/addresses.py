@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import pairwise
 from random import Random
 
 from lab.services.network.errors import (
@@ -102,7 +103,7 @@ def check_pools(network: IPNetwork, pools: Iterable[dict[str, str]], gateway: st
             raise OutOfBoundsAllocationPool(pool=label, subnet_cidr=str(network))
         found.append(((int(start), int(end)), label))
     found.sort()
-    for (one, one_label), (two, two_label) in zip(found, found[1:], strict=False):
+    for (one, one_label), (two, two_label) in pairwise(found):
         if two[0] <= one[1]:
             raise OverlappingAllocationPools(pool_1=one_label, pool_2=two_label, subnet_cidr=str(network))
     for (start_at, end_at), label in found:

@@ -9,7 +9,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
 NOBODY = "255.255.255.255/32"
 """A prefix that no packet comes from: a rule about a group lets nobody through until the members are known."""
 
@@ -25,7 +24,7 @@ class SecurityRule:
     port_max: int | None = None
     remote_prefix: str | None = None
     remote_group: str | None = None
-    """Only from or to members of this security group; `remote_prefix` is then `NOBODY` unless they are few and known."""
+    """Only from or to members of this security group; `remote_prefix` is then `NOBODY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ class L2Driver(ABC):
 
     @abstractmethod
     async def wire(self, wiring: PortWiring) -> None:
-        """Put the tap into its segment, with its rules; the segment is put on the host's uplink (VLAN trunk or tunnel)."""
+        """Put the tap into its segment, with its rules, and the segment on the host's uplink (VLAN trunk or tunnel)."""
 
     @abstractmethod
     async def unwire(self, port_id: str) -> None:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.errors import BadRequest, Conflict, Forbidden, NoFreeAddress, NotFound, QuotaExceeded
+from lab.errors import BadRequest, Conflict, Forbidden, LabError, NoFreeAddress, NotFound, QuotaExceeded
 
 
-
-class _Fault:
+class _Fault(LabError):
     """Fill the docstring with keyword arguments to make the message."""
 
     def __init__(self, message: str = "", **parts: Any) -> None:

@@ -24,7 +24,8 @@ class Provisioning:
         """The L2 agent of a host has wired these ports; answer those that exist and are bound there."""
 
         def work(tx: Any) -> tuple[list[str], list[Port]]:
-            known, activated = [], []
+            known: list[str] = []
+            activated: list[Port] = []
             for port_id in port_ids:
                 port = tx.get(Port, port_id)
                 if port is not None and port.binding_host_id == host:

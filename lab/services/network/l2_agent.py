@@ -1,0 +1,346 @@
+"""The L2 agent of one host: it wires the taps that appear as the server says, and reports them.
+
+It has no database. What a port needs comes with the server's pushes; what it missed it asks for.
+A tap and its wiring may come in any order, any number of times.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.context import Context
+from lab.errors import LabError
+from lab.process import CURRENT, Process
+from lab.services.network import rpc
+from lab.services.network.driver import NOBODY, GroupFirewall, L2Driver, PortWiring, SecurityRule
+from lab.services.network.ml2 import MechanismManager
+from lab.services.network.model import Json
+
+POLLING_S = 2.0
+"""How long the agent waits before it looks again. Source: neutron's Open vSwitch agent, polling_interval."""
+RETRY_MAX_S = 60.0
+TUNNELLED = ("vxlan",)
+
+
+def wiring_of(port_id: str, body: Json, members: dict[str, list[str]] | None = None) -> PortWiring:
+    """Read the wiring that travelled with a message; `members` spells out groups for switches that cannot ask."""
+    rules: list[SecurityRule] = []
+    for direction, ethertype, protocol, low, high, prefix, group in body["rules"]:
+        prefixes = [prefix] if group is None else [NOBODY] if members is None else members.get(group, [])
+        rules += [SecurityRule(direction, ethertype, protocol, low, high, p, group) for p in prefixes]
+    return PortWiring(
+        port_id=port_id,
+        tap=f"tap{port_id[:11]}",
+        mac_address=body["mac_address"],
+        addresses=tuple(body["addresses"]),
+        network_id=body["network_id"],
+        network_type=body["network_type"],
+        segmentation_id=body["segmentation_id"],
+        physical_network=body["physical_network"],
+        mtu=body["mtu"],
+        rules=tuple(rules),
+        port_security=body["port_security"],
+        admin_state_up=body["admin_state_up"],
+    )
+
+
+class L2Agent:
+    """One neutron-l2-agent process."""
+
+    def __init__(self, process: Process, driver: L2Driver, address: str) -> None:
+        self.process = process
+        self.driver = process.drive("l2", driver)
+        self.plugin = rpc.PluginApi(process)
+        self.address = address
+        self.agent_id = f"ovs-agent-{process.host}"
+        self.mechanism = MechanismManager(process.config).agent
+        self.asks = isinstance(driver, GroupFirewall)
+        """Whether the switch asks for the members of groups; else they are spelled out in its rules."""
+        self.present: dict[str, None] = {}
+        self.details: dict[str, Json] = {}
+        self.wired: dict[str, PortWiring] = {}
+        self.members: dict[str, list[str]] = {}
+        self.peers: dict[str, None] | None = None
+        self._ctx: dict[str, Context] = {}
+        self._running: dict[str, None] = {}
+        self._again: dict[str, None] = {}
+        self._started = True
+
+    def start(self) -> None:
+        """Listen to the server and to the switch, then bring the host into order."""
+        key = rpc.host_key(self.process.host)
+        self._serve(rpc.VO_PORT, {"push": self.on_port}, key)
+        self._serve(rpc.VO_RULE, {"push": self.on_rule}, key)
+        self._serve(rpc.VO_GROUP, {"push": self.on_group}, key)
+        self._serve(rpc.PORT_UPDATE, {"port_update": self.port_update}, f"own:{self.process.host}")
+        self._serve(rpc.PORT_DELETE, {"port_delete": self.port_delete}, key)
+        groups = {
+            "security_groups_member_updated": self.security_groups_member_updated,
+            "security_groups_rule_updated": self.security_groups_rule_updated,
+        }
+        self._serve(rpc.GROUP_UPDATE, groups, key)
+        self._serve(rpc.TUNNEL_UPDATE, {"tunnel_update": self.tunnel_update}, key)
+        self.driver.on_device(self._on_device)
+        if self.asks:
+            self.driver.on_unknown_group(self._on_unknown_group)  # type: ignore[attr-defined]
+        self.process.rpc.report(rpc.REPORTS, "report_state", self.process.config.agent_report_interval_s, self._state)
+        self.process.spawn(self._sync(), "sync")
+
+    def _serve(self, topic: str, handlers: dict[str, Any], key: str) -> None:
+        self.process.rpc.serve(topic, handlers, fanout=True, exchange=rpc.EXCHANGE, version=rpc.RESOURCES_VERSION)
+        self.process.rpc.declare_interest(topic, key)
+
+    def _state(self) -> Json:
+        """The agent as it reports itself."""
+        config, start_flag, self._started = self.process.config, self._started, False
+        tunnels = [kind for kind in config.type_drivers if kind in TUNNELLED]
+        return {
+            "agent_state": {
+                "agent_type": self.mechanism.agent_type,
+                "binary": self.mechanism.agent_binary,
+                "topic": "N/A",
+                "host": self.process.host,
+                "start_flag": start_flag,
+                "configurations": {
+                    self.mechanism.mappings: {physical: f"br-{physical}" for physical in config.bridge_mappings},
+                    "tunnel_types": tunnels,
+                    "tunneling_ip": self.address if tunnels else None,
+                    "l2_population": "l2population" in config.mechanism_drivers,
+                    "extensions": [],
+                },
+            }
+        }
+
+    # -- what the server says ------------------------------------------------------------------
+
+    async def on_port(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
+        """Take what a port is now; a device that is here is looked at again."""
+        for body in resource_list:
+            port_id = body["id"]
+            if event_type == "deleted" or body["host"] != self.process.host:
+                await self._forget(port_id)
+                continue
+            if "wiring" in body:
+                self.details[port_id] = body["wiring"]
+            self._ctx[port_id] = ctx
+            if port_id in self.present:
+                self._touch(port_id)
+
+    async def port_update(self, ctx: Context, port: Json, **segment: Any) -> None:
+        """Nothing: the push of the port said more. Nobody is woken for it."""
+
+    async def port_delete(self, ctx: Context, port_id: str) -> None:
+        """Take a deleted port out of its segment, should its tap still be there."""
+        await self._forget(port_id)
+
+    async def _forget(self, port_id: str) -> None:
+        self.details.pop(port_id, None)
+        self._ctx.pop(port_id, None)
+        if port_id in self.wired:
+            self._drop(port_id)
+            await self.driver.unwire(port_id)
+
+    async def on_rule(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
+        """Ask again how the ports of a group with new rules are to be wired."""
+        await self._refresh(ctx, [body["security_group_id"] for body in resource_list])
+
+    async def on_group(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
+        """Nothing: a group's name is of no concern here."""
+
+    async def security_groups_rule_updated(self, ctx: Context, security_groups: list[str]) -> None:
+        """Nothing: the pushes of the rules said so."""
+
+    async def security_groups_member_updated(self, ctx: Context, security_groups: list[str]) -> None:
+        """Forget the members of groups that changed; they are asked for when next needed."""
+        for group_id in security_groups:
+            if self.members.pop(group_id, None) is None:
+                continue
+            self.process.rpc.drop_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
+            if self.asks:
+                await self.driver.set_members(group_id, None)  # type: ignore[attr-defined]
+            else:
+                self._touch_group(ctx, group_id)
+
+    async def tunnel_update(self, ctx: Context, tunnel_ip: str, tunnel_type: str, host: str) -> None:
+        """Take a new tunnel endpoint."""
+        if self.peers is not None and host != self.process.host and tunnel_ip not in self.peers:
+            self.peers[tunnel_ip] = None
+            await self.driver.tunnels(tuple(self.peers))
+
+    # -- what the switch says ------------------------------------------------------------------
+
+    def _on_device(self, port_id: str, present: bool) -> None:
+        """A tap came or went."""
+        if present:
+            self.present[port_id] = None
+        else:
+            self.present.pop(port_id, None)
+        self._touch(port_id)
+
+    def _on_unknown_group(self, group_id: str) -> None:
+        """A packet met a rule about a group whose members are not known."""
+        self.process.spawn(self._learn(self.process.context(), group_id), "group members")
+
+    async def _learn(self, ctx: Context, group_id: str) -> None:
+        CURRENT.set(ctx)
+        self.process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
+        self.members[group_id] = []
+        try:
+            members = await self.plugin.group_members(ctx, group_id)
+        except LabError as error:
+            self.process.log(ctx, f"The members of security group {group_id} are not known: {error.message}", "error")
+            members = []
+        if group_id in self.members:
+            self.members[group_id] = members
+            await self.driver.set_members(group_id, tuple(members))  # type: ignore[attr-defined]
+
+    # -- one port at a time ----------------------------------------------------------------------
+
+    def _touch(self, port_id: str) -> None:
+        """Bring a port into order, once more if that is under way."""
+        if port_id in self._running:
+            self._again[port_id] = None
+            return
+        self._running[port_id] = None
+        self.process.spawn(self._run(port_id), f"port {port_id}")
+
+    def _touch_group(self, ctx: Context, group_id: str) -> None:
+        for port_id, body in self.details.items():
+            if any(rule[6] == group_id for rule in body["rules"]):
+                self._ctx[port_id] = ctx
+                if port_id in self.present:
+                    self._touch(port_id)
+
+    async def _run(self, port_id: str) -> None:
+        wait = POLLING_S
+        try:
+            while True:
+                self._again.pop(port_id, None)
+                ctx = self._ctx.get(port_id) or self.process.context()
+                CURRENT.set(ctx)
+                try:
+                    done = await (self._up(ctx, port_id) if port_id in self.present else self._down(ctx, port_id))
+                except LabError as error:
+                    self.process.log(ctx, f"Port {port_id} could not be brought into order: {error.message}", "error")
+                    done = False
+                if not done:
+                    await self.process.sleep(wait)
+                    wait = min(wait * 2, RETRY_MAX_S)
+                elif port_id not in self._again:
+                    return
+        finally:
+            self._running.pop(port_id, None)
+
+    async def _up(self, ctx: Context, port_id: str) -> bool:
+        """Wire a tap that is here and report it; answer whether nothing is left to do."""
+        body = self.details.get(port_id)
+        if body is None:
+            body = await self._ask(ctx, port_id)
+            if body is None:
+                return True
+        if port_id not in self.present:
+            return await self._down(ctx, port_id)
+        wiring = wiring_of(port_id, body, None if self.asks else await self._spell(ctx, body))
+        if self.wired.get(port_id) != wiring:
+            if wiring.network_type in TUNNELLED:
+                await self._open_tunnels(ctx)
+            await self.driver.wire(wiring)
+            self.wired[port_id] = wiring
+            for group_id in body["groups"]:
+                self.process.rpc.declare_interest(rpc.VO_RULE, rpc.group_key(group_id))
+        await self.plugin.update_device_list(ctx, [port_id], [], self.agent_id)
+        return True
+
+    async def _ask(self, ctx: Context, port_id: str) -> Json | None:
+        """Wait for the push of a tap's port for a while, then ask for it. A tap that is no port's stays unwired."""
+        await self.process.sleep(POLLING_S)
+        body = self.details.get(port_id)
+        if body is None and port_id in self.present:
+            answer = await self.plugin.devices_details(ctx, [port_id], self.agent_id)
+            body = answer["devices"][0].get("wiring")
+            if body is not None:
+                self.details[port_id] = body
+        return body
+
+    async def _down(self, ctx: Context, port_id: str) -> bool:
+        """Report a tap that is gone and take its port out of the segment, both at once."""
+        report = self.process.spawn(self.plugin.update_device_list(ctx, [], [port_id], self.agent_id), "device down")
+        if port_id in self.wired:
+            self._drop(port_id)
+        await self.driver.unwire(port_id)
+        await report
+        return True
+
+    def _drop(self, port_id: str) -> None:
+        """Forget what was wired, and the groups that no other port here is in."""
+        self.wired.pop(port_id, None)
+        left = {group for other in self.wired for group in self.details.get(other, {}).get("groups", ())}
+        for group_id in self.details.get(port_id, {}).get("groups", ()):
+            if group_id not in left:
+                self.process.rpc.drop_interest(rpc.VO_RULE, rpc.group_key(group_id))
+
+    # -- groups and tunnels ----------------------------------------------------------------------
+
+    async def _spell(self, ctx: Context, body: Json) -> dict[str, list[str]]:
+        """The members of all groups that a port's rules name, for a switch that cannot ask."""
+        for rule in body["rules"]:
+            group_id = rule[6]
+            if group_id is not None and group_id not in self.members:
+                self.members[group_id] = []
+                self.process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
+                self.members[group_id] = await self.plugin.group_members(ctx, group_id)
+        return self.members
+
+    async def _refresh(self, ctx: Context, groups: list[str]) -> None:
+        """Ask how the ports of these groups are to be wired now."""
+        ports = [p for p, body in self.details.items() if any(group in groups for group in body["groups"])]
+        if not ports:
+            return
+        answer = await self.plugin.devices_details(ctx, ports, self.agent_id)
+        for device in answer["devices"]:
+            if "wiring" in device:
+                port_id = device["device"]
+                self.details[port_id] = device["wiring"]
+                self._ctx[port_id] = ctx
+                if port_id in self.present:
+                    self._touch(port_id)
+
+    async def _open_tunnels(self, ctx: Context) -> None:
+        """Learn the other tunnel ends with the first tunnelled port of the host, and of new ones from then on."""
+        if self.peers is None:
+            self.process.rpc.declare_interest(rpc.TUNNEL_UPDATE, "vxlan")
+            self.peers = {}
+            try:
+                self.peers = dict.fromkeys(await self.plugin.tunnel_sync(ctx, self.address))
+            except LabError:
+                self.peers = None
+                raise
+            await self.driver.tunnels(tuple(self.peers))
+
+    # -- start -------------------------------------------------------------------------------------
+
+    async def _sync(self) -> None:
+        """Wire all taps that are here and unwire what has none: the host may have lived on without its agent."""
+        ctx = self.process.context()
+        CURRENT.set(ctx)
+        while True:
+            try:
+                devices, wired = await self.driver.devices(), await self.driver.wired()
+                if devices:
+                    answer = await self.plugin.devices_details(ctx, devices, self.agent_id)
+                    for device in answer["devices"]:
+                        if "wiring" in device:
+                            self.details.setdefault(device["device"], device["wiring"])
+                break
+            except LabError as error:
+                self.process.log(ctx, f"The agent could not look at its host: {error.message}", "error")
+                await self.process.sleep(POLLING_S)
+        for port_id in devices:
+            self.present[port_id] = None
+            if port_id in self.details:
+                self._touch(port_id)
+            elif port_id in wired:
+                await self.driver.unwire(port_id)
+        for port_id in wired:
+            if port_id not in self.present:
+                self._touch(port_id)
