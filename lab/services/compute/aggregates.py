@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import BadRequest, Conflict, NotFound, RemoteFault
+from lab.errors import BadRequest, Conflict, NotFound, RemoteFault, TransportError
 from lab.services.compute.model import ComputeNode, ComputeService, Server, next_number
 from lab.store import Field, Record
 
@@ -188,7 +188,7 @@ class Aggregates:
             await self._process.rest.json(
                 ctx, "placement", "PUT", path, body=body, version=PLACEMENT_VERSION, auth="service"
             )
-        except RemoteFault as fault:
+        except (RemoteFault, TransportError) as fault:
             self._process.log(ctx, f"Failed to associate {node} with a placement aggregate: {fault.message}", "warning")
 
 

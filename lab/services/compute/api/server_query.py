@@ -143,7 +143,8 @@ class ServerQuery:
         # Newest first is the reverse of insertion, so the common list sorts nothing.
         if self.order == [("created_at", True)]:
             return reversed(servers)
-        ordered = servers[::-1]
+        # Ties go the way of the first key, as nova's last key, the row's number, does.
+        ordered = servers[::-1] if self.order[0][1] else list(servers)
         for name, descending in reversed(self.order):
             ordered.sort(key=partial(_sortable, name), reverse=descending)
         return ordered
