@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import ContextVar
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextvars import ContextVar, copy_context
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -53,6 +54,21 @@ PORT_ERRORS: dict[str, type[DriverError]] = {
     "image": ImageError,
     "object": ObjectError,
 }
+
+
+@types.coroutine
+def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any, None]:
+    """Go on with a coroutine that waits for something already, as a task would have."""
+    while True:
+        try:
+            try:
+                value = yield waited_for
+            except BaseException as error:
+                waited_for = coro.throw(error)
+            else:
+                waited_for = coro.send(value)
+        except StopIteration:
+            return
 
 
 class ProcessStore(Store):
@@ -147,6 +163,32 @@ class Process:
     def failed(self, ctx: Context | None, name: str, error: BaseException) -> None:
         """Journal an error that ended a piece of this process's work."""
         self.entry(ctx, "error", self.name, name, status=type(error).__name__, body={"message": str(error)})
+
+    def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Callable[[BaseException | None], None]) -> None:
+        """Run the handler of a message: at once as far as it does not wait, and in a task of this process from there on.
+
+        Most handlers never wait, and a task for each of them would cost more than what they do. `done` is told the
+        exception that ended it, or None. Before its first wait a handler has no task of its own (no `asyncio.timeout`).
+        """
+        context = copy_context()
+        try:
+            waited_for = context.run(coro.send, None)
+        except StopIteration:
+            done(None)
+            return
+        except BaseException as error:
+            done(error)
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                raise
+            return
+        rest = context.run(self.runtime.spawn, go_on(coro, waited_for), f"{self.name}:{name}", self)
+        self.tasks[rest] = None
+
+        def ended(task: asyncio.Task[Any]) -> None:
+            self.tasks.pop(task, None)
+            done(asyncio.CancelledError() if task.cancelled() else task.exception())
+
+        rest.add_done_callback(ended)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the cloud's clock."""

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from random import Random
 
-from lab.journal import Journal
 from lab.medium import Interference, Passing, Verdict
-from lab.runtime import NANOSECOND, Runtime
+from lab.runtime import NANOSECOND
+from lab.wires import Wires
 
 MESSAGE_ACTS = ("drop", "delay", "duplicate", "lose_reply", "kill_before", "kill_after")
 DRIVER_ACTS = ("raise", "hang", "lie", "delay", "kill_before", "kill_after")
@@ -76,11 +76,11 @@ class Rule:
 
 
 class Faults(Interference):
-    """All armed faults of one simulated cloud."""
+    """All armed faults of one simulated cloud; the wires ask only while any are armed."""
 
-    def __init__(self, runtime: Runtime, journal: Journal, kill: Callable[[str], None]) -> None:
-        self._runtime, self._journal, self._kill = runtime, journal, kill
-        self._dice = runtime.random("faults", "chance")
+    def __init__(self, wires: Wires) -> None:
+        self._wires, self._runtime, self._journal, self._kill = wires, wires.runtime, wires.journal, wires.kill
+        self._dice = wires.runtime.random("faults", "chance")
         self._numbers = 0
         self.rules: dict[int, Rule] = {}
 
@@ -98,11 +98,14 @@ class Faults(Interference):
             )
         self._numbers += 1
         self.rules[self._numbers] = Rule(self._numbers, match, act, _verdict(act, delay_s, then))
+        self._wires.interference = self
         return self._numbers
 
     def disarm(self, number: int) -> None:
         """Take a fault back; gone is no error."""
         self.rules.pop(number, None)
+        if not self.rules:
+            self._wires.interference = None
 
     def at(self, t_s: float, what: str, act: Callable[[], None]) -> None:
         """Do something to the world at an instant of the cloud's clock, journaled as a fault."""

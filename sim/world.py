@@ -73,8 +73,7 @@ class SimWorld(World):
             self.datacenter.on_write = self.keeper.write
             self.keeper.follow(self.runtime.now_ns)
         self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
-        self.faults = Faults(self.runtime, self.wires.journal, self.wires.kill)
-        self.wires.interference = self.faults
+        self.faults = Faults(self.wires)
         self.client: Process = self.wires.start("client", self.outside, lambda process: None)
 
     async def close(self) -> None:

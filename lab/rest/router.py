@@ -209,11 +209,7 @@ class Router:
             return
         ctx = exchange.ctx
         arrived = Context(request_id=ctx.request_id, cause=exchange.seq, periodic=ctx.periodic)
-        task = self.wires.runtime.spawn(
-            self._handle(listener, exchange, arrived), f"{process.name}:{exchange.label}", process
-        )
-        process.tasks[task] = None
-        task.add_done_callback(partial(self._finish, listener, exchange))
+        process.handle(self._handle(listener, exchange, arrived), exchange.label, partial(self._finish, listener, exchange))
 
     async def _handle(self, listener: Listener, exchange: Exchange, ctx: Context) -> None:
         response = await listener.api.handle(exchange.request, ctx)
@@ -266,13 +262,12 @@ class Router:
             body,
         )
 
-    def _finish(self, listener: Listener, exchange: Exchange, task: asyncio.Task[None]) -> None:
-        listener.process.tasks.pop(task, None)
+    def _finish(self, listener: Listener, exchange: Exchange, error: BaseException | None) -> None:
         listener.busy -= 1
-        failed = task.cancelled() or task.exception() is not None
-        if failed:
+        if error is not None:
             self._reset(listener, exchange)
-        self._feed(listener)
+        if listener.waiting:
+            self._feed(listener)
 
     def _feed(self, listener: Listener) -> None:
         while listener.waiting and listener.free() and listener.process.alive:

@@ -7,7 +7,6 @@ handler runs: a consumer that dies loses what it took; what still lies in a queu
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
@@ -93,6 +92,8 @@ class Broker:
         self._deadlines: dict[float, Deadlines] = {}
         self._interested: dict[tuple[str, str], dict[Consumer, None]] = {}
         self._order = 0
+        self._waiting = 0
+        """Messages in all lines together: mostly none, and then a worker that gets free need not look."""
 
     # -- consuming ----------------------------------------------------------------------------
 
@@ -230,7 +231,11 @@ class Broker:
             consumer = queue.pick()
             if consumer is not None and self._hand(consumer, message, distance, verdict):
                 return
-        queue.messages.append(message)
+        self._wait(queue.messages, message)
+
+    def _wait(self, line: deque[Message], message: Message) -> None:
+        line.append(message)
+        self._waiting += 1
 
     def fanout(self, message: Message, keys: Sequence[str] | None) -> None:
         """Journal a fanout once and bring it to those who listen."""
@@ -256,7 +261,7 @@ class Broker:
             delay = distance + (verdict.delay_ns if verdict is not None else 0)
             for _ in range(1 + (verdict.copies if verdict is not None else 0)):
                 if not (consumer.free() and self._hand(consumer, message, delay, verdict)):
-                    consumer.own.append(message)
+                    self._wait(consumer.own, message)
 
     # -- handling -----------------------------------------------------------------------------
 
@@ -284,13 +289,11 @@ class Broker:
                 self.wires.runtime.busy -= 1
             if process.ended_ns < taken_ns:
                 # It died while the message was on its way: nobody took it, so it lies in its queue.
-                self.queue(message.topic).messages.append(message)
+                self._wait(self.queue(message.topic).messages, message)
             return
-        task = self.wires.runtime.spawn(
-            self._handle(consumer, message, verdict), f"{process.name}:{message.method}", process
+        process.handle(
+            self._handle(consumer, message, verdict), message.method, partial(self._finish, consumer, message)
         )
-        process.tasks[task] = None
-        task.add_done_callback(partial(self._finish, consumer, message))
 
     async def _handle(self, consumer: Consumer, message: Message, verdict: Verdict | None) -> None:
         process = consumer.process
@@ -349,17 +352,16 @@ class Broker:
         if out is not None and back is not None:
             wires.runtime.after(out + back + delay, _answer, message, status, data)
 
-    def _finish(self, consumer: Consumer, message: Message, task: asyncio.Task[Any]) -> None:
-        consumer.process.tasks.pop(task, None)
+    def _finish(self, consumer: Consumer, message: Message, error: BaseException | None) -> None:
         consumer.pool.busy -= 1
         if not message.ctx.periodic:
             self.wires.runtime.busy -= 1
-        if not task.cancelled():
-            task.exception()
         self._feed(consumer)
 
     def _feed(self, consumer: Consumer) -> None:
         """Give a consumer that has a free worker what has waited longest for it, on any topic of its process."""
+        if not self._waiting:
+            return
         others: list[Consumer] = consumer.process.memory["rpc consumers"]
         while consumer.free():
             oldest: tuple[int, deque[Message], Consumer] | None = None
@@ -370,6 +372,7 @@ class Broker:
             if oldest is None or not self._hand(oldest[2], oldest[1][0], 0, None):
                 return
             oldest[1].popleft()
+            self._waiting -= 1
 
     def retry(self) -> None:
         """Paths or processes may be back: hand out what waits."""
@@ -379,6 +382,7 @@ class Broker:
                 if consumer is None or not self._hand(consumer, queue.messages[0], 0, None):
                     break
                 queue.messages.popleft()
+                self._waiting -= 1
 
 
 def _timed_out(message: Message) -> MessagingTimeout:

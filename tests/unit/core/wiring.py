@@ -110,7 +110,7 @@ class Tiny:
         self.seen: list[Any] = []
         self.medium = Wire(workers)
         self.wires = Wires(loop.runtime, medium=self.medium)
-        self.faults = self.wires.interference = Faults(loop.runtime, self.wires.journal, self.wires.kill)
+        self.faults = Faults(self.wires)
         self.wires.start("nova-api", "c1", lambda process: ThingApi(process).start())
         self.wires.start("nova-conductor", "c2", lambda process: Conductor(process, self.seen) and None)
         self.client = self.wires.start("client", "out", lambda process: None)
