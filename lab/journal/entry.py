@@ -30,21 +30,19 @@ KINDS = (
 class LazyBody:
     """A big answer kept as what it takes to make it; `view` serves consumers in the same process.
 
-    The maker promises that `render` gives the same bytes whenever it is called.
+    The maker promises that `render` gives the same bytes whenever it is called. They are not kept: who reads
+    the whole journal would else fill the memory with answers of megabytes.
     """
 
-    __slots__ = ("_bytes", "_render", "view")
+    __slots__ = ("_render", "view")
 
     def __init__(self, render: Callable[[], bytes], view: Any = None) -> None:
         self._render = render
-        self._bytes: bytes | None = None
         self.view = view
 
     def render(self) -> bytes:
-        """The JSON bytes, made now if nobody asked before."""
-        if self._bytes is None:
-            self._bytes = self._render()
-        return self._bytes
+        """The JSON bytes, made now."""
+        return self._render()
 
 
 class Entry(NamedTuple):

@@ -40,6 +40,8 @@ class Journal:
         self._packer = zstandard.ZstdCompressor(level=1)
         self._sinks: list[Callable[[Entry], None]] = []
         self._unpacked: tuple[int, list[Entry]] | None = None
+        self._lazy: dict[int, LazyBody] = {}
+        """The lazy bodies of packed entries by seq."""
         self.packed_bytes = 0
 
     def add(
@@ -78,7 +80,15 @@ class Journal:
             self._pack(self._chunks.popleft())
 
     def _pack(self, chunk: list[Entry]) -> None:
-        rows = [e if e.body is None or type(e.body) is bytes else e._replace(body=e.body_bytes()) for e in chunk]
+        # A lazy body stays what it takes to make it: rendering all of them would cost more than the cloud itself.
+        rows = []
+        for entry in chunk:
+            if isinstance(entry.body, LazyBody):
+                entry.body.view = None
+                self._lazy[entry.seq] = entry.body
+                rows.append(entry._replace(body=None))
+            else:
+                rows.append(entry)
         data = self._packer.compress(msgpack.packb(rows, use_bin_type=True))
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="glasscloud-journal-")  # noqa: SIM115 (kept open for the journal's life)
@@ -95,6 +105,7 @@ class Journal:
         self._file.seek(offset)
         raw = zstandard.ZstdDecompressor().decompress(self._file.read(size))
         chunk = [Entry._make(row) for row in msgpack.unpackb(raw, raw=False, strict_map_key=False)]
+        chunk = [e._replace(body=self._lazy[e.seq]) if e.seq in self._lazy else e for e in chunk]
         self._unpacked = (number, chunk)
         return chunk
 
