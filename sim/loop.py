@@ -13,14 +13,13 @@ import contextvars
 import heapq
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import simpy
-
 from lab.runtime import NANOSECOND, SCENARIO_EPOCH, Runtime
+from sim.task import NEVER, SimHandle, SimTask, VirtualEnvironment
 
 T = TypeVar("T")
 
@@ -28,89 +27,10 @@ STILL_LIMIT = 100_000
 """Callbacks in one instant after which the run is stopped as one that will never move on."""
 PURGE_MIN = 64
 """Cancelled timers that are tolerated before the heap is rebuilt without them."""
-NEVER = 1 << 62
 
 
 class Stuck(RuntimeError):
     """The simulated world cannot go on; the text lists the tasks that wait."""
-
-
-class VirtualEnvironment(simpy.Environment):
-    """A SimPy environment in integer nanoseconds; delays are rounded once and never negative."""
-
-    def __init__(self) -> None:
-        super().__init__(initial_time=0)
-        self.order: Generator[int, None, None] | count[int] = self._eid
-        """Numbers everything scheduled, so that ties between timers and events have one order."""
-
-    def timeout(self, delay: float = 0, value: Any | None = None) -> simpy.Timeout:
-        """An event after `delay` nanoseconds."""
-        if delay < 0:
-            raise ValueError(f"a delay of {delay} ns lies in the past")
-        return super().timeout(round(delay), value)
-
-    def jump(self, now_ns: int) -> None:
-        """Set the clock; only the loop does, to the time of its next timer."""
-        self._now = now_ns
-
-    def head(self) -> tuple[int, int]:
-        """Time and order of the next event, (NEVER, 0) when there is none."""
-        queue: list[Any] = self._queue
-        return (queue[0][0], queue[0][2]) if queue else (NEVER, 0)
-
-
-class SimHandle:
-    """One scheduled callback, ready or timed; `context` None calls it bare (the wires' message hops)."""
-
-    __slots__ = ("args", "callback", "context", "loop", "when_ns")
-
-    def __init__(
-        self,
-        loop: SimLoop,
-        callback: Callable[..., object] | None,
-        args: tuple[Any, ...],
-        context: contextvars.Context | None,
-        when_ns: int,
-    ) -> None:
-        self.loop, self.callback, self.args, self.context, self.when_ns = loop, callback, args, context, when_ns
-
-    def cancel(self) -> None:
-        """Call it off; its memory is given back now or at the next purge of the heap."""
-        if self.callback is not None:
-            self.callback, self.args, self.context = None, (), None
-            if self.when_ns >= 0:
-                self.loop._timer_cancelled()
-
-    def cancelled(self) -> bool:
-        """Whether it was called off."""
-        return self.callback is None
-
-    def when(self) -> float:
-        """Its time in seconds of the loop's clock."""
-        return self.when_ns / NANOSECOND
-
-
-class SimTask(asyncio.Task[Any]):
-    """A task that knows its order of creation and the process that owns it."""
-
-    def __init__(
-        self, coro: Coroutine[Any, Any, Any], *, loop: SimLoop, name: str | None, context: contextvars.Context | None
-    ) -> None:
-        self.serial = next(loop.serials)
-        self.owner: object = None
-        super().__init__(coro, loop=loop, name=name or f"task-{self.serial}", context=context)
-
-    def __hash__(self) -> int:
-        return self.serial
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def cancel(self, msg: Any | None = None) -> bool:
-        """Cancel as asyncio does; the wake-ups of all tasks cancelled in this instant run in order of creation."""
-        loop: SimLoop = self.get_loop()  # type: ignore[assignment]
-        loop._burst.add(self)
-        return super().cancel(msg)
 
 
 class SimRuntime(Runtime):
@@ -193,14 +113,10 @@ class SimLoop(_Base):  # type: ignore[misc]
         self._ready.append(handle)
         return handle
 
-    def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> Any:
+    def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
         return self._call_at_ns(self.env._now + max(0, round(delay * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
 
-    def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
-    ) -> Any:
+    def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
         return self._call_at_ns(max(self.env._now, round(when * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
 
     def _call_at_ns(
@@ -299,9 +215,7 @@ class SimLoop(_Base):  # type: ignore[misc]
                 self._order_burst()
         self._still += 1
         if self._still > STILL_LIMIT:
-            raise Stuck(
-                f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}"
-            )
+            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
 
     def _hold(self, handle: SimHandle) -> bool:
         """Put a callback of a hung process's task aside."""
@@ -335,9 +249,7 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def _waiting(self) -> str:
         tasks = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
-        return (
-            "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
-        )
+        return "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
 
     # -- running ------------------------------------------------------------------------------
 
@@ -430,16 +342,12 @@ class SimLoop(_Base):  # type: ignore[misc]
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep the error; `lab.run` fails with it."""
         error = context.get("exception")
-        self.runtime.errors.append(
-            error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
-        )
+        self.runtime.errors.append(error if isinstance(error, BaseException) else RuntimeError(str(context.get("message"))))
 
 
 def _refuse(name: str) -> Callable[..., Any]:
     def refused(self: SimLoop, *_: object, **__: object) -> Any:
-        raise RuntimeError(
-            f"{name} has no place in a simulated world: threads, sockets and signals would make it unrepeatable"
-        )
+        raise RuntimeError(f"{name} has no place in a simulated world: threads, sockets and signals would make it unrepeatable")
 
     return refused
 

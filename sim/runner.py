@@ -17,7 +17,8 @@ from typing import Any, TypeVar
 from lab.journal import Journal
 from lab.journal.export import TRACED
 from lab.runtime import NANOSECOND
-from sim.loop import NEVER, SimLoop
+from sim.loop import SimLoop
+from sim.task import NEVER
 
 T = TypeVar("T")
 
