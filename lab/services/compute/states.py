@@ -84,7 +84,9 @@ COMMANDS: Mapping[str, tuple[frozenset[str] | None, frozenset[str | None] | None
 }
 """Command -> (vm_states, task_states) in which the API takes it; None is any."""
 
-IO_TASKS = frozenset({"resize_migrating", "rebuilding", "resize_prep", "image_snapshot", "image_backup", "rescuing", "unshelving", "shelving"})
+IO_TASKS = frozenset({
+    "resize_migrating", "rebuilding", "resize_prep", "image_snapshot", "image_backup", "rescuing", "unshelving", "shelving",
+})  # fmt: skip
 """Tasks that move bytes. Source: `num_io_ops` counts of nova/compute/stats.py."""
 
 
@@ -107,7 +109,8 @@ def check_expected(server: Server, expected: list[str | None] | None) -> None:
     """
     if expected is None or server.task_state in expected:
         return
-    text = f"Conflict updating instance {server.id}. Expected: {{'task_state': {expected}}}. Actual: {{'task_state': {server.task_state!r}}}"
+    actual = f"{{'task_state': {server.task_state!r}}}"
+    text = f"Conflict updating instance {server.id}. Expected: {{'task_state': {expected}}}. Actual: {actual}"
     if server.task_state == DELETING:
         raise UnexpectedDeletingTaskState(text)
     raise UnexpectedTaskState(text)
