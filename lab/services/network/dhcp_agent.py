@@ -21,6 +21,9 @@ from lab.services.network.model import DHCP_OWNER, Json
 RESYNC_S = 5.0
 """How long after a failure a network is looked at again. Source: neutron's resync_interval."""
 
+QUEUE_SHORT = 3
+"""With fewer events waiting the agent says that ports are ready before it goes on; with more, meanwhile."""
+
 Event = tuple[Context, str, Json]
 
 
@@ -99,7 +102,7 @@ class DhcpAgent:
         network_id: str = payload.get("network_id", "")
         for inner in payload.values():
             if isinstance(inner, dict):
-                network_id = inner.get("network_id", inner["id"])
+                network_id = str(inner.get("network_id", inner["id"]))
         queue = self._queues.get(network_id)
         if queue is not None:
             queue.append((ctx, name, payload))
@@ -117,6 +120,10 @@ class DhcpAgent:
             except LabError as error:
                 self.process.log(ctx, f"Unable to {name} for network {network_id}: {error.message}", "error")
                 self.process.spawn(self._resync(network_id), "resync")
+            if self._ready and not self._saying:
+                said = self.process.spawn(self._say(ctx), "dhcp ready")
+                if len(queue) <= QUEUE_SHORT:
+                    await said
         del self._queues[network_id]
 
     async def _resync(self, network_id: str) -> None:
@@ -166,7 +173,7 @@ class DhcpAgent:
         info["ports"][own["id"]] = own
         self.networks[network_id], self.own[network_id] = info, own
         await self.driver.serve(self._network(info, own))
-        self._say_ready(ctx, known)
+        self._ready.update(dict.fromkeys(known))
 
     async def _stop(self, network_id: str) -> None:
         self.networks.pop(network_id, None)
@@ -231,7 +238,7 @@ class DhcpAgent:
                 await self.driver.release(network_id, port["id"])  # type: ignore[attr-defined]
             for host in self._hosts(info, port):
                 await self.driver.reserve(network_id, host)  # type: ignore[attr-defined]
-        self._say_ready(ctx, [port["id"]])
+        self._ready[port["id"]] = None
 
     async def _port_gone(self, ctx: Context, network_id: str, port_id: str) -> None:
         info = self.networks.get(network_id)
@@ -246,15 +253,10 @@ class DhcpAgent:
             elif own is not None:
                 await self.driver.serve(self._network(info, own))
 
-    def _say_ready(self, ctx: Context, port_ids: list[str]) -> None:
-        """Have the server told that these ports are served; what comes while that is under way goes together."""
-        self._ready.update(dict.fromkeys(port_ids))
-        if self._ready and not self._saying:
-            self._saying = True
-            self.process.spawn(self._say(ctx), "dhcp ready")
-
     async def _say(self, ctx: Context) -> None:
+        """Tell the server which ports are served; what comes while that is under way goes together."""
         CURRENT.set(ctx)
+        self._saying = True
         try:
             while self._ready:
                 ports = list(self._ready)

@@ -14,7 +14,7 @@ from lab.process import CURRENT, Process
 from lab.services.network import rpc
 from lab.services.network.driver import NOBODY, GroupFirewall, L2Driver, PortWiring, SecurityRule
 from lab.services.network.ml2 import MechanismManager
-from lab.services.network.model import Json
+from lab.services.network.model import DHCP_OWNER, Json
 
 POLLING_S = 2.0
 """How long the agent waits before it looks again. Source: neutron's Open vSwitch agent, polling_interval."""
@@ -71,7 +71,9 @@ class L2Agent:
         key = rpc.host_key(self.process.host)
         self._serve(rpc.VO_PORT, {"push": self.on_port}, key)
         self._serve(rpc.VO_RULE, {"push": self.on_rule}, key)
-        self._serve(rpc.VO_GROUP, {"push": self.on_group}, key)
+        # The other caches are held but of no concern to the wiring: nobody is woken for them.
+        for topic in (rpc.VO_GROUP, rpc.VO_NETWORK, rpc.VO_SUBNET):
+            self._serve(topic, {"push": self.on_push}, key)
         self._serve(rpc.PORT_UPDATE, {"port_update": self.port_update}, f"own:{self.process.host}")
         self._serve(rpc.PORT_DELETE, {"port_delete": self.port_delete}, key)
         groups = {
@@ -144,8 +146,8 @@ class L2Agent:
         """Ask again how the ports of a group with new rules are to be wired."""
         await self._refresh(ctx, [body["security_group_id"] for body in resource_list])
 
-    async def on_group(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
-        """Nothing: a group's name is of no concern here."""
+    async def on_push(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
+        """Nothing: what of a network, subnet or group concerns a port came with the port."""
 
     async def security_groups_rule_updated(self, ctx: Context, security_groups: list[str]) -> None:
         """Nothing: the pushes of the rules said so."""
@@ -235,11 +237,11 @@ class L2Agent:
         """Wire a tap that is here and report it; answer whether nothing is left to do."""
         body = self.details.get(port_id)
         if body is None:
-            body = await self._ask(ctx, port_id)
-            if body is None:
-                return True
-        if port_id not in self.present:
-            return await self._down(ctx, port_id)
+            # Its push is under way, or was lost; a tap that is no port's stays unwired.
+            self.process.spawn(self._ask(ctx, port_id), f"ask for {port_id}")
+            return True
+        if body["device_owner"] == DHCP_OWNER:
+            return True  # the DHCP agent wires its own ports
         wiring = wiring_of(port_id, body, None if self.asks else await self._spell(ctx, body))
         if self.wired.get(port_id) != wiring:
             if wiring.network_type in TUNNELLED:
@@ -251,19 +253,27 @@ class L2Agent:
         await self.plugin.update_device_list(ctx, [port_id], [], self.agent_id)
         return True
 
-    async def _ask(self, ctx: Context, port_id: str) -> Json | None:
-        """Wait for the push of a tap's port for a while, then ask for it. A tap that is no port's stays unwired."""
+    async def _ask(self, ctx: Context, port_id: str) -> None:
+        """Wait a while for the push of a tap's port, then ask for it."""
+        CURRENT.set(ctx)
         await self.process.sleep(POLLING_S)
-        body = self.details.get(port_id)
-        if body is None and port_id in self.present:
-            answer = await self.plugin.devices_details(ctx, [port_id], self.agent_id)
+        while port_id in self.present and port_id not in self.details:
+            try:
+                answer = await self.plugin.devices_details(ctx, [port_id], self.agent_id)
+            except LabError as error:
+                self.process.log(ctx, f"Port {port_id} could not be asked for: {error.message}", "error")
+                await self.process.sleep(POLLING_S)
+                continue
             body = answer["devices"][0].get("wiring")
-            if body is not None:
-                self.details[port_id] = body
-        return body
+            if body is None:
+                return
+            self.details.setdefault(port_id, body)
+            self._touch(port_id)
 
     async def _down(self, ctx: Context, port_id: str) -> bool:
         """Report a tap that is gone and take its port out of the segment, both at once."""
+        if self.details.get(port_id, {}).get("device_owner") == DHCP_OWNER:
+            return True
         report = self.process.spawn(self.plugin.update_device_list(ctx, [], [port_id], self.agent_id), "device down")
         if port_id in self.wired:
             self._drop(port_id)

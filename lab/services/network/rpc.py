@@ -62,6 +62,7 @@ def wiring_body(port: Port, network: Network, rules: list[WireRule]) -> Json:
         "port_security": port.port_security_enabled,
         "admin_state_up": port.admin_state_up and network.admin_state_up,
         "groups": port.security_groups,
+        "device_owner": port.device_owner,
     }
 
 
