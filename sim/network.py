@@ -49,7 +49,7 @@ class SimL2(L2Driver):
 
     async def tunnels(self, peers: tuple[str, ...]) -> None:
         await self._spend("query")
-        self.host.bridge.peers = tuple(peer for peer in peers if peer != self.host.address)
+        self.host.bridge.peers = peers
 
     def on_device(self, callback: Callable[[str, bool], None]) -> None:
         self._callback = callback

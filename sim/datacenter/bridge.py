@@ -62,6 +62,7 @@ class Bridge(Device):
         self.taps: dict[str, Tap] = {}
         self.wirings: dict[str, PortWiring] = {}
         self.peers: tuple[str, ...] = ()
+        """The tunnel ends of the other hosts; its own among them does no harm, so that all hosts may share one list."""
         self._segments: dict[tuple[str, int], Segment] = {}
         self._firewalls: dict[str, Firewall] = {}
 
@@ -164,7 +165,7 @@ class Bridge(Device):
 
     def _encapsulate(self, nic: Nic, segment: Segment, frame: Frame, peer: str) -> None:
         far = self.host.neighbours.get(peer)
-        if far is None:
+        if far is None or far is self.host:
             return
         packet = Ipv4(self.host.address, peer, Udp(VXLAN_PORT, VXLAN_PORT, Vxlan(segment.id, frame)))
         trace = frame.trace
@@ -195,6 +196,11 @@ class Bridge(Device):
         segment = next((found for found in kinds if found is not None), None)
         if segment is None:
             self.note("vxlan", "drop", tunnelled.inner, f"{self.host.name} has no port in segment {tunnelled.vni}")
+            return
+        if peer not in self.peers:  # a tunnel's end takes frames from its other end only
+            far = self.host.neighbours.get(peer)
+            said = f"no tunnel leads from {self.host.name} to {far.name if far else peer}"
+            self.note("vxlan", "drop", tunnelled.inner, said)
             return
         self.note("vxlan", "decapsulate", tunnelled.inner, f"segment {tunnelled.vni} from {peer}")
         self._enter(segment, tunnelled.inner, peer)

@@ -17,6 +17,7 @@ from sim.datacenter.frame import same_network
 from sim.datacenter.guest import Guest, Lease, Vif
 from sim.datacenter.host import Host, HypervisorHost
 from sim.datacenter.nas import Nas
+from sim.datacenter.nic import Nic
 from sim.datacenter.router import Router
 from sim.datacenter.storage import ImageDirectory, ObjectDevice
 from sim.datacenter.switch import Switch
@@ -205,31 +206,34 @@ class Datacenter:
         if far is None:
             return Trace(None, None, self.on_frame)
         end, owner = far
-        names = {vif.guest.name, vif.guest.host.name, vif.guest.host.bridge.name, owner, end.name}
+        names = {vif.guest.name, vif.guest.host.name, vif.guest.host.bridge.name}
+        ends: list[str] = [vif.guest.host.name]
+        lease = vif.lease
+        if lease is not None and not same_network(lease.address, target, lease.prefix):
+            if all(stack.address != lease.gateway for stack in self.border.interfaces.values()):
+                return Trace(frozenset(names), None, self.on_frame)  # nobody is there to route
+            ends.append(self.border.name)
+        ends.append(end.name)
+        names.update((owner, *ends))
         if isinstance(end, Host):
             names.add(end.bridge.name)
-        ends = [vif.guest.host.name, end.name]
-        if vif.lease is not None and isinstance(end, Host) and self._routed(vif, target):
-            ends.insert(1, self.border.name)
-            names.add(self.border.name)
         for a, b in pairwise(ends):
             for sender, taker in self.fabric.ways.way(a, b) or self._planned(a, b):
                 names.update((sender.device.name, taker.device.name))
         return Trace(frozenset(names), end.name if isinstance(end, Host) else None, self.on_frame)
 
-    def _planned(self, a: str, b: str) -> tuple[Any, ...]:
-        """Return the cables of a way that is cut just now, as far as they go from either end."""
-        cables = []
+    def _planned(self, a: str, b: str) -> list[tuple[Nic, Nic]]:
+        """Return the cables around both ends of a way that is cut just now: to their switches, and on from there."""
+        cables: list[tuple[Nic, Nic]] = []
         for name in (a, b):
             nic = self.fabric.devices[name].uplink
-            while nic is not None and nic.link is not None:
-                cables.append((nic, nic.link.other(nic)))
-                nic = nic.link.other(nic).device.uplink
-        return tuple(cables)
-
-    def _routed(self, vif: Vif, target: str) -> bool:
-        lease = vif.lease
-        return lease is not None and not same_network(lease.address, target, lease.prefix)
+            while nic is not None and nic.peer is not None:
+                cables.append((nic, nic.peer))
+                nic = nic.peer.device.uplink
+            switch = cables[-1][1].device if cables else None
+            if isinstance(switch, Switch):
+                cables.extend((port, port.peer) for port in switch.trunks() if port.peer is not None)
+        return cables
 
     def _owner(self, vif: Vif, target: str) -> tuple[Host | Router, str] | None:
         """Find who has the address: (host or router, name of the guest or device), in the card's own network first."""

@@ -66,6 +66,8 @@ class Firewall:
                 if len(self.flows) >= FLOWS_MAX:
                     del self.flows[next(iter(self.flows))]
                 self.flows[flow] = None
+                if flow[0] == "icmp":
+                    self.flows["icmp", None, *flow[2:]] = None
                 return ""
         way = "in from" if direction == "ingress" else "out to"
         port_id = self.wiring.port_id
@@ -80,7 +82,10 @@ def _flow(direction: str, packet: Ipv4, remote: str) -> tuple[object, ...]:
     """Name the connection as the guest sees it, the same for both directions."""
     payload = packet.payload
     if isinstance(payload, Icmp):
-        return ("icmp", payload.ident)  # an error about an echo comes from another address and belongs to it
+        asked_here = (direction == "egress") == (payload.kind == "echo request")
+        # An error about an echo comes from another address and belongs to it all the same.
+        about = remote if payload.kind.startswith("echo") else None
+        return ("icmp", about, payload.ident, asked_here)
     here, there = (payload.target, payload.source) if direction == "ingress" else (payload.source, payload.target)
     return ("tcp" if isinstance(payload, Tcp) else "udp", remote, there, here)
 

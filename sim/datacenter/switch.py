@@ -132,9 +132,10 @@ class Switch(Device):
     def _flood(self, nic: SwitchPort, frame: Frame, vlan: int) -> None:
         targets = []
         for port in self.ports.values():
-            if port is nic or port.link is None or not port.link.up or self.fabric.ways.blocked(port.link):
+            link = port.link
+            if port is nic or link is None or (link.up and self.fabric.ways.blocked(link)):
                 continue
-            refusal = port.refuses(vlan)
+            refusal = port.refuses(vlan) if link.up else f"link {link.name} is down"
             if not refusal:
                 targets.append(port)
             elif self._matters(port, frame):
