@@ -23,8 +23,15 @@ from lab.config import Config
 from lab.journal import Journal
 from lab.process import Process
 from lab.readiness import Readiness
-
-
+from lab.services import network
+from lab.services.compute import processes as nova
+from lab.services.identity import api as identity
+from lab.services.image import api as image
+from lab.services.object import processes as swift
+from lab.services.placement import api as placement
+from lab.services.volume import agent as cinder_volume
+from lab.services.volume import api as cinder
+from lab.services.volume import scheduler as cinder_scheduler
 from lab.wires import Wires
 from lab.world import World
 
@@ -42,12 +49,12 @@ def start(wires: Wires, world: World) -> None:
     wires.start("placement", here, placement.start)
     wires.start("neutron-api", here, network.start_api)
     wires.start("neutron-rpc", here, network.start_rpc)
-    wires.start("cinder-api", here, volume.start_api)
-    wires.start("cinder-scheduler", here, volume.start_scheduler)
-    wires.start("cinder-volume", here, partial(volume.start_volume, driver=world.volumes()))
-    wires.start("nova-conductor", here, compute.start_conductor)
-    wires.start("nova-scheduler", here, compute.start_scheduler)
-    wires.start("nova-api", here, compute.start_api)
+    wires.start("cinder-api", here, cinder.start)
+    wires.start("cinder-scheduler", here, cinder_scheduler.start)
+    wires.start("cinder-volume", here, partial(cinder_volume.start, driver=world.volumes()))
+    wires.start("nova-conductor", here, nova.start_conductor)
+    wires.start("nova-scheduler", here, nova.start_scheduler)
+    wires.start("nova-api", here, nova.start_api)
     for host, devices in world.disks.items():
         disks = {device: world.disk(host, device) for device in devices}
         wires.start("swift-object", host, partial(swift.start_storage, disks=disks))
@@ -64,7 +71,7 @@ def start(wires: Wires, world: World) -> None:
             partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host)),
         )
     for host in world.computes:
-        wires.start("nova-compute", host, partial(compute.start_agent, driver=world.hypervisor(host)))
+        wires.start("nova-compute", host, partial(nova.start_agent, driver=world.hypervisor(host)))
 
 
 class Cloud:
@@ -145,9 +152,13 @@ class SimulatedCloud(Cloud):
         self.wires: Wires = world.wires
         self.journal: Journal = world.wires.journal
         self.faults = world.faults
+        self._started = False
 
     async def ready(self, timeout_s: float = 300.0) -> None:
-        """Wait until every agent has registered and every API listens."""
+        """Start every process, the first time, and wait until every agent has registered and every API listens."""
+        if not self._started:
+            self._started = True
+            start(self.wires, self.world)
         await Readiness(self.wires, self.world).wait(timeout_s)
 
     def process(self, name: str) -> Process:
