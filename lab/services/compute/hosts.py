@@ -8,8 +8,8 @@ table's version and is explained later from the numbers that it saw.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,15 @@ HISTORY = 131_072
 COMPUTE_BINARY = "nova-compute"
 
 
+class Candidates(Protocol):
+    """What placement hands over in the same process: candidate i is the provider `uuids[rows[i]]`."""
+
+    uuids: Sequence[str]
+    rows: Rows
+    shape: int
+    resources: dict[str, int]
+
+
 class HostNumbers:
     """The columns at one instant; a read-only view, or a copy of the past."""
 
@@ -62,6 +71,44 @@ class HostNumbers:
     def column(self, name: str) -> Values:
         """One column over all rows."""
         return self._data[_AT[name], : self.size]
+
+
+class Pool:
+    """Some of the hosts, in the order in which placement named them: what filters narrow and weighers weigh."""
+
+    __slots__ = ("_taken", "_whole", "numbers", "rows")
+
+    def __init__(self, numbers: HostNumbers, rows: Rows, *, whole: bool = False) -> None:
+        self.numbers, self.rows = numbers, rows
+        self._whole = whole
+        self._taken: dict[str, Values] = {}
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def column(self, name: str) -> Values:
+        """One column over the hosts of the pool; not to be written to."""
+        if self._whole:
+            return self.numbers.column(name)
+        taken = self._taken.get(name)
+        if taken is None:
+            taken = self._taken[name] = self.numbers.column(name)[self.rows]
+        return taken
+
+    def only(self, mask: Mask) -> Pool:
+        """The hosts that pass."""
+        return self if mask.all() else Pool(self.numbers, self.rows[mask])
+
+    def marked(self, rows: Iterable[int]) -> Mask:
+        """Which hosts of the pool are among these rows."""
+        flags = np.zeros(self.numbers.size, dtype=np.bool_)
+        flags[list(rows)] = True
+        return flags[self.rows]
+
+    def nodes(self) -> list[ComputeNode]:
+        """The records of the pool's hosts."""
+        found = [self.numbers.hosts.nodes[row] for row in self.rows.tolist()]
+        return [node for node in found if node is not None]
 
 
 class HostTable:
@@ -84,6 +131,8 @@ class HostTable:
         self._log_rows: npt.NDArray[np.int32] = np.zeros(256, dtype=np.int32)
         self._log_data: Values = np.zeros((256, len(COLUMNS)))
         self._consumed: dict[int, int] = {}
+        self._map: tuple[tuple[int, int, int], Sequence[str], Rows] | None = None
+        self._mapped: tuple[Rows, Rows, bool] | None = None
 
     def __len__(self) -> int:
         return len(self.uuids)
@@ -162,6 +211,29 @@ class HostTable:
             self._set(row, new)
 
     # -- what a decision does -----------------------------------------------------------------
+
+    def pool(self, candidates: Candidates) -> Pool:
+        """The hosts that are placement's candidates, in its order; providers that are no hosts are left out."""
+        key = (id(candidates.uuids), candidates.shape, self.shape)
+        if self._map is None or self._map[0] != key:
+            self._map = (key, candidates.uuids, self.rows_of(candidates.uuids))
+            self._mapped = None
+        if self._mapped is None or self._mapped[0] is not candidates.rows:
+            rows = self._map[2][candidates.rows]
+            if len(rows) and rows.min() < 0:
+                rows = rows[rows >= 0]
+            whole = len(rows) == len(self.uuids) and bool((rows == np.arange(len(rows))).all())
+            self._mapped = (candidates.rows, rows, whole)
+        return Pool(self.numbers, self._mapped[1], whole=self._mapped[2])
+
+    def rows_of(self, uuids: Sequence[str]) -> Rows:
+        """The row of each provider; -1 for one that is no compute node or has no service record."""
+        rows = np.full(len(uuids), -1, dtype=np.intp)
+        for place, uuid in enumerate(uuids):
+            row = self.row_of.get(uuid)
+            if row is not None and self.hosts[row] in self._services:
+                rows[place] = row
+        return rows
 
     def refresh(self, now_ns: int, down_after_ns: int, forget_after_ns: int) -> None:
         """Bring up to date what depends on the clock: who was not heard from, and claims whose host never reported."""

@@ -67,9 +67,7 @@ class Allocations:
         """What a consumer holds; nobody is no error."""
 
         def read(tx: Transaction) -> Held:
-            parts = [
-                (a, tx.need(ResourceProvider, a.provider_uuid)) for a in tx.find(Allocation, consumer_uuid=consumer)
-            ]
+            parts = [(a, tx.need(ResourceProvider, a.provider_uuid)) for a in tx.find(Allocation, consumer_uuid=consumer)]
             return Held(tx.get(Consumer, consumer), parts)
 
         return await self._process.store.run(read)
@@ -80,9 +78,7 @@ class Allocations:
         def read(tx: Transaction) -> tuple[ResourceProvider, list[tuple[Allocation, Consumer]]]:
             record = tx.get(ResourceProvider, provider)
             if record is None:
-                raise NotFound(
-                    f"Resource provider '{provider}' not found: No resource provider with uuid {provider} found"
-                )
+                raise NotFound(f"Resource provider '{provider}' not found: No resource provider with uuid {provider} found")
             found = tx.find(Allocation, provider_uuid=provider)
             return record, [(a, tx.need(Consumer, a.consumer_uuid)) for a in found]
 
@@ -126,9 +122,7 @@ class Allocations:
         def read(tx: Transaction) -> ResourceProvider:
             record = tx.get(ResourceProvider, provider)
             if record is None:
-                raise NotFound(
-                    f"No resource provider with uuid {provider} found: No resource provider with uuid {provider} found"
-                )
+                raise NotFound(f"No resource provider with uuid {provider} found: No resource provider with uuid {provider} found")
             return record
 
         return await self._process.store.run(read)
@@ -188,9 +182,7 @@ def _consumer(tx: Transaction, claim: Claim) -> Consumer | None:
     consumer = tx.get(Consumer, claim.consumer)
     if claim.check_generation:
         if consumer is not None and consumer.revision != claim.generation:
-            raise ConcurrentUpdate(
-                f"consumer generation conflict - expected {consumer.revision} but got {claim.generation}"
-            )
+            raise ConcurrentUpdate(f"consumer generation conflict - expected {consumer.revision} but got {claim.generation}")
         if consumer is None and claim.generation is not None:
             raise ConcurrentUpdate(f"consumer generation conflict - expected null but got {claim.generation}")
     return consumer
@@ -217,9 +209,7 @@ def _book(tx: Transaction, claim: Claim, consumer: Consumer | None, now_ns: int)
             tx.delete(consumer)
         return
     for uuid, resources in claim.resources.items():
-        tx.insert(
-            Allocation.make(consumer_uuid=claim.consumer, provider_uuid=uuid, resources=resources, created_ns=now_ns)
-        )
+        tx.insert(Allocation.make(consumer_uuid=claim.consumer, provider_uuid=uuid, resources=resources, created_ns=now_ns))
     if consumer is None:
         tx.insert(
             Consumer.make(

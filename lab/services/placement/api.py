@@ -49,9 +49,7 @@ _ROUTES: Sequence[Route] = (
     Route("GET", "/resource_classes", "list_classes", SERVICE, since=(1, 2)),
     Route("POST", "/resource_classes", "create_class", SERVICE, 201, schemas.ClassBody, since=(1, 2)),
     Route("GET", "/resource_classes/{name}", "show_class", SERVICE, since=(1, 2)),
-    Route(
-        "PUT", "/resource_classes/{name}", "rename_class", SERVICE, body=schemas.ClassBody, since=(1, 2), until=(1, 6)
-    ),
+    Route("PUT", "/resource_classes/{name}", "rename_class", SERVICE, body=schemas.ClassBody, since=(1, 2), until=(1, 6)),
     Route("PUT", "/resource_classes/{name}", "ensure_class", SERVICE, 201, since=(1, 7)),
     Route("DELETE", "/resource_classes/{name}", "delete_class", SERVICE, 204, since=(1, 2)),
     Route("GET", "/traits", "list_traits", SERVICE, since=(1, 6)),
@@ -211,8 +209,7 @@ class PlacementApi(ProviderHandlers, AllocationHandlers):
         unknown = sorted(set(request.query) - {"name", "associated"})
         if unknown:
             raise BadRequest(
-                "Invalid query string parameters: Additional properties are not allowed "
-                f"({', '.join(map(repr, unknown))} was unexpected)"
+                f"Invalid query string parameters: Additional properties are not allowed ({', '.join(map(repr, unknown))} was unexpected)"
             )
         names, prefix = _name_filter(request.arg("name"))
         associated = request.arg("associated")

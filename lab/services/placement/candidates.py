@@ -166,9 +166,7 @@ def _summed_providers(
     return [p for p in records if p is not None and p.root_provider_uuid in roots]
 
 
-def _document(
-    combinations: Sequence[Combination], summed: Sequence[ResourceProvider], query: CandidateQuery
-) -> dict[str, Any]:
+def _document(combinations: Sequence[Combination], summed: Sequence[ResourceProvider], query: CandidateQuery) -> dict[str, Any]:
     requested = [name for group in query.groups for name in group.resources]
     return {
         "allocation_requests": [_request(combination, query.version) for combination in combinations],
@@ -178,11 +176,7 @@ def _document(
 
 def _request(combination: Combination, version: Version) -> dict[str, Any]:
     if version < ALLOCATION_DICTS:
-        return {
-            "allocations": [
-                {"resource_provider": {"uuid": uuid}, "resources": resources} for uuid, resources in combination.claims
-            ]
-        }
+        return {"allocations": [{"resource_provider": {"uuid": uuid}, "resources": resources} for uuid, resources in combination.claims]}
     request: dict[str, Any] = {"allocations": {uuid: {"resources": res} for uuid, res in combination.claims}}
     if version >= MAPPINGS:
         request["mappings"] = {suffix: list(uuids) for suffix, uuids in combination.mappings}

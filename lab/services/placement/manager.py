@@ -87,9 +87,7 @@ class Providers:
             if taken:
                 raise DuplicateName(f"Conflicting resource provider {', '.join(taken)} already exists.")
             return tx.insert(
-                ResourceProvider.make(
-                    uuid=own, name=name, parent_provider_uuid=parent, root_provider_uuid=root, updated_ns=now
-                )
+                ResourceProvider.make(uuid=own, name=name, parent_provider_uuid=parent, root_provider_uuid=root, updated_ns=now)
             )
 
         return await self._process.store.run(insert)
@@ -122,9 +120,7 @@ class Providers:
 
         return await self._process.store.run(write)
 
-    def _move(
-        self, tx: Transaction, provider: ResourceProvider, parent: str | None, reparenting: bool
-    ) -> ResourceProvider:
+    def _move(self, tx: Transaction, provider: ResourceProvider, parent: str | None, reparenting: bool) -> ResourceProvider:
         label = f"Unable to save resource provider {provider.uuid}: Object action update failed because:"
         below = _subtree(tx, provider)
         if parent is None:
@@ -206,8 +202,7 @@ class Providers:
             inventory = _checked(uuid, resource_class, given, version, label)
             if not new and resource_class not in provider.inventories:
                 raise BadRequest(
-                    f"No inventory record with resource class for resource provider {uuid}: "
-                    f"No inventory of class {resource_class} found."
+                    f"No inventory record with resource class for resource provider {uuid}: No inventory of class {resource_class} found."
                 )
             return _write(tx, provider, inventories={**provider.inventories, resource_class: inventory})
 
@@ -219,10 +214,7 @@ class Providers:
         def write(tx: Transaction) -> None:
             provider = need_provider(tx, uuid)
             if resource_class not in provider.inventories:
-                raise NotFound(
-                    f"No inventory of class {resource_class} found for delete: "
-                    f"No inventory of class {resource_class} found."
-                )
+                raise NotFound(f"No inventory of class {resource_class} found for delete: No inventory of class {resource_class} found.")
             if provider.used.get(resource_class):
                 raise ConcurrentUpdate(
                     f"Unable to delete inventory of class {resource_class}: Inventory for '{resource_class}' on "
@@ -279,16 +271,12 @@ def replace_inventories(
         try:
             need_class(tx, name)
         except UnknownClass as error:
-            raise BadRequest(
-                f"Unknown resource class in inventory for resource provider {uuid}: {error.message}"
-            ) from None
+            raise BadRequest(f"Unknown resource class in inventory for resource provider {uuid}: {error.message}") from None
     label = f"Unable to update inventory for resource provider {uuid}"
     wanted = {name: _checked(uuid, name, inventory, version, label) for name, inventory in given.items()}
     held = sorted((n for n in provider.inventories if n not in wanted and provider.used.get(n)), key=class_order)
     if held:
-        raise InventoryInUse(
-            f"update conflict: Inventory for '{', '.join(held)}' on resource provider '{uuid}' in use."
-        )
+        raise InventoryInUse(f"update conflict: Inventory for '{', '.join(held)}' on resource provider '{uuid}' in use.")
     return _write(tx, provider, inventories=wanted)
 
 
@@ -297,10 +285,7 @@ def _checked(uuid: str, name: str, given: Mapping[str, Any], version: Version, l
     free = capacity(inventory)
     if free < 0 or (free == 0 and version < RESERVED_CAN_BE_TOTAL):
         relation = "greater than" if version >= RESERVED_CAN_BE_TOTAL else "greater than or equal to"
-        raise BadRequest(
-            f"{label}: Invalid inventory for '{name}' on resource provider '{uuid}'. "
-            f"The reserved value is {relation} total."
-        )
+        raise BadRequest(f"{label}: Invalid inventory for '{name}' on resource provider '{uuid}'. The reserved value is {relation} total.")
     return inventory
 
 

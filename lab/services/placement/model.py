@@ -190,8 +190,7 @@ def check_claim(provider: ResourceProvider, wanted: Mapping[str, int], used: Map
     for resource_class, amount in wanted.items():
         if resource_class not in provider.inventories:
             raise ClaimRefused(
-                f"Unable to allocate inventory: Inventory for '{resource_class}' on resource provider "
-                f"'{provider.uuid}' invalid."
+                f"Unable to allocate inventory: Inventory for '{resource_class}' on resource provider '{provider.uuid}' invalid."
             )
         total = used.get(resource_class, 0) + amount
         if total > capacity(provider.inventories[resource_class]) and total > provider.used.get(resource_class, 0):

@@ -93,9 +93,7 @@ class Names:
 
         await self._process.store.run(delete)
 
-    async def traits(
-        self, names: list[str] | None = None, prefix: str | None = None, associated: bool | None = None
-    ) -> list[str]:
+    async def traits(self, names: list[str] | None = None, prefix: str | None = None, associated: bool | None = None) -> list[str]:
         """All traits: only the named ones, those that begin so, or those that some provider has or none has."""
 
         def read(tx: Transaction) -> list[str]:

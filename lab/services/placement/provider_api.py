@@ -80,10 +80,7 @@ class ProviderHandlers(Answers):
         """Make a provider."""
         data = request.data
         if not data.name:
-            raise BadRequest(
-                f'Unable to create resource provider "", {data.uuid}: Object action create failed because: '
-                "name is required"
-            )
+            raise BadRequest(f'Unable to create resource provider "", {data.uuid}: Object action create failed because: name is required')
         parent = getattr(data, "parent_provider_uuid", None)
         uuid = str(UUID(data.uuid)) if data.uuid else None
         record = await self.providers.create(data.name, uuid, str(UUID(parent)) if parent else None)
@@ -172,9 +169,7 @@ class ProviderHandlers(Answers):
     async def show_usages(self, ctx: Context, request: Request) -> Response:
         """What is used of a provider's inventories."""
         uuid = request.params["uuid"]
-        return self.answer(
-            request, views.usages(await self._record(request, f"No resource provider with uuid {uuid} found: "))
-        )
+        return self.answer(request, views.usages(await self._record(request, f"No resource provider with uuid {uuid} found: ")))
 
     # -- traits and aggregates ------------------------------------------------------------------------
 
@@ -188,9 +183,7 @@ class ProviderHandlers(Answers):
         """Replace the traits of a provider."""
         data = request.data
         uuid = request.params["uuid"]
-        return self._traits(
-            request, await self.providers.set_traits(uuid, data.resource_provider_generation, data.traits)
-        )
+        return self._traits(request, await self.providers.set_traits(uuid, data.resource_provider_generation, data.traits))
 
     async def delete_provider_traits(self, ctx: Context, request: Request) -> None:
         """Take all traits from a provider."""

@@ -138,25 +138,18 @@ def parse_traits(values: Sequence[str], version: Version) -> Traits:
 def _any_of(value: str, allowed: bool) -> tuple[str, ...]:
     start = "Invalid query string parameters: "
     if not allowed:
-        raise BadRequest(
-            f"{start}The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39. Got: {value}"
-        )
+        raise BadRequest(f"{start}The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39. Got: {value}")
     names = [part.strip() for part in value[3:].split(",")]
     if not all(names):
         raise BadRequest(
-            f"{start}Expected 'required' parameter value of the form: in:HW_CPU_X86_VMX,CUSTOM_MAGIC. "
-            f"Got an empty trait in: {value}"
+            f"{start}Expected 'required' parameter value of the form: in:HW_CPU_X86_VMX,CUSTOM_MAGIC. Got an empty trait in: {value}"
         )
     if any(name.startswith("!") for name in names):
-        raise BadRequest(
-            f"{start}The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' does not support forbidden traits. Got: {value}"
-        )
+        raise BadRequest(f"{start}The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' does not support forbidden traits. Got: {value}")
     return tuple(dict.fromkeys(names))
 
 
-def parse_member_of(
-    values: Sequence[str], version: Version, suffix: str = ""
-) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+def parse_member_of(values: Sequence[str], version: Version, suffix: str = "") -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
     """Read `member_of`: what is required (every tuple needs one aggregate) and what is forbidden."""
     if len(values) > 1 and version < MANY_MEMBER_OF:
         raise BadRequest(f"Multiple member_of{suffix} parameters are not supported")
@@ -172,10 +165,7 @@ def parse_member_of(
         uuids = text[3:].split(",") if text.startswith("in:") else [text]
         for uuid in uuids:
             if not is_uuid(uuid):
-                raise BadRequest(
-                    "Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). "
-                    f"Got: {uuid}"
-                )
+                raise BadRequest(f"Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: {uuid}")
         if negative and version < FORBIDDEN_AGGREGATES:
             raise BadRequest(f"Forbidden member_of{suffix} parameters are not supported in the specified microversion")
         if negative:
@@ -205,9 +195,7 @@ def parse_candidates(arguments: Arguments, version: Version) -> CandidateQuery:
         _check_conflicts(groups)
     policy = arguments["group_policy"][0] if arguments.get("group_policy") else None
     if policy is None and sum(1 for group in groups if group.suffix) > 1:
-        raise BadRequest(
-            'The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.'
-        )
+        raise BadRequest('The "group_policy" parameter is required when specifying more than one "resources{N}" parameter.')
     limit = arguments["limit"][0] if arguments.get("limit") else None
     return CandidateQuery(tuple(groups), version, int(limit) if limit else None, root, policy, subtrees)
 
@@ -222,9 +210,7 @@ def _check_names(arguments: Arguments, version: Version) -> None:
         if since is None or version < since or (match and version < _SUFFIXES_SINCE):
             problem = f"Additional properties are not allowed ('{name}' was unexpected)"
             if version >= _SUFFIXES_SINCE:
-                patterns = ", ".join(
-                    f"'^{stem}({suffixes})?$'" for stem in ("in_tree", "member_of", "required", "resources")
-                )
+                patterns = ", ".join(f"'^{stem}({suffixes})?$'" for stem in ("in_tree", "member_of", "required", "resources"))
                 problem = f"'{name}' does not match any of the regexes: {patterns}"
             problem = failed(problem, "additionalProperties")
         elif name == "limit" and not _NUMBER.fullmatch(values[-1]):
@@ -260,9 +246,7 @@ def _groups(arguments: Arguments, version: Version) -> list[Group]:
 
 def _tree(value: str) -> str:
     if not is_uuid(value.strip()):
-        raise BadRequest(
-            f"Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid. Got: {value}"
-        )
+        raise BadRequest(f"Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid. Got: {value}")
     return value.strip()
 
 
@@ -287,10 +271,7 @@ def _check_suffixes(groups: Sequence[Group], subtrees: Sequence[Sequence[str]]) 
     named = list(dict.fromkeys(suffix for suffixes in subtrees for suffix in suffixes))
     lost = [suffix for suffix in bare if suffix not in named]
     if lost:
-        raise BadQuery(
-            "Resourceless suffixed group request should be specified in `same_subtree` query param: "
-            f"bad group(s) - {lost}."
-        )
+        raise BadQuery(f"Resourceless suffixed group request should be specified in `same_subtree` query param: bad group(s) - {lost}.")
     known = [group.suffix for group in groups]
     unknown = [suffix for suffix in named if suffix not in known]
     if unknown:
@@ -301,18 +282,12 @@ def _check_orphans(groups: Sequence[Group]) -> None:
     orphans = [f"required{group.suffix}" for group in groups if group.traits.required and not group.resources]
     if orphans:
         raise BadRequest(
-            "All traits parameters must be associated with resources.  Found the following orphaned traits keys: "
-            + ", ".join(orphans)
+            "All traits parameters must be associated with resources.  Found the following orphaned traits keys: " + ", ".join(orphans)
         )
-    orphans = [
-        f"member_of{group.suffix}"
-        for group in groups
-        if (group.member_of or group.not_member_of) and not group.resources
-    ]
+    orphans = [f"member_of{group.suffix}" for group in groups if (group.member_of or group.not_member_of) and not group.resources]
     if orphans:
         raise BadRequest(
-            "All member_of parameters must be associated with resources. Found the following orphaned member_of keys: "
-            + ", ".join(orphans)
+            "All member_of parameters must be associated with resources. Found the following orphaned member_of keys: " + ", ".join(orphans)
         )
     if not all(group.resources for group in groups):
         raise BadRequest("All request groups must specify resources.")
@@ -328,6 +303,4 @@ def _check_conflicts(groups: Sequence[Group]) -> None:
         if all(name in group.traits.forbidden for name in any_of)
     )
     if bad:
-        raise BadRequest(
-            "Conflicting required and forbidden traits found in the following traits keys: " + ", ".join(bad)
-        )
+        raise BadRequest("Conflicting required and forbidden traits found in the following traits keys: " + ", ".join(bad))

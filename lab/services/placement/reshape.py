@@ -39,13 +39,10 @@ async def reshape(
         for uuid, (generation, given) in inventories.items():
             provider = tx.get(ResourceProvider, uuid)
             if provider is None:
-                raise UnknownProvider(
-                    f"Resource provider {uuid} in inventories not found: No resource provider with uuid {uuid} found"
-                )
+                raise UnknownProvider(f"Resource provider {uuid} in inventories not found: No resource provider with uuid {uuid} found")
             if generation != provider.revision:
                 raise ConcurrentUpdate(
-                    f"resource provider generation conflict for provider {uuid}: actual: {provider.revision}, "
-                    f"given: {generation}"
+                    f"resource provider generation conflict for provider {uuid}: actual: {provider.revision}, given: {generation}"
                 )
             # First what was and what shall be, so that allocations can move from the one to the other.
             if given:

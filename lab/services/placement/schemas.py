@@ -204,9 +204,7 @@ PUT_ALLOCATIONS = per_version(
     ((1, 34), Allocations134),
     ((1, 38), Allocations138),
 )
-POST_ALLOCATIONS = per_version(
-    ((1, 13), Several113), ((1, 28), Several128), ((1, 34), Several134), ((1, 38), Several138)
-)
+POST_ALLOCATIONS = per_version(((1, 13), Several113), ((1, 28), Several128), ((1, 34), Several134), ((1, 38), Several138))
 
 
 class Reshaper130(Body):

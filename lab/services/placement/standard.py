@@ -116,9 +116,7 @@ _TRAIT_FAMILIES = {
         DISK_HDD DISK_SSD""",
 }
 
-TRAITS: tuple[str, ...] = tuple(
-    sorted(f"{family}_{name}" for family, names in _TRAIT_FAMILIES.items() for name in names.split())
-)
+TRAITS: tuple[str, ...] = tuple(sorted(f"{family}_{name}" for family, names in _TRAIT_FAMILIES.items() for name in names.split()))
 STANDARD_TRAITS = frozenset(TRAITS)
 STANDARD_CLASSES = frozenset(RESOURCE_CLASSES)
 

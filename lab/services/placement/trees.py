@@ -71,9 +71,7 @@ class _Search:
 
     def _served_roots(self, sharer: ResourceProvider) -> list[str]:
         """The roots of the trees that a sharing provider serves, its own included."""
-        roots = (
-            p.root_provider_uuid for p in self.providers if any(uuid in sharer.aggregates for uuid in p.aggregates)
-        )
+        roots = (p.root_provider_uuid for p in self.providers if any(uuid in sharer.aggregates for uuid in p.aggregates))
         return list(dict.fromkeys((*roots, sharer.root_provider_uuid)))
 
     def _alone(self, group: Group) -> Iterator[tuple[str, _Part]]:
@@ -116,10 +114,7 @@ class _Search:
                 continue
             for chosen in product(*(by_class[name] for name in group.resources)):
                 if _has([trait for provider in chosen for trait in provider.traits], wanted):
-                    claims = tuple(
-                        (p.uuid, name, amount)
-                        for p, (name, amount) in zip(chosen, group.resources.items(), strict=True)
-                    )
+                    claims = tuple((p.uuid, name, amount) for p, (name, amount) in zip(chosen, group.resources.items(), strict=True))
                     yield anchor, _Part(claims, tuple(dict.fromkeys(p.uuid for p in chosen)))
 
     def _in_aggregates(self, provider: ResourceProvider, group: Group) -> bool:
@@ -153,10 +148,7 @@ class _Search:
             for name, amount in resources.items():
                 inventory = self.of_uuid[uuid].inventories[name]
                 # Each part fits alone; together they may not.
-                if (
-                    amount > int(capacity(inventory)) - self.of_uuid[uuid].used.get(name, 0)
-                    or amount > inventory["max_unit"]
-                ):
+                if amount > int(capacity(inventory)) - self.of_uuid[uuid].used.get(name, 0) or amount > inventory["max_unit"]:
                     return None
         if self.query.version < NESTED:
             roots = [self.of_uuid[uuid].root_provider_uuid for uuid in claims]

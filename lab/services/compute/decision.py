@@ -1,0 +1,225 @@
+"""One scheduling decision: filter, weigh, rank; and its explanation, rebuilt from the state that it saw.
+
+The decision is exact: the same host and the same score as filtering and weighing host by host. What the
+journal keeps of it is small (a version of the hosts' table, the request, the winner and its score); the
+reasons for each host are worked out again when somebody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+import orjson
+
+from lab.config import Config
+from lab.journal import LazyBody
+from lab.services.compute.filters import Filter, Situation, chosen
+from lab.services.compute.hosts import HostTable, Pool, Rows, Values
+from lab.services.compute.request_spec import Request
+from lab.services.compute.weighers import Weigher, normalised, scores, weighted
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How many hosts a filter was given and how many it let through."""
+
+    name: str
+    start: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.name}: (start: {self.start}, end: {self.end})"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided upon, and from which state: all that an explanation needs, and nothing big."""
+
+    version: int
+    request: Request
+    situation: Situation
+    candidates: Rows
+    stages: tuple[Stage, ...]
+
+    @property
+    def emptied_by(self) -> str | None:
+        """The filter that let no host through."""
+        return self.stages[-1].name if self.stages and not self.stages[-1].end else None
+
+    def summary(self) -> str:
+        """Nova's sentence for a request that no host passed."""
+        results = [str(stage) for stage in self.stages]
+        return f"Filtering removed all hosts for the request with instance ID '{self.request.server_id}'. Filter results: {results}"
+
+
+class Ranking:
+    """The hosts that passed, with their totals: best first, equal ones in the order in which they came."""
+
+    def __init__(self, pool: Pool, totals: Values) -> None:
+        self.pool, self.totals = pool, totals
+        self._first: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self.totals)
+
+    def draw(self, config: Config, stream: Random) -> None:
+        """Leave the first place to chance where the settings say so.
+
+        With `host_subset_size` above 1 the first is drawn from that many best; with
+        `shuffle_best_same_weighed_hosts` the equal best come in random order.
+        """
+        shuffle, size = config.shuffle_best_same_weighed_hosts, config.host_subset_size
+        if not len(self) or not (shuffle or size > 1):
+            return
+        order = self._order()
+        if shuffle:
+            best = [place for place in order if self.totals[place] == self.totals[order[0]]]
+            stream.shuffle(best)
+            order[: len(best)] = best
+        drawn = stream.choice(order[: max(1, size)])
+        order.remove(drawn)
+        self._first = [drawn, *order]
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        """Rows with their totals. Made one by one: most decisions look at three of a thousand."""
+        totals, rows = self.totals.copy(), self.pool.rows
+        for turn in range(len(rows)):
+            place = self._first[turn] if self._first else int(totals.argmax())
+            yield int(rows[place]), float(self.totals[place])
+            totals[place] = -np.inf
+
+    def _order(self) -> list[int]:
+        order: list[int] = np.argsort(-self.totals, kind="stable").tolist()
+        return order
+
+    def next_pool(self) -> Pool:
+        """The hosts in their ranked order, as nova filters them again for the next server of a request."""
+        order = self._first or self._order()
+        return Pool(self.pool.numbers, self.pool.rows[order])
+
+
+class Decider:
+    """The filters and weighers of one configuration."""
+
+    def __init__(self, config: Config) -> None:
+        self.filters: Sequence[Filter] = chosen(config.enabled_filters)
+        self.weighers: Sequence[tuple[Weigher, float]] = weighted(config.weight_multipliers)
+
+    def decide(self, pool: Pool, request: Request, situation: Situation, index: int = 0) -> tuple[Decision, Ranking]:
+        """Filter and weigh a pool; `index` above 0 is another server of the same request."""
+        start = requested(pool, request)
+        narrowed, stages = start, []
+        for each in () if skips_filters(request) else self.filters:
+            if each.once and index:
+                continue
+            before = len(narrowed)
+            mask = each.rule(narrowed, request, situation) if before else None
+            if mask is not None:
+                narrowed = narrowed.only(mask)
+            stages.append(Stage(each.name, before, len(narrowed)))
+            if not len(narrowed):
+                break
+        version = pool.numbers.hosts.version
+        ranking = Ranking(narrowed, scores(narrowed, self.weighers, request, situation) if len(narrowed) else np.empty(0))
+        return Decision(version, request, situation, start.rows, tuple(stages)), ranking
+
+    def explain(self, decision: Decision, table: HostTable) -> dict[str, Any]:
+        """Why each host was taken or not, from the numbers that the decision saw.
+
+        Raises:
+            LookupError: that version of the hosts is no longer kept.
+        """
+        pool = Pool(table.at(decision.version), decision.candidates)
+        hosts: dict[int, dict[str, Any]] = {row: {"host": table.hosts[row], "uuid": table.uuids[row]} for row in pool.rows.tolist()}
+        request, situation = decision.request, decision.situation
+        for stage in decision.stages:
+            each = next(f for f in self.filters if f.name == stage.name)
+            mask = each.rule(pool, request, situation)
+            if mask is None:
+                continue
+            for place in np.flatnonzero(~mask).tolist():
+                reason = f"{each.name}: {each.reason(pool, place, request, situation)}"
+                hosts[int(pool.rows[place])] |= {"passed": False, "reason": reason}
+            pool = pool.only(mask)
+        for row, weights, total in self._weights(pool, request, situation):
+            hosts[row] |= {"passed": True, "weights": weights, "total": total}
+        return {
+            "stages": [str(stage) for stage in decision.stages],
+            "summary": decision.summary() if decision.emptied_by else None,
+            "hosts": list(hosts.values()),
+        }
+
+    def _weights(
+        self, pool: Pool, request: Request, situation: Situation
+    ) -> Iterator[tuple[int, Mapping[str, Mapping[str, float]], float]]:
+        if not len(pool):
+            return
+        columns: list[tuple[str, Values, Values, float]] = []
+        for weigher, multiplier in self.weighers:
+            raw = weigher.raw(pool, request, situation)
+            if raw is not None:
+                norm = normalised(raw)
+                columns.append((weigher.name, raw, np.zeros(len(pool)) if norm is None else norm, multiplier))
+        totals = scores(pool, self.weighers, request, situation)
+        for place, row in enumerate(pool.rows.tolist()):
+            weights = {
+                name: {
+                    "raw": float(raw[place]),
+                    "normalised": float(norm[place]),
+                    "multiplier": multiplier,
+                    "score": float(norm[place] * multiplier),
+                }
+                for name, raw, norm, multiplier in columns
+            }
+            yield row, weights, float(totals[place])
+
+
+def requested(pool: Pool, request: Request) -> Pool:
+    """Narrow a pool to what the request names or forbids by host; nova does it before any filter."""
+    names = (request.destination, request.ignore_hosts, request.force_hosts, request.force_nodes)
+    if not any(names):
+        return pool
+    ignored = [host.lower() for host in request.ignore_hosts]
+    forced = [host.lower() for host in request.force_hosts]
+    host, node = request.destination or (None, None)
+    mask = np.array(
+        [
+            (host is None or each.host == host)
+            and (node is None or each.hypervisor_hostname == node)
+            and each.host.lower() not in ignored
+            and (not forced or each.host.lower() in forced)
+            and (not request.force_nodes or each.hypervisor_hostname in request.force_nodes)
+            for each in pool.nodes()
+        ],
+        dtype=np.bool_,
+    )
+    return pool.only(mask) if len(pool) else pool
+
+
+def skips_filters(request: Request) -> bool:
+    """Whether an administrator forced the host: then no filter is asked."""
+    return bool(request.force_hosts or request.force_nodes)
+
+
+def journal_body(decision: Decision, decider: Decider, table: HostTable, ranking: Sequence[tuple[int, float]]) -> LazyBody:
+    """The journal's body of a decision, small until it is read; `ranking` is the winner and its alternates."""
+
+    def render() -> bytes:
+        body: dict[str, Any] = {
+            "state_version": decision.version,
+            "server_id": decision.request.server_id,
+            "request": decision.request.summary(),
+            "candidates": len(decision.candidates),
+            "ranking": [{"host": table.hosts[row], "total": total} for row, total in ranking],
+        }
+        try:
+            body |= decider.explain(decision, table)
+        except LookupError as error:
+            body |= {"stages": [str(stage) for stage in decision.stages], "hosts": [], "lost": str(error)}
+        return orjson.dumps(body)
+
+    return LazyBody(render)
