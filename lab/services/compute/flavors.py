@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Conflict, NotFound
@@ -12,15 +12,6 @@ if TYPE_CHECKING:
     from lab.context import Context
     from lab.process import Process
     from lab.store import Transaction
-
-# name, id, ram in MiB, disk in GiB, vcpus. Source: devstack's lib/nova create_flavors.
-DEFAULT_FLAVORS = (
-    ("m1.tiny", "1", 512, 1, 1),
-    ("m1.small", "2", 2048, 20, 1),
-    ("m1.medium", "3", 4096, 40, 2),
-    ("m1.large", "4", 8192, 80, 4),
-    ("m1.xlarge", "5", 16384, 160, 8),
-)
 
 
 class Flavor(Record):
@@ -85,17 +76,6 @@ class Flavors:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-
-    async def add_defaults(self, rows: Iterable[tuple[str, str, int, int, int]] = DEFAULT_FLAVORS) -> None:
-        """Create the flavors that a new cloud starts with; those that are there stay as they are."""
-        now = self._process.runtime.iso()
-
-        def add(tx: Transaction) -> None:
-            for name, flavor_id, ram, disk, vcpus in rows:
-                if tx.get(Flavor, flavor_id) is None and tx.one(Flavor, name=name) is None:
-                    tx.insert(Flavor.make(id=flavor_id, name=name, ram=ram, vcpus=vcpus, disk=disk, created_at=now))
-
-        await self._process.store.run(add)
 
     async def create(self, ctx: Context, values: Mapping[str, Any]) -> Flavor:
         """Create a flavor; without an id it gets a uuid.

@@ -183,8 +183,8 @@ def destination(ctx: Context, data: ServerCore) -> dict[str, str | None]:
 
 
 def security_groups(data: ServerCore) -> tuple[str, ...]:
-    """Return the groups by name or id, each once; the default group when nothing was said."""
-    if data.security_groups is None:
+    """Return the groups by name or id, each once; the default group when none was said."""
+    if not data.security_groups:
         return ("default",)
     return tuple(dict.fromkeys(group.name for group in data.security_groups))
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from lab.errors import BadRequest, Conflict, NotFound
-from lab.rest import MEMBER, READER, Body, Request, Response, Route
+from lab.rest import ADMIN, MEMBER, READER, Body, Request, Response, Route
 from lab.services.compute import quotas
 from lab.services.compute.api.fields import Metadata, Tag
 from lab.services.compute.api.part import ComputePart, only_admin
 from lab.services.compute.api.server_bodies import TAGS_MAX
 from lab.services.compute.api.server_view import addresses_of
-from lab.services.compute.model import Server
+from lab.services.compute.model import BlockDevice, Server
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -24,6 +24,11 @@ _SERVER = "/v2.1/servers/{server_id}"
 # Where tags and metadata may change. Source: the checks of nova's server_tags.py and update_instance_metadata.
 _STEADY = ("active", "paused", "suspended", "stopped")
 _TAG_MAX = 60
+KIB_PER_MIB = 1024
+# Source: nova/compute/power_state.py and the fields of nova/objects/diagnostics.py.
+_POWER = {0: "pending", 1: "running", 3: "paused", 4: "shutdown", 6: "crashed", 7: "suspended"}
+_NIC_COUNTERS = ("octets", "errors", "drop", "packets", "rate")
+_DISK_COUNTERS = ("read_bytes", "read_requests", "write_bytes", "write_requests", "errors_count")
 
 
 class MetadataBody(Body):
@@ -61,6 +66,7 @@ ROUTES = (
     Route("GET", f"{_SERVER}/ips/{{label}}", "ips_show", READER, summary="Addresses on one network"),
     Route("GET", f"{_SERVER}/os-server-password", "password_show", READER, summary="The guest's encrypted password"),
     Route("DELETE", f"{_SERVER}/os-server-password", "password_clear", MEMBER, 204, summary="Forget the password"),
+    Route("GET", f"{_SERVER}/diagnostics", "diagnostics_show", ADMIN, summary="What the guest uses"),
     Route("GET", f"{_SERVER}/topology", "topology_show", READER, since=(2, 78), summary="NUMA topology"),
     Route("GET", f"{_SERVER}/migrations", "server_migrations_list", READER, since=(2, 23), summary="Migrations"),
 )
@@ -199,6 +205,18 @@ class ServerDetailsPart(ComputePart):
             kept = {name: value for name, value in server.system_metadata.items() if not name.startswith("password_")}
             await self.manager.update_server(ctx, server, {"system_metadata": kept})
 
+    async def diagnostics_show(self, ctx: Context, req: Request) -> Json:
+        """Answer what is known of the guest from records; counters that only a hypervisor has are null."""
+        self.check_query(req)
+        server = await self.server(ctx, req.params["server_id"])
+        if server.host is None:
+            raise Conflict(f"Instance {server.id} is not ready")
+        devices = await self.process.store.run(lambda tx: tx.find(BlockDevice, server_id=server.id))
+        if req.version < (2, 48):
+            # The old answer was whatever the driver said; libvirt's begins with the memory in KiB.
+            return {"memory": server.flavor["ram"] * KIB_PER_MIB}
+        return _diagnostics(server, len(devices))
+
     async def topology_show(self, ctx: Context, req: Request) -> Json:
         """Answer the NUMA nodes; a server without NUMA topology has none."""
         self.check_query(req, (), (2, 78))
@@ -210,6 +228,31 @@ class ServerDetailsPart(ComputePart):
         only_admin(ctx, "os_compute_api:servers:migrations:index")
         await self.server(ctx, req.params["server_id"])
         return {"migrations": []}
+
+
+def _diagnostics(server: Server, disks: int) -> Json:
+    cards = [
+        {
+            "mac_address": vif["mac_address"],
+            **dict.fromkeys((f"{way}_{what}" for way in ("rx", "tx") for what in _NIC_COUNTERS), None),
+        }
+        for vif in server.network_info
+    ]
+    return {
+        "state": _POWER.get(server.power_state, "pending"),
+        "driver": "libvirt",
+        "hypervisor": "qemu",
+        "hypervisor_os": "linux",
+        "uptime": None,
+        "config_drive": server.config_drive,
+        "num_cpus": server.flavor["vcpus"],
+        "num_nics": len(cards),
+        "num_disks": disks,
+        "memory_details": {"maximum": server.flavor["ram"], "used": None},
+        "cpu_details": [{"id": cpu, "time": None, "utilisation": None} for cpu in range(server.flavor["vcpus"])],
+        "nic_details": cards,
+        "disk_details": [dict.fromkeys(_DISK_COUNTERS) for _ in range(disks)],
+    }
 
 
 def _bare(addresses: list[Json]) -> list[Json]:

@@ -23,6 +23,8 @@ _KNOWN = ("start", "end", "detailed", "limit", "marker")
 # Source: the formats that nova's _parse_datetime takes.
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%d %H:%M:%S.%f")
 _HOUR_S = 3600.0
+# nova knows only 1; the openstack command sends True and shows the servers when they come.
+_YES = ("1", "true")
 
 ROUTES = (
     Route("GET", _PATH, "usage_list", ADMIN, summary="Use by project"),
@@ -36,7 +38,7 @@ class UsagePart(ComputePart):
     async def usage_list(self, ctx: Context, req: Request) -> Json:
         """Answer what each project used."""
         self.check_query(req, _KNOWN, (2, 75))
-        usages, links = await self._usages(req, None, detailed=req.arg("detailed") == "1")
+        usages, links = await self._usages(req, None, detailed=(req.arg("detailed") or "").lower() in _YES)
         answer: Json = {"tenant_usages": usages}
         if links:
             answer["tenant_usages_links"] = links
