@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lab.errors import NetworkError
-from lab.services.network.driver import DhcpDriver, DhcpNetwork, L2Driver, PortWiring
+from lab.services.network.driver import (
+    DhcpDriver,
+    DhcpHost,
+    DhcpNetwork,
+    DhcpReservations,
+    GroupFirewall,
+    L2Driver,
+    PortWiring,
+)
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.dhcp import DhcpServer
 from sim.datacenter.durable import wiring_key, wiring_value
 from sim.datacenter.host import Host
 
 
-class SimL2(L2Driver):
+class SimL2(L2Driver, GroupFirewall):
     """The bridge of one host. Taps are noticed by polling, as neutron's Open vSwitch agent does."""
 
     def __init__(self, dc: Datacenter, host: str) -> None:
@@ -51,6 +59,13 @@ class SimL2(L2Driver):
         await self._spend("query")
         self.host.bridge.peers = peers
 
+    def on_unknown_group(self, callback: Callable[[str], None]) -> None:
+        self.host.bridge.watch_groups(callback)
+
+    async def set_members(self, group_id: str, prefixes: tuple[str, ...] | None) -> None:
+        await self._spend("query")
+        self.host.bridge.learn(group_id, prefixes)
+
     def on_device(self, callback: Callable[[str, bool], None]) -> None:
         self._callback = callback
         self.host.device_watcher = self._changed
@@ -79,7 +94,7 @@ class SimL2(L2Driver):
         await self.dc.spend(f"l2.{what}", self.host.name)
 
 
-class SimDhcp(DhcpDriver):
+class SimDhcp(DhcpDriver, DhcpReservations):
     """The DHCP servers of one host. A server plugs its own port into the bridge, as a namespace's card is."""
 
     def __init__(self, dc: Datacenter, host: str) -> None:
@@ -99,6 +114,22 @@ class SimDhcp(DhcpDriver):
             self.dc.dhcp.setdefault(network_id, {})[self.host.name] = DhcpServer(self.host, network)
         else:
             server.update(network)
+
+    async def reserve(self, network_id: str, host: DhcpHost) -> None:
+        await self._spend("serve")
+        self._need(network_id).reserve(host)
+
+    async def release(self, network_id: str, port_id: str) -> None:
+        await self._spend("serve")
+        server = self._server(network_id)
+        if server is not None:
+            server.release(port_id)
+
+    def _need(self, network_id: str) -> DhcpServer:
+        server = self._server(network_id)
+        if server is None:
+            raise NetworkError(f"{self.host.name} has no DHCP server for network {network_id}; serve the network first")
+        return server
 
     async def stop(self, network_id: str) -> None:
         if self._server(network_id) is None:

@@ -7,11 +7,12 @@ of the other hosts. A port that the L2 agent has not wired yet is in no segment 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from lab.errors import NetworkError
 from lab.services.network.driver import PortWiring
-from sim.datacenter.firewall import Firewall
+from sim.datacenter.firewall import Firewall, UnknownGroup
 from sim.datacenter.frame import BROADCAST, VXLAN_PORT, Arp, Frame, Ipv4, Udp, Vxlan
 from sim.datacenter.nic import Device, Nic
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 TAP_NS = 10_000
 """One way through a tap and a virtual card. A guess: virtio-net adds 10 to 30 us."""
+HELD_MAX = 100
+"""Frames held back for one unknown group; the oldest are lost first. A guess."""
 TUNNELS = ("vxlan", "gre", "geneve")
 
 
@@ -54,7 +57,7 @@ class Segment:
 class Bridge(Device):
     """The integration bridge of one host (`br-int` in Open vSwitch's words)."""
 
-    __slots__ = ("_firewalls", "_segments", "host", "peers", "taps", "wirings")
+    __slots__ = ("_firewalls", "_held", "_segments", "group_watcher", "host", "members", "peers", "taps", "wirings")
 
     def __init__(self, host: Host) -> None:
         super().__init__(host.fabric, f"{host.name}/br-int")
@@ -65,6 +68,11 @@ class Bridge(Device):
         """The tunnel ends of the other hosts; its own among them does no harm, so that all hosts may share one list."""
         self._segments: dict[tuple[str, int], Segment] = {}
         self._firewalls: dict[str, Firewall] = {}
+        self.members: dict[str, tuple[str, ...]] = {}
+        """The members of security groups as far as they are known here, as prefixes."""
+        self.group_watcher: Callable[[str], None] | None = None
+        """Told the id of a group that a frame hangs on and whose members are not known."""
+        self._held: dict[str, list[Callable[[], None]]] = {}
 
     # -- wiring -------------------------------------------------------------------------------
 
@@ -127,7 +135,12 @@ class Bridge(Device):
             self.note(tap.name, "drop", frame, said)
             return
         refusal = "" if wiring.admin_state_up else f"port {tap.port_id} is administratively down"
-        refusal = refusal or ("" if tap.trusted else self._firewall(wiring).egress(frame))
+        if not refusal and not tap.trusted:
+            try:
+                refusal = self._firewall(wiring).egress(frame)
+            except UnknownGroup as unknown:
+                self._hold(unknown.group_id, partial(self.from_tap, tap, frame))
+                return
         if refusal:
             self.note(tap.name, "drop", frame, refusal)
             return
@@ -144,8 +157,34 @@ class Bridge(Device):
     def _firewall(self, wiring: PortWiring) -> Firewall:
         firewall = self._firewalls.get(wiring.port_id)
         if firewall is None:
-            firewall = self._firewalls[wiring.port_id] = Firewall(wiring)
+            firewall = self._firewalls[wiring.port_id] = Firewall(wiring, self.members)
         return firewall
+
+    def _hold(self, group_id: str, again: Callable[[], None]) -> None:
+        """Keep a frame until the members of a group are known, and ask for them; without an agent it is lost."""
+        held = self._held.get(group_id)
+        if held is None:
+            if self.group_watcher is None:
+                return
+            held = self._held[group_id] = []
+            self.group_watcher(group_id)
+        held.append(again)
+        del held[:-HELD_MAX]
+
+    def learn(self, group_id: str, prefixes: tuple[str, ...] | None) -> None:
+        """Take the members of a group and let go on what waited for them; None forgets them."""
+        if prefixes is None:
+            self.members.pop(group_id, None)
+            return
+        self.members[group_id] = prefixes
+        for again in self._held.pop(group_id, ()):
+            again()
+
+    def watch_groups(self, callback: Callable[[str], None]) -> None:
+        """Have an agent asked for unknown groups; what an earlier one was asked for is asked again."""
+        self.group_watcher = callback
+        for group_id in list(self._held):
+            callback(group_id)
 
     def _uplink(self, segment: Segment, frame: Frame, where: str | None) -> None:
         nic = self.host.uplink
@@ -220,14 +259,21 @@ class Bridge(Device):
                 self._deliver(port_id, frame)
 
     def _deliver(self, port_id: str, frame: Frame) -> None:
-        tap, wiring = self.taps.get(port_id), self.wirings[port_id]
+        tap, wiring = self.taps.get(port_id), self.wirings.get(port_id)
+        if wiring is None:
+            return  # unwired while the frame was held back
         if frame.trace is not None and frame.target == BROADCAST and not _asks_for(wiring, frame):
             frame = frame.untraced()  # a bystander of the flood
         if tap is None or tap.deliver is None:
             self.note(wiring.tap, "drop", frame, f"nothing runs behind port {port_id}: its server is off")
             return
         refusal = "" if wiring.admin_state_up else f"port {port_id} is administratively down"
-        refusal = refusal or ("" if tap.trusted else self._firewall(wiring).ingress(frame))
+        if not refusal and not tap.trusted:
+            try:
+                refusal = self._firewall(wiring).ingress(frame)
+            except UnknownGroup as unknown:
+                self._hold(unknown.group_id, partial(self._deliver, port_id, frame))
+                return
         if refusal:
             self.note(tap.name, "drop", frame, refusal)
             return

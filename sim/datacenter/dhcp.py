@@ -15,7 +15,7 @@ from sim.datacenter.trace import Trace
 class DhcpServer(Device):
     """Serves the IPv4 subnets of one network, by reservation only, as neutron's dnsmasq does."""
 
-    __slots__ = ("host", "network", "stack", "tap")
+    __slots__ = ("_macs", "_ports", "host", "network", "stack", "tap")
 
     def __init__(self, host: Host, network: DhcpNetwork) -> None:
         super().__init__(host.fabric, f"dhcp-{network.wiring.network_id[:8]}@{host.name}")
@@ -30,8 +30,12 @@ class DhcpServer(Device):
         self.update(network)
 
     def update(self, network: DhcpNetwork) -> None:
-        """Take the network as it is now."""
+        """Take the network as it is now, all reservations included."""
         self.network = network
+        self._macs: dict[str, dict[str, DhcpHost]] = {}
+        self._ports: dict[str, str] = {}
+        for host in network.hosts:
+            self.reserve(host)
         for address in network.wiring.addresses:
             subnet = self.subnet_of(address)
             if subnet is not None:
@@ -54,12 +58,22 @@ class DhcpServer(Device):
                 return subnet
         return None
 
+    def reserve(self, host: DhcpHost) -> None:
+        """Add a reservation, or change the one of that port and address."""
+        if self._ports.get(host.port_id, host.mac_address) != host.mac_address:
+            self.release(host.port_id)
+        self._ports[host.port_id] = host.mac_address
+        self._macs.setdefault(host.mac_address, {})[host.address] = host
+
+    def release(self, port_id: str) -> None:
+        """Drop all reservations of a port; none is no error."""
+        mac = self._ports.pop(port_id, None)
+        if mac is not None:
+            self._macs.pop(mac, None)
+
     def reservation(self, mac: str) -> DhcpHost | None:
-        """Find what is reserved for a card; the newest come last in the list, and newly booted guests ask most."""
-        for host in reversed(self.network.hosts):
-            if host.mac_address == mac and ":" not in host.address:
-                return host
-        return None
+        """Find the IPv4 address that is reserved for a card."""
+        return next((host for host in self._macs.get(mac, {}).values() if ":" not in host.address), None)
 
     def lease(self, mac: str) -> Lease | None:
         """Say what the server would give to this card."""

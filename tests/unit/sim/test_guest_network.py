@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from lab.services.network.driver import SecurityRule
+from lab.services.network.driver import NOBODY, SecurityRule
 from sim.network import SimL2
 
 Site = Any
@@ -109,6 +110,33 @@ def test_security_groups_drop_and_remember(site: Site) -> None:
     assert refused.reason.startswith("security groups of port port-a: no ingress rule lets ICMP echo request")
     drop = next(hop for hop in refused.hops if hop.action == "drop")
     assert drop.device == "compute-1/br-int"
+
+
+def test_a_frame_waits_until_the_members_of_a_group_are_known(site: Site) -> None:
+    net = site.net("blue")
+    out = SecurityRule("egress", "IPv4")
+    friends = SecurityRule("ingress", "IPv4", remote_prefix=NOBODY, remote_group="group-1")
+    a = site.guest("a", net, "compute-1", 11, rules=(out,))
+    site.guest("b", net, "compute-3", 12, rules=(out, friends))
+    site.sleep(BOOTED)
+    l2, asked = SimL2(site.dc, "compute-3"), []
+    assert not site.ping(a, "10.0.0.12").ok, "no agent, nobody to ask"
+
+    def ask(members: tuple[str, ...]) -> Callable[[str], None]:
+        def answer(group_id: str) -> None:
+            asked.append(group_id)
+            site.loop.create_task(l2.set_members(group_id, members))
+
+        return answer
+
+    l2.on_unknown_group(ask(("10.0.0.8/30",)))
+    assert site.ping(a, "10.0.0.12").ok, "10.0.0.11 is in 10.0.0.8/30"
+    assert site.ping(a, "10.0.0.12").ok
+    assert asked == ["group-1"], "asked once, remembered"
+    site.run(l2.set_members("group-1", None))
+    l2.on_unknown_group(ask(()))
+    refused = site.ping(a, "10.0.0.12")
+    assert refused.reason.startswith("security groups of port port-b: no ingress rule lets")
 
 
 def test_tcp_opens_to_the_login_and_not_elsewhere(site: Site) -> None:

@@ -99,6 +99,16 @@ def test_dhcp_servers_come_change_and_go(site: Site) -> None:
     assert server.lease("aa").address == "10.0.0.9"
     assert server.lease("aa").gateway == "10.0.0.1"
     assert server.lease("bb") is None
+    for _ in range(2):
+        site.run(dhcp.reserve("blue", DhcpHost("p2", "bb", "10.0.0.10", "db")))
+    assert server.lease("bb").address == "10.0.0.10"
+    site.run(dhcp.reserve("blue", DhcpHost("p2", "cc", "10.0.0.11", "db")))
+    assert (server.lease("bb"), server.lease("cc").address) == (None, "10.0.0.11")
+    for _ in range(2):
+        site.run(dhcp.release("blue", "p2"))
+    assert server.lease("cc") is None
+    with pytest.raises(NetworkError, match="no DHCP server for network red"):
+        site.run(dhcp.reserve("red", DhcpHost("p2", "cc", "10.0.0.11", "db")))
     site.run(dhcp.serve(network("d2")))
     assert sorted(site.dc.host("controller-1").bridge.taps) == ["d2"], "the port may change"
     site.run(dhcp.stop("blue"))
