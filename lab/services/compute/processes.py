@@ -8,6 +8,7 @@ from lab.services.compute.agent import ComputeAgent
 from lab.services.compute.api import ComputeApi
 from lab.services.compute.conductor import Conductor
 from lab.services.compute.manager import ComputeManager
+from lab.services.compute.scheduler import Scheduler
 
 if TYPE_CHECKING:
     from lab.process import Process
@@ -22,6 +23,11 @@ def start_api(process: Process) -> None:
 def start_conductor(process: Process) -> None:
     """Start nova-conductor."""
     Conductor(process).start()
+
+
+def start_scheduler(process: Process) -> None:
+    """Start nova-scheduler."""
+    Scheduler(process).start()
 
 
 def start_agent(process: Process, driver: HypervisorDriver) -> None:

@@ -3,7 +3,7 @@
     {"instance_uuid", "project_id", "user_id", "num_instances", "availability_zone",
      "flavor": {"vcpus", "ram" | "memory_mb", "disk" | "root_gb", "ephemeral" | "ephemeral_gb", "swap", "extra_specs"},
      "image": {"properties": {…}}, "is_bfv", "scheduler_hints": {…},
-     "instance_group": {"uuid", "policy", "members", "hosts", "rules"},
+     "instance_group": {"uuid" | "id", "policy", "members", "hosts", "rules"},
      "ignore_hosts", "force_hosts", "force_nodes", "requested_destination": {"host", "node"},
      "retry": {"hosts": [[host, node], …]}}
 
@@ -134,7 +134,7 @@ def _group(content: Json | None) -> Group | None:
         return None
     policies = content.get("policies") or ()
     return Group(
-        uuid=content.get("uuid") or "",
+        uuid=content.get("uuid") or content.get("id") or "",
         policy=content.get("policy") or (policies[0] if policies else ""),
         members=tuple(content.get("members") or ()),
         hosts=tuple(content.get("hosts") or ()),

@@ -237,7 +237,7 @@ class Scheduler:
             "compute_node_uuid": hosts.uuids[row],
             "service_host": host,
             "nodename": node.hypervisor_hostname if node is not None else host,
-            "limits": None,
+            "limits": {},
             "allocation_request": found.request(hosts.uuids[row]),
             "allocation_request_version": ".".join(map(str, CANDIDATES_VERSION)),
             "availability_zone": hosts.zones.get(host, self._config.availability_zone),
@@ -272,9 +272,4 @@ class Scheduler:
 
 
 def _legacy(selection: Json) -> Json:
-    return {"host": selection["service_host"], "nodename": selection["nodename"], "limits": selection["limits"] or {}}
-
-
-def start(process: Process) -> None:
-    """Run a scheduler in this process."""
-    Scheduler(process).start()
+    return {"host": selection["service_host"], "nodename": selection["nodename"], "limits": selection["limits"]}

@@ -40,18 +40,19 @@ class Situations:
     async def completed(self, request: Request) -> Request:
         """The request with its server group, which real nova's conductor looks up before it asks."""
         group_id = request.hint("group")
-        if request.group is not None or group_id is None:
+        if request.group is None and group_id is None:
             return request
 
         def read(tx: Transaction) -> Group | None:
-            record = tx.get(ServerGroup, group_id)
-            if record is None:
-                return None
-            members = living_members(tx, record)
-            servers = [tx.get(Server, member) for member in members]
+            group, record = request.group, tx.get(ServerGroup, group_id) if group_id is not None else None
+            if group is None and record is not None:
+                limit = record.rules.get("max_server_per_host", 1)
+                group = Group(record.id, record.policy, tuple(living_members(tx, record)), (), limit)
+            if group is None or group.hosts:
+                return group
+            servers = [tx.get(Server, member) for member in group.members]
             hosts = dict.fromkeys(server.host for server in servers if server is not None and server.host)
-            limit = record.rules.get("max_server_per_host", 1)
-            return Group(record.id, record.policy, tuple(members), tuple(hosts), limit)
+            return replace(group, hosts=tuple(hosts))
 
         return replace(request, group=await self._process.store.run(read))
 
