@@ -249,3 +249,8 @@ def _name_filter(text: str | None) -> tuple[list[str] | None, str | None]:
     if operator == "in":
         return value.split(","), None
     return None, value if operator == "startswith" else None
+
+
+def start(process: Process) -> None:
+    """Start placement."""
+    PlacementApi(process).start()
