@@ -25,7 +25,6 @@ from lab.process import Process
 from lab.readiness import Readiness
 from lab.services import network
 from lab.services.compute import processes as nova
-from lab.services.compute import scheduler as nova_scheduler
 from lab.services.identity import api as identity
 from lab.services.image import api as image
 from lab.services.object import processes as swift
@@ -54,7 +53,7 @@ def start(wires: Wires, world: World) -> None:
     wires.start("cinder-scheduler", here, cinder_scheduler.start)
     wires.start("cinder-volume", here, partial(cinder_volume.start, driver=world.volumes()))
     wires.start("nova-conductor", here, nova.start_conductor)
-    wires.start("nova-scheduler", here, nova_scheduler.start)
+    wires.start("nova-scheduler", here, nova.start_scheduler)
     wires.start("nova-api", here, nova.start_api)
     for host, devices in world.disks.items():
         disks = {device: world.disk(host, device) for device in devices}

@@ -14,6 +14,7 @@ import secrets
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import ContextVar, copy_context
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -141,10 +142,11 @@ class Process:
             raise ProcessKilled(self.name)
         task = self.runtime.spawn(self._guard(coro, name), f"{self.name}:{name}", self)
         self.tasks[task] = None
-        task.add_done_callback(self._forget)
+        task.add_done_callback(partial(self._forget, coro))
         return task
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
+    def _forget(self, coro: Coroutine[Any, Any, Any], task: asyncio.Task[Any]) -> None:
+        coro.close()  # it never began when the task was cancelled before its first step
         self.tasks.pop(task, None)
         if not task.cancelled():
             task.exception()
