@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import BadRequest, Conflict, Forbidden, NotFound, RemoteError, RemoteFault
+from lab.errors import BadRequest, Conflict, NotFound, RemoteError, RemoteFault
 from lab.services.compute import records
 from lab.services.compute.model import BlockDevice, Server
 from lab.services.compute.network_requests import NetworkRequests
@@ -94,15 +94,15 @@ class DeviceRequests:
         """Begin to detach a volume.
 
         Raises:
-            NotFound: it is not attached here. Forbidden: it is the root disk. BadRequest: cinder says it is not in use.
+            NotFound: it is not attached here. BadRequest: it is the root disk, or cinder says it is not in use.
         """
         server = await self._begin(ctx, server, "detach_volume")
         volume = await self._volume(ctx, volume_id)
         device = await self._device(server.id, volume_id)
         if device is None:
-            raise NotFound(f"volume_id not found: {volume_id}")
+            raise NotFound(f"Instance {server.id} is not attached to volume {volume_id}")
         if device.is_root:
-            raise Forbidden("Cannot detach a root device volume")
+            raise BadRequest("Cannot detach a root device volume")
         if volume["status"] not in ("in-use", "detaching"):
             raise BadRequest(
                 "Invalid volume: Unable to detach volume. Volume status must be 'in-use' and attach_status must be 'attached' to detach."

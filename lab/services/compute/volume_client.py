@@ -67,7 +67,11 @@ class Volumes:
         """Export the volume to a host and return what its hypervisor needs to open it."""
         body = {"attachment": {"connector": {**connector, "mountpoint": mountpoint}}}
         answer: Json = await self._json(ctx, "PUT", f"/v3/attachments/{attachment_id}", body, VERSION)
-        return dict(answer["attachment"].get("connection_info") or {})
+        info = dict(answer["attachment"].get("connection_info") or {})
+        if "data" in info:
+            return info
+        # Cinder answers one flat dict; drivers want the kind apart from the data. Source: nova/volume/cinder.py.
+        return {"driver_volume_type": info.pop("driver_volume_type", None), "data": info}
 
     async def attachment_complete(self, ctx: Context, attachment_id: str) -> None:
         """Say that the guest has the device: the volume is in use from now on."""
