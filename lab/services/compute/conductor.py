@@ -46,6 +46,11 @@ def group_of(tx: Transaction, hint: list[str] | str) -> Json | None:
     }
 
 
+def _waits(server: Server) -> bool:
+    """Whether a server waits for a host."""
+    return not server.deleted and (server.vm_state, server.task_state) == (BUILDING, SCHEDULING)
+
+
 class MaxRetriesExceeded(LabError):
     """Exceeded maximum number of retries."""
 
@@ -155,14 +160,12 @@ class Conductor:
         properties = asked["filter_properties"]
         retry = properties.get("retry") or {"num_attempts": 1, "hosts": []}
         failed_host = retry["hosts"][-1][0] if retry["hosts"] else None
-        if not await self._store.run(lambda tx: self._is_waiting(tx, server_id, failed_host)):
+        server = await self._store.run(lambda tx: self._take(tx, server_id, failed_host))
+        if server is None:
             self._process.log(ctx, f"Instance {server_id} is not to be built again; a repeated message, or deleted meanwhile")
             return
         left = list(alternates)
         while left:
-            server = await self._store.run(lambda tx: tx.get(Server, server_id))
-            if server is None or server.deleted:
-                return
             owner = (server.project_id, server.user_id)
             try:
                 claimed = await self._placement.allocate(ctx, server_id, owner, left[0]["allocation_request"])
@@ -170,30 +173,28 @@ class Conductor:
                 await self._bury(ctx, server_id, error, asked.get("request_spec"))
                 return
             if claimed:
-                await self._next_host(ctx, server_id, failed_host, left, asked, retry)
+                await self._next_host(ctx, server_id, left, asked, retry)
                 return
             left.pop(0)
         text = f"Exhausted all hosts available for retrying build failures for instance {server_id}."
         exhausted = MaxRetriesExceeded(f"Exceeded maximum number of retries. {text}")
         await self._bury(ctx, server_id, exhausted, asked.get("request_spec"))
 
-    def _is_waiting(self, tx: Transaction, server_id: str, failed_host: str | None) -> bool:
-        """Whether the server waits for another host since the build on `failed_host`, and not a later one, failed."""
+    def _take(self, tx: Transaction, server_id: str, failed_host: str | None) -> Server | None:
+        """Claim the server whose build on `failed_host` failed for another try, once; a repeat finds no such server."""
         server = tx.get(Server, server_id)
-        if server is None or server.deleted or (server.vm_state, server.task_state) != (BUILDING, SCHEDULING):
-            return False
-        return failed_host is None or server.scheduled_host == failed_host
+        if server is None or not _waits(server) or server.scheduled_host != failed_host:
+            return None
+        return tx.update(server, scheduled_host=None)
 
-    async def _next_host(
-        self, ctx: Context, server_id: str, failed_host: str | None, selections: list[Json], asked: Json, retry: Json
-    ) -> None:
+    async def _next_host(self, ctx: Context, server_id: str, selections: list[Json], asked: Json, retry: Json) -> None:
         host, node = selections[0]["service_host"], selections[0]["nodename"]
         zone = self._process.config.availability_zone
 
         def choose(tx: Transaction) -> Server | None:
-            if not self._is_waiting(tx, server_id, failed_host):
+            server = tx.get(Server, server_id)
+            if server is None or not _waits(server):
                 return None
-            server = records.need_server(tx, server_id)
             return tx.update(server, scheduled_host=host, availability_zone=host_zone(tx, host, zone))
 
         server = await self._store.run(choose)

@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+POWER_TASKS: list[str | None] = [
+    POWERING_OFF, POWERING_ON, REBOOTING, REBOOT_PENDING, REBOOT_STARTED, REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD,
+]  # fmt: skip
+"""What a failed power command may end: not the task of a delete that came meanwhile."""
+
 
 class Power:
     """The power of one host's servers."""
@@ -53,7 +58,7 @@ class Power:
             except ServerNotFound:
                 raise
             except LabError as error:
-                revert = bench.conductor.save(ctx, server, [server.task_state], task_state=None, fault=bench.fault(error))
+                revert = bench.conductor.save(ctx, server, POWER_TASKS, task_state=None, fault=bench.fault(error))
                 await bench.attempt(ctx, f"ending {server.task_state}", revert)
                 raise
 
@@ -101,7 +106,7 @@ class Power:
         bench, server = self._bench, Server.load(instance)
         hard = reboot_type == "HARD"
         tasks = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD) if hard else (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
-        async with bench.locks.hold(server.id), bench.event(ctx, server.id, "compute_reboot_instance"):
+        async with self._task(ctx, server, "compute_reboot_instance"):
             await bench.conductor.devices(ctx, server.id)
             await bench.volumes.attachments_of(ctx, server.id)
             await bench.network.refresh(ctx, server)

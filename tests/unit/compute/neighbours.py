@@ -97,6 +97,7 @@ class Neutron(Neighbour):
         Route("GET", "/v2.0/quotas/{project_id}", "quota"),
         Route("GET", "/v2.0/extensions", "extensions"),
         Route("GET", "/v2.0/subnets", "subnets"),
+        Route("GET", "/v2.0/security-groups", "groups"),
         Route("GET", "/v2.0/ports", "list_ports"),
         Route("GET", "/v2.0/ports/{port_id}", "show_port"),
         Route("POST", "/v2.0/ports", "create_port", success=201),
@@ -125,6 +126,9 @@ class Neutron(Neighbour):
     async def extensions(self, ctx: Context, req: Request) -> Json:
         return {"extensions": [{"alias": "binding"}]}
 
+    async def groups(self, ctx: Context, req: Request) -> Json:
+        return {"security_groups": [{"id": "sg-1", "name": "default"}]}
+
     async def subnets(self, ctx: Context, req: Request) -> Json:
         return {"subnets": [{"id": SUBNET, "network_id": NETWORK, "cidr": "10.0.0.0/24"}]}
 
@@ -148,6 +152,7 @@ class Neutron(Neighbour):
             "fixed_ips": [{"ip_address": f"10.0.0.{self._made + 9}", "subnet_id": SUBNET}],
             "status": "DOWN",
             "device_owner": "",
+            "security_groups": ["sg-1"],
             **req.data["port"],
         }
         self.ports[port["id"]] = port
@@ -190,7 +195,7 @@ class Cinder(Neighbour):
 
     service: ClassVar[str] = "volume"
     routes: ClassVar[Sequence[Route]] = (
-        Route("GET", "/", "versions", PUBLIC, 300),
+        Route("GET", "/", "home", PUBLIC, 300),
         Route("POST", "/v3/volumes", "create", success=202),
         Route("GET", "/v3/volumes/{volume_id}", "show"),
         Route("DELETE", "/v3/volumes/{volume_id}", "delete", success=202),
@@ -208,7 +213,7 @@ class Cinder(Neighbour):
         self.attachments: dict[str, Json] = {}
         self.slow_s = 5.0
 
-    async def versions(self, ctx: Context, req: Request) -> Response:
+    async def home(self, ctx: Context, req: Request) -> Response:
         return Response(300, {"versions": []})
 
     async def create(self, ctx: Context, req: Request) -> Json:
