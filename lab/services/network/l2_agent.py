@@ -241,7 +241,10 @@ class L2Agent:
             self.process.spawn(self._ask(ctx, port_id), f"ask for {port_id}")
             return True
         if body["device_owner"] == DHCP_OWNER:
-            return True  # the DHCP agent wires its own ports
+            # The DHCP agent wires its own ports, but the tunnels to their clients are the host's.
+            if body["network_type"] in TUNNELLED:
+                await self._open_tunnels(ctx)
+            return True
         wiring = wiring_of(port_id, body, None if self.asks else await self._spell(ctx, body))
         if self.wired.get(port_id) != wiring:
             if wiring.network_type in TUNNELLED:
