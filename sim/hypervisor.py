@@ -246,7 +246,8 @@ class SimHypervisor(HypervisorDriver):
         """Check that a volume can be reached from here; disks without a connection are the host's own."""
         if disk.connection is None:
             return
-        data = disk.connection.get("data")
+        # Cinder's attachments show the data flat beside the type; its driver and nova nest them.
+        data = disk.connection.get("data", disk.connection)
         export = str(data.get("export", "")) if isinstance(data, dict) else ""
         nas = self.dc.addresses.get(export.partition(":")[0])
         if not isinstance(nas, Nas):
