@@ -133,13 +133,9 @@ class Builder:
         build.server = await conductor.save(ctx, build.server, [None], vm_state=BUILDING, task_state=NETWORKING)
         build.network = bench.process.spawn(self._allocate(ctx, build), f"network of {build.server.id}")
         build.devices, root = await self._block_devices.name(ctx, build.devices)
-        build.server = await conductor.save(
-            ctx, build.server, vm_state=BUILDING, task_state=BLOCK_DEVICE_MAPPING, root_device_name=root
-        )
+        build.server = await conductor.save(ctx, build.server, vm_state=BUILDING, task_state=BLOCK_DEVICE_MAPPING, root_device_name=root)
         await self._block_devices.prepare(ctx, build.server, build.devices)
-        build.server = await conductor.save(
-            ctx, build.server, [BLOCK_DEVICE_MAPPING], vm_state=BUILDING, task_state=SPAWNING
-        )
+        build.server = await conductor.save(ctx, build.server, [BLOCK_DEVICE_MAPPING], vm_state=BUILDING, task_state=SPAWNING)
         await self._spawn(ctx, build)
         await self._finish(ctx, build)
 

@@ -82,9 +82,7 @@ class Conductor:
 
     # -- new servers --------------------------------------------------------------------------
 
-    async def schedule_and_build_instances(
-        self, ctx: Context, build_requests: list[Json], request_specs: list[Json], **asked: Any
-    ) -> None:
+    async def schedule_and_build_instances(self, ctx: Context, build_requests: list[Json], request_specs: list[Json], **asked: Any) -> None:
         """Have hosts chosen for new servers and hand each to its host; those that find none end in ERROR."""
         wanted = [request["instance_uuid"] for request in build_requests]
         specs = {spec["instance_uuid"]: spec for spec in request_specs}

@@ -96,9 +96,7 @@ class ServerCreator:
                     raise
                 raise BadRequest(f"{INVALID}failed to get volume {volume_id}.") from fault
             if volume["status"] != "available":
-                raise BadRequest(
-                    f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'"
-                )
+                raise BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'")
             if device.boot_index == 0 and volume.get("bootable") not in ("true", True):
                 raise BadRequest(f"{INVALID}volume {volume_id} is not bootable.")
 

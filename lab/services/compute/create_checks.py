@@ -30,9 +30,7 @@ def check_image(image: Json, flavor_ram: int, root_gib: int, *, local: bool) -> 
         return
     room, size = root_gib * GIB, int(image.get("size") or 0)
     if size > room:
-        raise BadRequest(
-            f"Flavor's disk is too small for requested image. Flavor disk is {room} bytes, image is {size} bytes."
-        )
+        raise BadRequest(f"Flavor's disk is too small for requested image. Flavor disk is {room} bytes, image is {size} bytes.")
     least = int(image.get("min_disk") or 0) * GIB
     if least > room:
         raise BadRequest(

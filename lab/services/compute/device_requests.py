@@ -116,9 +116,7 @@ class DeviceRequests:
     async def update_block_device(self, ctx: Context, server: Server, bdm: BlockDevice, delete_on_termination: bool) -> None:
         """Say whether a volume ends with the server."""
         now = self._process.runtime.iso()
-        await self._process.store.run(
-            lambda tx: tx.update(bdm, delete_on_termination=delete_on_termination, updated_at=now)
-        )
+        await self._process.store.run(lambda tx: tx.update(bdm, delete_on_termination=delete_on_termination, updated_at=now))
 
     async def attach_interface(
         self, ctx: Context, server: Server, network_id: str | None, port_id: str | None, fixed_ip: str | None, tag: str | None

@@ -74,9 +74,7 @@ class Objects:
         handler = _known(self._actions, objinst.pop("nova_object.name"), objmethod)
         return await handler(ctx, objinst, **(kwargs or {}))
 
-    async def object_class_action_versions(
-        self, ctx: Context, objname: str, objmethod: str, args: list[Any], kwargs: Json
-    ) -> Any:
+    async def object_class_action_versions(self, ctx: Context, objname: str, objmethod: str, args: list[Any], kwargs: Json) -> Any:
         """Act on a class of records."""
         return await _known(self._class_actions, objname, objmethod)(ctx, *args, **kwargs)
 

@@ -75,9 +75,7 @@ class Power:
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             timeout = bench.process.config.shutdown_timeout_s if clean_shutdown else 0.0
             await bench.driver.power_off(server.id, timeout)
-            server = await bench.conductor.save(
-                ctx, server, [POWERING_OFF, None], vm_state=STOPPED, task_state=None, power_state=SHUTDOWN
-            )
+            server = await bench.conductor.save(ctx, server, [POWERING_OFF, None], vm_state=STOPPED, task_state=None, power_state=SHUTDOWN)
             bench.usage(ctx, server, "power_off.end")
 
     async def start_instance(self, ctx: Context, instance: Json) -> None:
@@ -94,14 +92,10 @@ class Power:
             await bench.conductor.devices(ctx, server.id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             await bench.driver.power_on(server.id)
-            server = await bench.conductor.save(
-                ctx, server, [POWERING_ON], vm_state=ACTIVE, task_state=None, power_state=RUNNING
-            )
+            server = await bench.conductor.save(ctx, server, [POWERING_ON], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "power_on.end")
 
-    async def reboot_instance(
-        self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT"
-    ) -> None:
+    async def reboot_instance(self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT") -> None:
         """Restart the guest; one that does not come back leaves its server in ERROR."""
         bench, server = self._bench, Server.load(instance)
         hard = reboot_type == "HARD"

@@ -39,9 +39,7 @@ def need_server(tx: Transaction, server_id: str) -> Server:
     return server
 
 
-def change(
-    tx: Transaction, server_id: str, now: str, changes: Json, expected: list[str | None] | None = None
-) -> tuple[Server, Server]:
+def change(tx: Transaction, server_id: str, now: str, changes: Json, expected: list[str | None] | None = None) -> tuple[Server, Server]:
     """Change a living server and return it as it was and as it is.
 
     Args:

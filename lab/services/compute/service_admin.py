@@ -61,9 +61,7 @@ class ServiceAdmin:
 
         def remove(tx: Transaction) -> list[ComputeNode]:
             if service.binary == COMPUTE_BINARY and tx.find(Server, host=service.host, deleted=False):
-                raise Conflict(
-                    "Unable to delete compute service that is hosting instances. Migrate or delete the instances first."
-                )
+                raise Conflict("Unable to delete compute service that is hosting instances. Migrate or delete the instances first.")
             nodes = tx.find(ComputeNode, host=service.host) if service.binary == COMPUTE_BINARY else []
             for node in nodes:
                 tx.delete(node)

@@ -48,9 +48,7 @@ class Terminator:
         bench.usage(ctx, server, "delete.start")
         server = await self._shutdown(ctx, server, devices)
         terminated = bench.process.runtime.iso()
-        server = await bench.conductor.save(
-            ctx, server, vm_state=DELETED, task_state=None, power_state=NOSTATE, terminated_at=terminated
-        )
+        server = await bench.conductor.save(ctx, server, vm_state=DELETED, task_state=None, power_state=NOSTATE, terminated_at=terminated)
         await self._complete(ctx, server)
         bench.usage(ctx, server, "delete.end")
 

@@ -70,7 +70,15 @@ class Glance(Neighbour):
 
     def __init__(self, process: Process) -> None:
         super().__init__(process)
-        self.image: Json = {"id": IMAGE, "name": "cirros", "status": "active", "size": 2 << 20, "checksum": "c0", "min_ram": 0, "min_disk": 0}
+        self.image: Json = {
+            "id": IMAGE,
+            "name": "cirros",
+            "status": "active",
+            "size": 2 << 20,
+            "checksum": "c0",
+            "min_ram": 0,
+            "min_disk": 0,
+        }
 
     async def show(self, ctx: Context, req: Request) -> Json:
         if req.params["image_id"] != IMAGE:
@@ -185,9 +193,7 @@ class Neutron(Neighbour):
         """Send nova an event."""
         event = {"name": name, "server_uuid": port["device_id"], "tag": port["id"], "status": "completed"}
         ctx = self.process.context()
-        await self.process.rest.call(
-            ctx, "compute", "POST", "/v2.1/os-server-external-events", body={"events": [event]}, auth="service"
-        )
+        await self.process.rest.call(ctx, "compute", "POST", "/v2.1/os-server-external-events", body={"events": [event]}, auth="service")
 
 
 class Cinder(Neighbour):

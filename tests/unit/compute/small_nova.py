@@ -99,7 +99,7 @@ class SmallNova:
         self.hypervisors: dict[str, Hypervisor] = {}
         for number in range(1, hosts + 1):
             host = f"compute-{number}"
-            driver = self.hypervisors[host] = Hypervisor(lambda port_id: self.neutron.plug(port_id))
+            driver = self.hypervisors[host] = Hypervisor(self.neutron.plug)
             self.wires.start("nova-compute", host, partial(start_agent, driver=driver))
         self.client = self.wires.start("client", "laptop-1", lambda process: None)
         self._requests = 0
@@ -172,8 +172,13 @@ class SmallNova:
     async def held(self, server_id: str) -> Json:
         """What the server holds in placement."""
         answer = await self.client.rest.call(
-            Context(request_id="req-look"), "placement", "GET", f"/allocations/{server_id}", version=(1, 28),
-            auth="none", headers={"x-auth-token": ADMIN},
+            Context(request_id="req-look"),
+            "placement",
+            "GET",
+            f"/allocations/{server_id}",
+            version=(1, 28),
+            auth="none",
+            headers={"x-auth-token": ADMIN},
         )
         return dict(answer.json()["allocations"])
 

@@ -120,8 +120,7 @@ def test_retries_are_exhausted_after_three_hosts() -> None:
         assert (server.vm_state, server.task_state, server.host) == ("error", None, None)
         assert server.fault is not None
         assert server.fault["message"] == (
-            "Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for "
-            f"instance {server_id}."
+            f"Exceeded maximum number of retries. Exhausted all hosts available for retrying build failures for instance {server_id}."
         )
         tried = [driver.calls.count("spawn") for driver in cloud.hypervisors.values()]
         assert tried == [1, 1, 1, 0]
@@ -156,9 +155,7 @@ def test_a_port_that_nobody_plugs_aborts_the_build() -> None:
         server = await cloud.record(server_id)
         assert server.vm_state == "error"
         assert server.fault is not None
-        assert server.fault["message"] == (
-            f"Build of instance {server_id} aborted: Failed to allocate the network(s), not rescheduling."
-        )
+        assert server.fault["message"] == (f"Build of instance {server_id} aborted: Failed to allocate the network(s), not rescheduling.")
         assert "Virtual Interface creation failed" in server.fault["details"]
         assert not [left for left in await cloud.leftovers(server_id) if not left.startswith("device")]
 
@@ -210,8 +207,9 @@ def test_a_given_port_outlives_the_server() -> None:
         server_id = await cloud.create(networks=[{"port": port["id"]}])
         await cloud.settle()
         assert (await cloud.record(server_id)).network_info[0]["preserve_on_delete"]
-        answer = await cloud.call("POST", "/v2.1/servers", {"server": {
-            "name": "two", "imageRef": IMAGE, "flavorRef": "1", "networks": [{"port": port["id"]}]}})
+        answer = await cloud.call(
+            "POST", "/v2.1/servers", {"server": {"name": "two", "imageRef": IMAGE, "flavorRef": "1", "networks": [{"port": port["id"]}]}}
+        )
         assert (answer.status, answer.json()["conflictingRequest"]["message"]) == (409, f"Port {port['id']} is still in use.")
         await cloud.delete(server_id)
         await cloud.settle()
@@ -277,7 +275,9 @@ def test_a_refused_request_leaves_no_record() -> None:
         assert await refused(networks=[{"uuid": unknown}]) == (400, f"Network {unknown} could not be found.")
         cloud.glance.image["size"] = 2 << 30
         assert await refused() == (
-            400, "Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes.")
+            400,
+            "Flavor's disk is too small for requested image. Flavor disk is 1073741824 bytes, image is 2147483648 bytes.",
+        )
         cloud.glance.image["status"] = "queued"
         assert await refused() == (400, f"Image {IMAGE} is not active.")
         assert (await cloud.call("GET", "/v2.1/servers")).json() == {"servers": []}
@@ -288,8 +288,9 @@ def test_a_refused_request_leaves_no_record() -> None:
 def test_keystone_s_silence_is_no_crash() -> None:
     async def main(cloud: SmallNova) -> None:
         cloud.neutron.refuse["GET /v2.0/networks"] = LabError("the database is gone")
-        answer = await cloud.call("POST", "/v2.1/servers", {"server": {
-            "name": "web", "imageRef": IMAGE, "flavorRef": "1", "networks": [{"uuid": NETWORK}]}})
+        answer = await cloud.call(
+            "POST", "/v2.1/servers", {"server": {"name": "web", "imageRef": IMAGE, "flavorRef": "1", "networks": [{"uuid": NETWORK}]}}
+        )
         assert answer.status == 500
 
     play(main)

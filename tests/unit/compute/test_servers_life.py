@@ -222,7 +222,10 @@ def test_a_card_that_cannot_be_plugged_leaves_no_port() -> None:
 
 # -- boot from volume -----------------------------------------------------------------------------
 
-ROOT = {"source_type": "image", "destination_type": "volume", "uuid": IMAGE, "boot_index": 0, "volume_size": 1, "delete_on_termination": True}
+ROOT = {
+    "source_type": "image", "destination_type": "volume", "uuid": IMAGE, "boot_index": 0, "volume_size": 1,
+    "delete_on_termination": True,
+}  # fmt: skip
 
 
 def test_boot_from_a_new_volume() -> None:
@@ -251,7 +254,8 @@ def test_a_volume_that_takes_too_long_aborts_the_build() -> None:
         server = await cloud.record(server_id)
         assert server.vm_state == "error"
         assert server.fault is not None
-        assert "did not finish being created even after we waited 180 seconds or 61 attempts. And its status is creating." in server.fault["message"]
+        text = "did not finish being created even after we waited 180 seconds or 61 attempts. And its status is creating."
+        assert text in server.fault["message"]
         assert cloud.cinder.volumes == {}
 
     play(main, hosts=2)
@@ -363,11 +367,14 @@ def test_a_build_that_was_cut_off_ends_in_error() -> None:
     play(main)
 
 
-@pytest.mark.parametrize(("action", "driver_call", "ends"), [
-    ("delete", "hypervisor.destroy", "deleted"),
-    ("os-stop", "hypervisor.power_off", "stopped"),
-    ("reboot", "hypervisor.reboot", "active"),
-])
+@pytest.mark.parametrize(
+    ("action", "driver_call", "ends"),
+    [
+        ("delete", "hypervisor.destroy", "deleted"),
+        ("os-stop", "hypervisor.power_off", "stopped"),
+        ("reboot", "hypervisor.reboot", "active"),
+    ],
+)
 def test_a_command_that_was_cut_off_is_finished_after_the_restart(action: str, driver_call: str, ends: str) -> None:
     async def main(cloud: SmallNova) -> None:
         server_id = await active(cloud)
@@ -434,8 +441,9 @@ def test_orphaned_allocations_are_found() -> None:
         resources = {rp: {"resources": {"VCPU": 1}} for rp in held}
         body = {"allocations": resources, "project_id": "red", "user_id": "alice", "consumer_generation": None}
         ctx = cloud.client.context()
-        await cloud.client.rest.call(ctx, "placement", "PUT", f"/allocations/{server_id}", body=body, version=(1, 28),
-                                     auth="none", headers={"x-auth-token": ADMIN})
+        await cloud.client.rest.call(
+            ctx, "placement", "PUT", f"/allocations/{server_id}", body=body, version=(1, 28), auth="none", headers={"x-auth-token": ADMIN}
+        )
         assert await cloud.held(server_id)
         await cloud.settle(650)
         assert await cloud.held(server_id) == {}
@@ -455,8 +463,14 @@ def test_a_disabled_host_says_so_to_placement() -> None:
             answer = await cloud.call("PUT", f"/v2.1/os-services/{service.uuid}", {"status": status}, ADMIN)
             assert answer.status == 200, answer.content()
             traits = await cloud.client.rest.call(
-                cloud.client.context(), "placement", "GET", f"/resource_providers/{node.uuid}/traits", version=(1, 28),
-                auth="none", headers={"x-auth-token": ADMIN})
+                cloud.client.context(),
+                "placement",
+                "GET",
+                f"/resource_providers/{node.uuid}/traits",
+                version=(1, 28),
+                auth="none",
+                headers={"x-auth-token": ADMIN},
+            )
             assert ("COMPUTE_STATUS_DISABLED" in traits.json()["traits"]) is expected
 
     play(main)

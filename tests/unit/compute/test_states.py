@@ -74,7 +74,7 @@ def test_tables_name_only_known_states() -> None:
 def test_expected_task_states() -> None:
     check_expected(server("building", "spawning"), ["spawning"])
     check_expected(server("building", "spawning"), None)
-    with pytest.raises(UnexpectedTaskState, match="Actual: {'task_state': 'spawning'}"):
+    with pytest.raises(UnexpectedTaskState, match=r"Actual: \{'task_state': 'spawning'\}"):
         check_expected(server("building", "spawning"), [None])
     with pytest.raises(UnexpectedDeletingTaskState):
         check_expected(server("building", "deleting"), ["spawning"])
