@@ -157,9 +157,7 @@ class AssignmentManager:
         if not role.domain_id or place.target != "project":
             return
         if need_project(tx, place.target_id).domain_id != role.domain_id:
-            raise Forbidden(
-                f"Project {place.target_id} must be in the same domain as the role {role.id} being assigned."
-            )
+            raise Forbidden(f"Project {place.target_id} must be in the same domain as the role {role.id} being assigned.")
 
     async def check(self, place: Place, role_id: str) -> None:
         """Raise NoSuchEntity unless the actor was given the role there."""

@@ -51,9 +51,7 @@ class CatalogManager:
             doomed = [need(tx, Region, "region", id)]
             for region in doomed:  # grows while it is walked
                 if tx.find(CatalogEndpoint, region_id=region.id):
-                    raise Forbidden(
-                        f"Unable to delete region {id} because it or its child regions have associated endpoints."
-                    )
+                    raise Forbidden(f"Unable to delete region {id} because it or its child regions have associated endpoints.")
                 doomed += tx.find(Region, parent_region_id=region.id)
             for region in reversed(doomed):
                 tx.delete(region)

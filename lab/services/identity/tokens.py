@@ -17,7 +17,7 @@ import orjson
 
 from lab.context import Context
 from lab.process import Process
-from lab.runtime import NANOSECOND
+from lab.runtime import NANOSECOND, Runtime
 from lab.services.identity.auth import Login, Reference, Scope
 from lab.services.identity.grants import is_usable, roles_of
 from lab.services.identity.model import (
@@ -31,7 +31,7 @@ from lab.services.identity.model import (
     User,
 )
 from lab.services.identity.passwords import Passwords
-from lab.services.identity.views import catalog_view, token_view
+from lab.services.identity.views import catalog_view, dates_view, token_view
 from lab.store import Transaction
 
 T = TypeVar("T")
@@ -43,16 +43,43 @@ LIFETIME_MAX_S = 100 * 365 * 86_400
 SWEEP_EVERY = 1000
 
 
-@dataclass(slots=True)
-class KnownToken:
-    """What is remembered of a token: all that a check needs, and the answer as bytes."""
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What all tokens of one user for one target are worth alike."""
 
-    token: Token
-    expires_ns: int
-    context: Context
-    body: bytes
-    bare_body: bytes
+    view: dict[str, Any]
     catalog: list[dict[str, Any]]
+    context: Context
+
+
+class KnownToken:
+    """What is remembered of a token: all that a check needs; and the answer, made once as bytes."""
+
+    __slots__ = ("_bare_body", "_body", "_runtime", "context", "expires_ns", "token", "worth")
+
+    def __init__(self, token: Token, worth: Worth, runtime: Runtime) -> None:
+        self.token, self.worth, self.expires_ns, self._runtime = token, worth, token.expires_ns, runtime
+        self.context = worth.context.at(0)
+        self.context.expires = token.expires_ns / NANOSECOND
+        self._body = self._bare_body = b""
+
+    @property
+    def body(self) -> bytes:
+        """The token as clients see it."""
+        if not self._body:
+            catalog = {"catalog": self.worth.catalog} if self.token.target else {}
+            self._body = self._render(catalog)
+        return self._body
+
+    @property
+    def bare_body(self) -> bytes:
+        """The token without the catalog."""
+        if not self._bare_body:
+            self._bare_body = self._render({})
+        return self._bare_body
+
+    def _render(self, catalog: dict[str, Any]) -> bytes:
+        return orjson.dumps({"token": {**dates_view(self.token, self._runtime), **self.worth.view, **catalog}})
 
 
 def digest_of(secret: str) -> str:
@@ -69,6 +96,7 @@ class TokenManager:
         self._window_ns = int(config.token_allow_expired_window_s * NANOSECOND)
         self._audit = process.random("audit")
         self._known: dict[str, KnownToken] = {}
+        self._worth: dict[tuple[str, str, str], Worth] = {}
         self._issued = 0
 
     def new_id(self) -> str:
@@ -78,6 +106,7 @@ class TokenManager:
     def forget(self) -> None:
         """Look again at what tokens are worth: something that they speak of has changed."""
         self._known.clear()
+        self._worth.clear()
 
     async def changed(self, write: Callable[[Transaction], T]) -> T:
         """Run a write that may change what tokens are worth."""
@@ -109,32 +138,13 @@ class TokenManager:
         return known
 
     def _look(self, tx: Transaction, token: Token | None) -> KnownToken:
-        user = tx.get(User, token.user_id) if token is not None else None
-        if token is None or user is None or not is_usable(tx, user):
+        if token is None:
             raise NoSuchToken
-        roles = roles_of(tx, user.id, token.target, token.target_id) if token.target else []
-        if token.target and not (roles and self._target_exists(tx, token)):
-            raise NoSuchToken
-        view = token_view(tx, token, roles, self._process.runtime)
-        bare = orjson.dumps({"token": view})
-        catalog: list[dict[str, Any]] = []
-        if token.target:
-            catalog = catalog_view(tx, token.target_id if token.target == "project" else "", user.id)
-            view["catalog"] = catalog
-        body = orjson.dumps({"token": view})
-        context = context_of(token, view, roles)
-        return KnownToken(token, token.expires_ns, context, body, bare, catalog)
-
-    @staticmethod
-    def _target_exists(tx: Transaction, token: Token) -> bool:
-        if token.target == SYSTEM:
-            return True
-        if token.target == "project":
-            project = tx.get(Project, token.target_id)
-            domain = tx.get(Domain, project.domain_id) if project is not None and project.enabled else None
-        else:
-            domain = tx.get(Domain, token.target_id)
-        return domain is not None and domain.enabled
+        place = (token.user_id, token.target, token.target_id)
+        worth = self._worth.get(place)
+        if worth is None:
+            worth = self._worth[place] = appraise(tx, *place)
+        return KnownToken(token, worth, self._process.runtime)
 
     async def revoke(self, secret: str) -> None:
         """End a token now. Raises NoSuchToken when it is worth nothing already."""
@@ -251,7 +261,35 @@ def find_domain(tx: Transaction, reference: Reference) -> Domain | None:
     return tx.get(Domain, reference.id) if reference.id else tx.one(Domain, name=reference.name)
 
 
-def context_of(token: Token, view: dict[str, Any], roles: list[Role]) -> Context:
+def appraise(tx: Transaction, user_id: str, target: str, target_id: str) -> Worth:
+    """Say what the user's tokens for the target are worth. Raises NoSuchToken when it is nothing."""
+    user = tx.get(User, user_id)
+    if user is None or not is_usable(tx, user):
+        raise NoSuchToken
+    if not target:
+        view = token_view(tx, user, target, target_id, [])
+        return Worth(view, [], context_of(view, []))
+    roles = roles_of(tx, user_id, target, target_id)
+    if not roles or not target_exists(tx, target, target_id):
+        raise NoSuchToken
+    view = token_view(tx, user, target, target_id, roles)
+    catalog = catalog_view(tx, target_id if target == "project" else "", user_id)
+    return Worth(view, catalog, context_of(view, roles))
+
+
+def target_exists(tx: Transaction, target: str, target_id: str) -> bool:
+    """Whether the target is there and enabled, its domain included."""
+    if target == SYSTEM:
+        return True
+    if target == "project":
+        project = tx.get(Project, target_id)
+        domain = tx.get(Domain, project.domain_id) if project is not None and project.enabled else None
+    else:
+        domain = tx.get(Domain, target_id)
+    return domain is not None and domain.enabled
+
+
+def context_of(view: dict[str, Any], roles: list[Role]) -> Context:
     """The context that a token gives to the requests made with it, without their ids."""
     user, project = view["user"], view.get("project")
     return Context(
@@ -261,8 +299,7 @@ def context_of(token: Token, view: dict[str, Any], roles: list[Role]) -> Context
         project_id=project["id"] if project else "",
         project_name=project["name"] if project else "",
         project_domain_id=project["domain"]["id"] if project else "",
-        domain_id=token.target_id if token.target == "domain" else "",
+        domain_id=view["domain"]["id"] if "domain" in view else "",
         roles=tuple(role.name for role in roles),
-        system=token.target == SYSTEM,
-        expires=token.expires_ns / NANOSECOND,
+        system=SYSTEM in view,
     )

@@ -47,8 +47,7 @@ def entity_view(record: Any, root: str) -> dict[str, Any]:
         record: one of `COLLECTIONS`.
         root: the public URL of the API, with its version: `http://cloud/identity/v3`.
     """
-    view = {name: value for name, value in record.__dict__.items() if name not in HIDDEN}
-    view.update(record.extra)
+    view = {**record.extra, **{name: value for name, value in record.__dict__.items() if name not in HIDDEN}}
     view["links"] = {"self": f"{root}/{COLLECTIONS[type(record)]}/{record.id}"}
     if isinstance(record, Project):
         view["is_domain"] = False
@@ -108,32 +107,37 @@ def named(record: Any) -> dict[str, str]:
     return {"id": record.id, "name": record.name}
 
 
-def token_view(tx: Transaction, token: Token, roles: Sequence[Role], runtime: Runtime) -> dict[str, Any]:
-    """The inside of a token's body, without the catalog.
-
-    The caller has made sure that user, domain and target exist.
-    """
-    user = tx.need(User, token.user_id)
-    view: dict[str, Any] = {
+def dates_view(token: Token, runtime: Runtime) -> dict[str, Any]:
+    """What is one token's own: how it was got, and from when to when it holds."""
+    return {
         "methods": token.methods,
+        "audit_ids": token.audit_ids,
+        "expires_at": f"{runtime.iso_us(token.expires_ns)}Z",
+        "issued_at": f"{runtime.iso_us(token.issued_ns)}Z",
+    }
+
+
+def token_view(tx: Transaction, user: User, target: str, target_id: str, roles: Sequence[Role]) -> dict[str, Any]:
+    """What a user's tokens for one target say alike, without the catalog.
+
+    The caller has made sure that domain and target exist.
+    """
+    view: dict[str, Any] = {
         "user": {
             "domain": named(tx.need(Domain, user.domain_id)),
             "id": user.id,
             "name": user.name,
             "password_expires_at": None,
-        },
-        "audit_ids": token.audit_ids,
-        "expires_at": f"{runtime.iso_us(token.expires_ns)}Z",
-        "issued_at": f"{runtime.iso_us(token.issued_ns)}Z",
+        }
     }
-    if token.target == "project":
-        project = tx.need(Project, token.target_id)
+    if target == "project":
+        project = tx.need(Project, target_id)
         view["project"] = {"domain": named(tx.need(Domain, project.domain_id)), "id": project.id, "name": project.name}
         view["is_domain"] = False
-    elif token.target == "domain":
-        view["domain"] = named(tx.need(Domain, token.target_id))
-    elif token.target:
+    elif target == "domain":
+        view["domain"] = named(tx.need(Domain, target_id))
+    elif target:
         view["system"] = {"all": True}
-    if token.target:
+    if target:
         view["roles"] = [named(role) for role in roles]
     return view

@@ -14,9 +14,7 @@ def visible(tx: Transaction, ctx: Context, image_id: str) -> Image:
     if image is None or image.status == "pending_delete":
         raise NoSuchImage(image_id)
     # Most images are public or the caller's own: members are looked up only when they matter.
-    if may_see(ctx, image, False) or (
-        ctx.project_id and may_see(ctx, image, tx.get(ImageMember, (image_id, ctx.project_id)) is not None)
-    ):
+    if may_see(ctx, image, False) or (ctx.project_id and may_see(ctx, image, tx.get(ImageMember, (image_id, ctx.project_id)) is not None)):
         return image
     raise NoSuchImage(image_id)
 

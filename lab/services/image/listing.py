@@ -23,9 +23,10 @@ SORT_KEYS = ("name", "status", "container_format", "disk_format", "size", "id", 
 MEMBER_STATUS_FILTER = ("pending", "accepted", "rejected", "all")
 
 # Query parameters that are no filters.
-STEERING = frozenset(
-    {"limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "visibility", "tag", "os_hidden"}
-)
+STEERING = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "visibility", "tag", "os_hidden"})
+
+# Attributes that are compared as text.
+PLAIN_FIELDS = frozenset(Image.model_fields) - {"tags", "properties", "created_ns", "updated_ns"}
 
 # Filters whose value may be a list, `in:a,b`, and those that compare an instant, `gte:2026-01-01T00:00:00Z`.
 LISTS = frozenset({"id", "name", "status", "container_format", "disk_format"})
@@ -154,7 +155,7 @@ def _test(name: str, value: str, runtime: Runtime) -> Callable[[Image], bool]:
         return lambda image: getattr(image, name) in names
     if name in LISTS and value.startswith("eq:"):
         value = value.removeprefix("eq:")
-    if name in Image.model_fields and name not in ("tags", "properties"):
+    if name in PLAIN_FIELDS:
         return lambda image: str(getattr(image, name)) == value
     return lambda image: image.properties.get(name) == value
 

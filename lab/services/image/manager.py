@@ -15,6 +15,7 @@ from lab.services.image.listing import Query, fitting, in_order, in_sight, page,
 from lab.services.image.members import MemberManager
 from lab.services.image.model import (
     PROPERTY_QUOTA,
+    SETTABLE,
     TAG_QUOTA,
     UUID,
     WITH_DATA,
@@ -75,7 +76,7 @@ class ImageManager:
             Conflict: the id is taken.
             TooLarge: more properties or tags than the quota.
         """
-        own = {name: value for name, value in attributes.items() if name in Image.model_fields}
+        own = {name: value for name, value in attributes.items() if name in (*SETTABLE, "id")}
         properties = {name: value for name, value in attributes.items() if name not in own}
         owner = own.pop("owner", None) or ctx.project_id or None
         if owner != (ctx.project_id or None) and not ctx.is_admin:
@@ -180,7 +181,4 @@ def check_quotas(image: Image) -> None:
         ("tags", len(image.tags), TAG_QUOTA),
     ):
         if count > limit:
-            raise TooLarge(
-                f"The limit has been exceeded on the number of allowed image {what}. "
-                f"Attempted: {count}, Maximum: {limit}"
-            )
+            raise TooLarge(f"The limit has been exceeded on the number of allowed image {what}. Attempted: {count}, Maximum: {limit}")

@@ -52,9 +52,7 @@ class MemberManager:
             if count >= MEMBER_QUOTA:
                 raise TooLarge(f"Image member limit exceeded for image {image_id}: Maximum {MEMBER_QUOTA}.")
             return tx.insert(
-                ImageMember.make(
-                    image_id=image_id, member_id=member_id, status="pending", created_ns=now_ns, updated_ns=now_ns
-                )
+                ImageMember.make(image_id=image_id, member_id=member_id, status="pending", created_ns=now_ns, updated_ns=now_ns)
             )
 
         return await self._process.store.run(add)

@@ -14,7 +14,9 @@ from lab.errors import BadRequest
 from lab.services.image.model import CONTAINER_FORMATS, DISK_FORMATS, VISIBILITIES
 
 NAME_MAX = 255
+NUMBER_MAX = 2**31 - 1  # glance keeps min_disk and min_ram in 32-bit columns
 PROPERTY_NAME_MAX = 255
+NUMBER_MAX = 2**31 - 1  # glance keeps min_disk and min_ram in 32-bit columns
 UUID_PATTERN = "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"
 
 STATUSES = (
@@ -47,9 +49,7 @@ IMAGE_ATTRIBUTES: dict[str, dict[str, Any]] = {
     "os_hidden": _attribute("boolean", "True leaves the image out of lists that do not ask for hidden ones"),
     "checksum": _attribute(MAYBE_TEXT, "The MD5 digest of the data", readOnly=True, maxLength=32),
     "os_hash_algo": _attribute(MAYBE_TEXT, "The algorithm of os_hash_value", readOnly=True, maxLength=64),
-    "os_hash_value": _attribute(
-        MAYBE_TEXT, "The digest of the data by the algorithm os_hash_algo", readOnly=True, maxLength=128
-    ),
+    "os_hash_value": _attribute(MAYBE_TEXT, "The digest of the data by the algorithm os_hash_algo", readOnly=True, maxLength=128),
     "owner": _attribute(MAYBE_TEXT, "The project that owns the image", maxLength=NAME_MAX),
     "size": _attribute(MAYBE_NUMBER, "The size of the data in bytes", readOnly=True),
     "virtual_size": _attribute(MAYBE_NUMBER, "The size in bytes of the disk that the data describes", readOnly=True),
@@ -153,8 +153,8 @@ def _problem(rule: dict[str, Any], value: Any) -> str:
         return f"is not one of {rule['enum']}"
     if isinstance(value, str) and len(value) > rule.get("maxLength", len(value)):
         return "is too long"
-    if isinstance(value, int) and value < 0:
-        return "is less than the minimum of 0"
+    if isinstance(value, int) and not 0 <= value <= NUMBER_MAX:
+        return f"is not between 0 and {NUMBER_MAX}"
     if isinstance(value, list):
         return next((problem for item in value if (problem := _problem(rule["items"], item))), "")
     return ""

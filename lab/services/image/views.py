@@ -52,7 +52,8 @@ class ImageViews:
     def image_body(self, image: Image) -> bytes:
         """The same as JSON bytes; every server that is created asks for them several times."""
         known = self._bodies.get(image.id)
-        if known is not None and known[0] is image:
+        # A store in memory gives the same record again; one in SQL gives an equal one.
+        if known is not None and (known[0] is image or known[0] == image):
             return known[1]
         body = orjson.dumps(self.image(image))
         self._bodies[image.id] = (image, body)

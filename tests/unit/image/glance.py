@@ -76,9 +76,7 @@ class Cloud(Identity):
         self.store = store
         self.glance = wires.start("glance", "controller-1", partial(start, store=store))
 
-    async def ask(
-        self, method: str, target: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None
-    ) -> Response:
+    async def ask(self, method: str, target: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None) -> Response:
         """Send one request to glance."""
         return await self.call(method, target, body, token, headers, "image")
 
@@ -106,9 +104,7 @@ class Cloud(Identity):
 
     async def patch(self, image_id: str, operations: Any, token: str, kind: str = PATCH_TYPE) -> Response:
         """Change an image."""
-        return await self.ask(
-            "PATCH", f"/v2/images/{image_id}", orjson.dumps(operations), token, {"Content-Type": kind}
-        )
+        return await self.ask("PATCH", f"/v2/images/{image_id}", orjson.dumps(operations), token, {"Content-Type": kind})
 
     async def status(self, image_id: str, token: str) -> str:
         """The state of an image."""

@@ -67,6 +67,7 @@ def test_a_name_is_no_id() -> None:
         ({"tags": [7]}, 400),
         ({"id": "cirros"}, 400),
         ({"my_property": 7}, 400),
+        ({"min_ram": 2**31}, 400),
         ({"x" * 256: "long"}, 400),
         ({"status": "active"}, 403),
         ({"self": "here"}, 403),
@@ -84,6 +85,18 @@ def test_what_cannot_be_registered(attributes: Any, status: int) -> None:
     async def main(cloud: Cloud) -> None:
         response = await cloud.ask("POST", "/v2/images", attributes, await cloud.token("demo"))
         assert response.status == status, response.content()
+
+    run(main)
+
+
+def test_names_of_the_records_own_fields_are_properties_like_others() -> None:
+    async def main(cloud: Cloud) -> None:
+        token = await cloud.token("demo")
+        odd = {"properties": "a", "created_ns": "b", "updated_ns": "c"}
+        image = await cloud.image(token, **odd)
+        assert {name: image[name] for name in odd} == odd
+        found = (await cloud.ask("GET", "/v2/images?created_ns=b&properties=a", token=token)).json()["images"]
+        assert [one["id"] for one in found] == [image["id"]]
 
     run(main)
 

@@ -14,7 +14,7 @@ from lab.services.identity.manager import IdentityManager
 from lab.services.identity.views import entity_view
 
 # Attributes of keystone's entities that clients send back but that are not stored.
-NOT_STORED = frozenset({"links", "id", "is_domain", "region", "explicit_domain_id"})
+NOT_STORED = frozenset({"links", "id", "is_domain", "region", "explicit_domain_id", "password", "password_hash"})
 
 
 class IdentityHandlers(Api):
@@ -45,9 +45,7 @@ class IdentityHandlers(Api):
         cut, marker = page(kept, request.arg("limit"), request.arg("marker"), [record.id for record in kept])
         return self.listing(name, [entity_view(record, self.root) for record in cut], request, marker)
 
-    def listing(
-        self, name: str, views: list[dict[str, Any]], request: Request, marker: str | None = None
-    ) -> dict[str, Any]:
+    def listing(self, name: str, views: list[dict[str, Any]], request: Request, marker: str | None = None) -> dict[str, Any]:
         """A list with keystone's links around it."""
         here = self.url(request.path)
         following = f"{here}?marker={marker}&limit={request.arg('limit')}" if marker else None
@@ -58,14 +56,15 @@ class IdentityHandlers(Api):
 def fields_of(entity: BaseModel, record: type[Any]) -> dict[str, Any]:
     """What a body says, as fields of a record: known ones by name, the rest as extra attributes.
 
-    Only what the client sent is there, so that the same function serves creation and change.
+    Only what the client sent is there, so that the same function serves creation and change; and only what the body's
+    model declares reaches a field, so that nobody can send a password's hash.
     """
     sent = entity.model_dump(exclude_unset=True)
-    known = {name: value for name, value in sent.items() if name in record.model_fields and name != "id"}
+    fields = record.model_fields.keys() & type(entity).model_fields.keys() - {"id"}
+    known = {name: value for name, value in sent.items() if name in fields}
     for name, value in known.items():
         # A null empties a text; a list or a mapping cannot be null here.
         if value is None and record.model_fields[name].annotation is str:
             known[name] = ""
     extra = {name: value for name, value in sent.items() if name not in known and name not in NOT_STORED}
-    extra.pop("password", None)
     return {**known, "extra": extra} if extra else known

@@ -215,9 +215,7 @@ class RoleHandlers(IdentityHandlers):
         project = tx.get(Project, found.target_id) if found.target == "project" else None
         return project is not None and project.domain_id == ctx.domain_id
 
-    def _assignment_view(
-        self, tx: Transaction, found: RoleAssignment, source: RoleAssignment, names: bool
-    ) -> dict[str, Any]:
+    def _assignment_view(self, tx: Transaction, found: RoleAssignment, source: RoleAssignment, names: bool) -> dict[str, Any]:
         role: dict[str, Any] = {"id": found.role_id}
         actor: dict[str, Any] = {"id": found.actor_id}
         target: dict[str, Any] = {"id": found.target_id}

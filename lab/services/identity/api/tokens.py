@@ -95,7 +95,7 @@ class TokenHandlers(IdentityHandlers):
         known = await self._own(ctx)
         if not known.token.target:
             raise ActionForbidden("identity:get_auth_catalog")
-        return {"catalog": known.catalog, "links": {"self": self.url(request.path)}}
+        return {"catalog": known.worth.catalog, "links": {"self": self.url(request.path)}}
 
     async def _own(self, ctx: Context) -> KnownToken:
         try:

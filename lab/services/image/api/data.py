@@ -120,8 +120,7 @@ class SelfHandlers(ImageHandlers):
         links = [{"rel": "self", "href": self.url("/v2/")}]
         return {
             "versions": [
-                {"id": f"v{number}", "status": "SUPPORTED" if place else "CURRENT", "links": links}
-                for place, number in enumerate(VERSIONS)
+                {"id": f"v{number}", "status": "SUPPORTED" if place else "CURRENT", "links": links} for place, number in enumerate(VERSIONS)
             ]
         }
 
