@@ -87,9 +87,7 @@ class Aggregates:
         def insert(tx: Transaction) -> Aggregate:
             _refuse_name(tx, name)
             metadata = {ZONE_KEY: zone} if zone else {}
-            record = Aggregate.make(
-                id=next_number(tx, "aggregate"), uuid=uuid, name=name, created_at=now, metadata_=metadata
-            )
+            record = Aggregate.make(id=next_number(tx, "aggregate"), uuid=uuid, name=name, created_at=now, metadata_=metadata)
             tx.insert(record)
             return record
 
@@ -125,9 +123,7 @@ class Aggregates:
         def remove(tx: Transaction) -> None:
             aggregate = _need(tx, aggregate_id)
             if aggregate.hosts:
-                raise BadRequest(
-                    f"Cannot remove host from aggregate {aggregate_id}. Reason: Host aggregate is not empty."
-                )
+                raise BadRequest(f"Cannot remove host from aggregate {aggregate_id}. Reason: Host aggregate is not empty.")
             tx.delete(aggregate)
 
         await self._process.store.run(remove)
@@ -177,17 +173,13 @@ class Aggregates:
         # A failure is logged and the record stands, as upstream: the user need not know placement.
         path = f"/resource_providers/{node}/aggregates"
         try:
-            known = await self._process.rest.json(
-                ctx, "placement", "GET", path, version=PLACEMENT_VERSION, auth="service"
-            )
+            known = await self._process.rest.json(ctx, "placement", "GET", path, version=PLACEMENT_VERSION, auth="service")
             others = [uuid for uuid in known["aggregates"] if uuid != aggregate_uuid]
             body = {
                 "aggregates": [*others, aggregate_uuid] if member else others,
                 "resource_provider_generation": known["resource_provider_generation"],
             }
-            await self._process.rest.json(
-                ctx, "placement", "PUT", path, body=body, version=PLACEMENT_VERSION, auth="service"
-            )
+            await self._process.rest.json(ctx, "placement", "PUT", path, body=body, version=PLACEMENT_VERSION, auth="service")
         except (RemoteFault, TransportError) as fault:
             self._process.log(ctx, f"Failed to associate {node} with a placement aggregate: {fault.message}", "warning")
 
@@ -216,8 +208,7 @@ def _check_zone(tx: Transaction, aggregate: Aggregate, zone: str | None) -> None
     others = [
         other.availability_zone
         for other in tx.all(Aggregate)
-        if other.id != aggregate.id and other.availability_zone not in (None, zone)
-        and any(host in other.hosts for host in aggregate.hosts)
+        if other.id != aggregate.id and other.availability_zone not in (None, zone) and any(host in other.hosts for host in aggregate.hosts)
     ]
     if others:
         raise BadRequest(f"{start}One or more hosts already in availability zone(s) {others}.")

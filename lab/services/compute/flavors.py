@@ -145,9 +145,7 @@ class Flavors:
             if flavor.is_public:
                 raise Conflict("Can not add access to a public flavor.")
             if project_id in flavor.projects:
-                raise Conflict(
-                    f"Flavor access already exists for flavor {flavor_id} and project {project_id} combination."
-                )
+                raise Conflict(f"Flavor access already exists for flavor {flavor_id} and project {project_id} combination.")
             return {"projects": [*flavor.projects, project_id]}
 
         return await self._change(ctx, flavor_id, grant)

@@ -46,9 +46,7 @@ class Keypairs:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def import_key(
-        self, ctx: Context, user_id: str, name: str, public_key: str, key_type: str = "ssh"
-    ) -> Keypair:
+    async def import_key(self, ctx: Context, user_id: str, name: str, public_key: str, key_type: str = "ssh") -> Keypair:
         """Keep a public key that the user has made.
 
         Raises:

@@ -119,9 +119,7 @@ def _refuse(room: dict[str, int], limits: dict[str, int], size: dict[str, int], 
     used = ", ".join(str(limits[name] - room[name]) for name in overs)
     allowed = ", ".join(str(limits[name]) for name in overs)
     names = ", ".join(overs)
-    raise QuotaExceeded(
-        f"Quota exceeded for {names}: Requested {requested}, but already used {used} of {allowed} {names}"
-    )
+    raise QuotaExceeded(f"Quota exceeded for {names}: Requested {requested}, but already used {used} of {allowed} {names}")
 
 
 def check_metadata(tx: Transaction, config: Config, project_id: str, count: int) -> None:
@@ -169,8 +167,7 @@ class Quotas:
                     used = getattr(usage, name, 0)
                     if limit != UNLIMITED and limit < used:
                         raise BadRequest(
-                            f"Quota limit {limit} for {name} must be greater than or equal to "
-                            f"already used and reserved {used}."
+                            f"Quota limit {limit} for {name} must be greater than or equal to already used and reserved {used}."
                         )
             _merge(tx, project_id, changes)
             return limits_of(tx, self._process.config, project_id)

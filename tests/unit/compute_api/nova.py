@@ -93,9 +93,7 @@ class Manager:
         self.calls.append(("create", request))
 
         def insert(tx: Any) -> list[Server]:
-            count = quotas.reserve_servers(
-                tx, self.process.config, ctx.project_id, request.flavor, (request.min_count, request.max_count)
-            )
+            count = quotas.reserve_servers(tx, self.process.config, ctx.project_id, request.flavor, (request.min_count, request.max_count))
             made = [self._record(ctx, request, tx, place) for place in range(count)]
             for server in made:
                 tx.insert(server)
@@ -107,15 +105,29 @@ class Manager:
 
     def _record(self, ctx: Context, request: CreateServer, tx: Any, place: int) -> Server:
         return Server.make(
-            id=self.process.uuid(), number=tx.count(Server) + place + 1, project_id=ctx.project_id, user_id=ctx.user_id,
-            name=request.name, created_at=self.process.runtime.iso(), description=request.description,
-            hostname=request.hostname or request.name, image_id=request.image_id, flavor=request.flavor.snapshot(),
-            availability_zone=request.availability_zone, pinned_availability_zone=request.availability_zone,
-            key_name=request.keypair.name if request.keypair else None, metadata_=request.metadata,
-            tags=list(request.tags), config_drive=request.config_drive, reservation_id=request.reservation_id,
-            security_groups=list(request.security_groups), scheduler_hints=request.hints,
-            server_group_id=(request.hints.get("group") or [None])[0], disk_config=request.disk_config,
-            access_ip_v4=request.access_ip_v4, access_ip_v6=request.access_ip_v6,
+            id=self.process.uuid(),
+            number=tx.count(Server) + place + 1,
+            project_id=ctx.project_id,
+            user_id=ctx.user_id,
+            name=request.name,
+            created_at=self.process.runtime.iso(),
+            description=request.description,
+            hostname=request.hostname or request.name,
+            image_id=request.image_id,
+            flavor=request.flavor.snapshot(),
+            availability_zone=request.availability_zone,
+            pinned_availability_zone=request.availability_zone,
+            key_name=request.keypair.name if request.keypair else None,
+            metadata_=request.metadata,
+            tags=list(request.tags),
+            config_drive=request.config_drive,
+            reservation_id=request.reservation_id,
+            security_groups=list(request.security_groups),
+            scheduler_hints=request.hints,
+            server_group_id=(request.hints.get("group") or [None])[0],
+            disk_config=request.disk_config,
+            access_ip_v4=request.access_ip_v4,
+            access_ip_v6=request.access_ip_v6,
         )
 
     async def update_server(self, ctx: Context, server: Server, changes: dict[str, Any]) -> Server:
@@ -137,9 +149,16 @@ class Manager:
         self, ctx: Context, server: Server, volume_id: str, device: str | None, tag: str | None, ends: bool
     ) -> BlockDevice:
         record = BlockDevice.make(
-            id=self.process.uuid(), server_id=server.id, created_at=self.process.runtime.iso(), source_type="volume",
-            destination_type="volume", volume_id=volume_id, device_name=device or "/dev/vdb", tag=tag,
-            delete_on_termination=ends, attachment_id=self.process.uuid(),
+            id=self.process.uuid(),
+            server_id=server.id,
+            created_at=self.process.runtime.iso(),
+            source_type="volume",
+            destination_type="volume",
+            volume_id=volume_id,
+            device_name=device or "/dev/vdb",
+            tag=tag,
+            delete_on_termination=ends,
+            attachment_id=self.process.uuid(),
         )
         return await self.process.store.run(lambda tx: tx.insert(record))
 
@@ -204,13 +223,17 @@ class Nova:
         """Run one transaction."""
         return self.run(self.wires.store.run(work))
 
-    def call(
-        self, method: str, target: str, body: Any = None, token: str = ALICE, version: tuple[int, int] | None = LATEST
-    ) -> Response:
+    def call(self, method: str, target: str, body: Any = None, token: str = ALICE, version: tuple[int, int] | None = LATEST) -> Response:
         """Send one request and wait for its answer."""
         headers = {"x-auth-token": token} if token else {}
         work = self.client.rest.call(
-            Context(request_id="req-1"), "compute", method, target, body=body, version=version, auth="none",
+            Context(request_id="req-1"),
+            "compute",
+            method,
+            target,
+            body=body,
+            version=version,
+            auth="none",
             headers=headers,
         )
         response: Response = self.run(work)
@@ -253,18 +276,40 @@ class Nova:
         """Put a server on a host with one port."""
         now = self.loop.runtime.iso()
         vif = {
-            "port_id": f"port-{server_id}", "network_id": NETWORK, "label": "net1", "mac_address": "fa:16:3e:00:00:01",
-            "fixed_ips": [{"address": "10.0.0.5", "version": 4, "floating_ips": ["203.0.113.9"]}], "tag": None,
+            "port_id": f"port-{server_id}",
+            "network_id": NETWORK,
+            "label": "net1",
+            "mac_address": "fa:16:3e:00:00:01",
+            "fixed_ips": [{"address": "10.0.0.5", "version": 4, "floating_ips": ["203.0.113.9"]}],
+            "tag": None,
         }
-        self.change(server_id, vm_state="active", task_state=None, power_state=1, host=host, node=host,
-                    launched_at=now, updated_at=now, network_info=[vif])
-        self.store(lambda tx: tx.insert(VirtualInterface.make(
-            id=vif["port_id"], server_id=server_id, address="fa:16:3e:00:00:01", created_at=now, tag="nic")))
-        self.neutron.all_ports.append({
-            "id": vif["port_id"], "device_id": server_id, "network_id": NETWORK, "mac_address": "fa:16:3e:00:00:01",
-            "status": "ACTIVE", "fixed_ips": [{"subnet_id": NETWORK, "ip_address": "10.0.0.5"}],
-            "security_groups": ["sg-1"],
-        })
+        self.change(
+            server_id,
+            vm_state="active",
+            task_state=None,
+            power_state=1,
+            host=host,
+            node=host,
+            launched_at=now,
+            updated_at=now,
+            network_info=[vif],
+        )
+        self.store(
+            lambda tx: tx.insert(
+                VirtualInterface.make(id=vif["port_id"], server_id=server_id, address="fa:16:3e:00:00:01", created_at=now, tag="nic")
+            )
+        )
+        self.neutron.all_ports.append(
+            {
+                "id": vif["port_id"],
+                "device_id": server_id,
+                "network_id": NETWORK,
+                "mac_address": "fa:16:3e:00:00:01",
+                "status": "ACTIVE",
+                "fixed_ips": [{"subnet_id": NETWORK, "ip_address": "10.0.0.5"}],
+                "security_groups": ["sg-1"],
+            }
+        )
         if not self.neutron.all_groups:
             self.neutron.all_groups.append({"id": "sg-1", "name": "default", "description": "", "project_id": "red"})
 
@@ -274,13 +319,34 @@ class Nova:
 
         def insert(tx: Any) -> str:
             service_id = f"5e{uuid[2:]}"
-            tx.insert(ComputeService.make(
-                uuid=service_id, id=tx.count(ComputeService) + 1, binary="nova-compute", host=name, topic="compute",
-                created_at=now, last_seen_ns=self.loop.runtime.now_ns(), updated_at=now))
-            tx.insert(ComputeNode.make(
-                uuid=uuid, id=tx.count(ComputeNode) + 1, host=name, hypervisor_hostname=name, hypervisor_type="QEMU",
-                hypervisor_version=8002000, host_ip="10.1.0.1", service_id=1, created_at=now, vcpus=16,
-                memory_mb=32768, local_gb=500))
+            tx.insert(
+                ComputeService.make(
+                    uuid=service_id,
+                    id=tx.count(ComputeService) + 1,
+                    binary="nova-compute",
+                    host=name,
+                    topic="compute",
+                    created_at=now,
+                    last_seen_ns=self.loop.runtime.now_ns(),
+                    updated_at=now,
+                )
+            )
+            tx.insert(
+                ComputeNode.make(
+                    uuid=uuid,
+                    id=tx.count(ComputeNode) + 1,
+                    host=name,
+                    hypervisor_hostname=name,
+                    hypervisor_type="QEMU",
+                    hypervisor_version=8002000,
+                    host_ip="10.1.0.1",
+                    service_id=1,
+                    created_at=now,
+                    vcpus=16,
+                    memory_mb=32768,
+                    local_gb=500,
+                )
+            )
             return service_id
 
         service: str = self.store(insert)

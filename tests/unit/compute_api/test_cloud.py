@@ -48,8 +48,17 @@ def test_hypervisors_by_microversion(nova: Nova) -> None:
     nova.activate(server)
     path = "/v2.1/os-hypervisors"
     (new,) = nova.ok("GET", f"{path}/detail", token=ADMIN, version=(2, 88))["hypervisors"]
-    assert set(new) == {"id", "hypervisor_hostname", "state", "status", "hypervisor_type", "hypervisor_version",
-                        "host_ip", "service", "uptime"}
+    assert set(new) == {
+        "id",
+        "hypervisor_hostname",
+        "state",
+        "status",
+        "hypervisor_type",
+        "hypervisor_version",
+        "host_ip",
+        "service",
+        "uptime",
+    }
     assert (new["id"], new["state"], new["status"], new["uptime"]) == (NODE, "up", "enabled", "up 3 days")
     (old,) = nova.ok("GET", f"{path}/detail", token=ADMIN, version=(2, 1))["hypervisors"]
     assert (old["id"], old["vcpus"], old["cpu_info"]) == (1, 16, "{}")
@@ -63,10 +72,8 @@ def test_hypervisors_by_microversion(nova: Nova) -> None:
     assert len(nova.ok("GET", f"{path}/comp/search", token=ADMIN, version=(2, 52))["hypervisors"]) == 1
     assert nova.ok("GET", f"{path}/comp/servers", token=ADMIN, version=(2, 52))["hypervisors"][0]["servers"]
     assert len(nova.ok("GET", f"{path}?hypervisor_hostname_pattern=COMP", token=ADMIN)["hypervisors"]) == 1
-    assert nova.fault("GET", f"{path}?hypervisor_hostname_pattern=x", token=ADMIN)[2] == (
-        "No hypervisor matching 'x' could be found.")
-    assert nova.fault("GET", f"{path}/{OTHER}", token=ADMIN) == (
-        404, "itemNotFound", f"Hypervisor with ID '{OTHER}' could not be found.")
+    assert nova.fault("GET", f"{path}?hypervisor_hostname_pattern=x", token=ADMIN)[2] == ("No hypervisor matching 'x' could be found.")
+    assert nova.fault("GET", f"{path}/{OTHER}", token=ADMIN) == (404, "itemNotFound", f"Hypervisor with ID '{OTHER}' could not be found.")
     assert nova.fault("GET", f"{path}/7", token=ADMIN)[2] == "Invalid uuid 7"
     assert nova.fault("GET", path, token=ALICE)[0] == 403
 
@@ -76,11 +83,17 @@ def test_services_and_their_states(nova: Nova) -> None:
     path = "/v2.1/os-services"
     (shown,) = nova.ok("GET", path, token=ADMIN, version=(2, 69))["services"]
     assert (shown["id"], shown["binary"], shown["zone"], shown["status"], shown["state"]) == (
-        service, "nova-compute", "nova", "enabled", "up")
+        service,
+        "nova-compute",
+        "nova",
+        "enabled",
+        "up",
+    )
     changed = nova.ok("PUT", f"{path}/{service}", {"status": "disabled", "disabled_reason": "broken"}, ADMIN)["service"]
     assert (changed["status"], changed["disabled_reason"]) == ("disabled", "broken")
     assert nova.ok("GET", "/v2.1/os-availability-zone")["availabilityZoneInfo"] == [
-        {"zoneName": "nova", "zoneState": {"available": False}, "hosts": None}]
+        {"zoneName": "nova", "zoneState": {"available": False}, "hosts": None}
+    ]
     assert nova.ok("PUT", f"{path}/{service}", {"status": "enabled"}, ADMIN)["service"]["disabled_reason"] is None
     assert nova.ok("PUT", f"{path}/{service}", {"forced_down": True}, ADMIN)["service"]["state"] == "down"
     old = nova.ok("PUT", f"{path}/disable", {"host": HOST, "binary": "nova-compute"}, ADMIN, (2, 52))
@@ -114,13 +127,13 @@ def test_aggregates_and_zones(nova: Nova) -> None:
     other = nova.ok("POST", path, {"aggregate": {"name": "b", "availability_zone": "west"}}, ADMIN)["aggregate"]["id"]
     assert nova.fault("POST", f"{path}/{other}/action", {"add_host": {"host": HOST}}, ADMIN)[0] == 409
     data = {"set_metadata": {"metadata": {"ssd": "true", "gone": None}}}
-    assert nova.ok("POST", f"{one}/action", data, ADMIN)["aggregate"]["metadata"] == {
-        "availability_zone": "east", "ssd": "true"}
+    assert nova.ok("POST", f"{one}/action", data, ADMIN)["aggregate"]["metadata"] == {"availability_zone": "east", "ssd": "true"}
     assert nova.ok("PUT", one, {"aggregate": {"name": "new"}}, ADMIN)["aggregate"]["name"] == "new"
     removed = nova.ok("POST", f"{one}/action", {"remove_host": {"host": HOST}}, ADMIN)["aggregate"]
     assert removed["hosts"] == []
     assert nova.fault("POST", f"{one}/action", {"remove_host": {"host": HOST}}, ADMIN)[2] == (
-        f"Cannot remove host {HOST} in aggregate {made['id']}")
+        f"Cannot remove host {HOST} in aggregate {made['id']}"
+    )
     assert nova.call("DELETE", one, token=ADMIN).status == 200
     assert nova.fault("GET", one, token=ADMIN)[2] == f"Aggregate {made['id']} could not be found."
     assert nova.fault("GET", f"{path}/x", token=ADMIN)[0] == 400
@@ -130,13 +143,20 @@ def test_aggregates_and_zones(nova: Nova) -> None:
 
 def test_server_groups(nova: Nova) -> None:
     path = "/v2.1/os-server-groups"
-    group = nova.ok("POST", path, {"server_group": {"name": "g", "policy": "anti-affinity",
-                                                    "rules": {"max_server_per_host": 2}}})["server_group"]
+    group = nova.ok("POST", path, {"server_group": {"name": "g", "policy": "anti-affinity", "rules": {"max_server_per_host": 2}}})[
+        "server_group"
+    ]
     assert (group["policy"], group["rules"], group["members"], group["project_id"]) == (
-        "anti-affinity", {"max_server_per_host": 2}, [], "red")
-    server = nova.ok("POST", "/v2.1/servers", {
-        "server": {"name": "a", "imageRef": NODE, "flavorRef": "1", "networks": "none"},
-        "os:scheduler_hints": {"group": group["id"]}})["server"]["id"]
+        "anti-affinity",
+        {"max_server_per_host": 2},
+        [],
+        "red",
+    )
+    server = nova.ok(
+        "POST",
+        "/v2.1/servers",
+        {"server": {"name": "a", "imageRef": NODE, "flavorRef": "1", "networks": "none"}, "os:scheduler_hints": {"group": group["id"]}},
+    )["server"]["id"]
     assert nova.ok("GET", f"{path}/{group['id']}")["server_group"]["members"] == [server]
     view = nova.ok("GET", f"/v2.1/servers/{server}")["server"]
     assert (view["server_groups"], view["scheduler_hints"]) == ([group["id"]], {"group": [group["id"]]})
@@ -153,23 +173,31 @@ def test_server_groups(nova: Nova) -> None:
     assert nova.fault("POST", path, bad)[2] == "Only anti-affinity policy supports rules."
     for values in ({"name": "", "policy": "affinity"}, {"name": "g", "policy": "x"}, {"name": "g"}):
         assert nova.fault("POST", path, {"server_group": values})[0] == 400
-    hints = {"server": {"name": "a", "imageRef": NODE, "flavorRef": "1", "networks": "none"},
-             "os:scheduler_hints": {"group": OTHER}}
+    hints = {"server": {"name": "a", "imageRef": NODE, "flavorRef": "1", "networks": "none"}, "os:scheduler_hints": {"group": OTHER}}
     assert nova.fault("POST", "/v2.1/servers", hints)[:2] == (400, "badRequest")
 
 
 def test_quotas_and_limits(nova: Nova) -> None:
     path = "/v2.1/os-quota-sets/red"
     quota = nova.ok("GET", path)["quota_set"]
-    assert quota == {"id": "red", "cores": 20, "instances": 10, "key_pairs": 100, "metadata_items": 128, "ram": 51200,
-                     "server_group_members": 10, "server_groups": 10}
+    assert quota == {
+        "id": "red",
+        "cores": 20,
+        "instances": 10,
+        "key_pairs": 100,
+        "metadata_items": 128,
+        "ram": 51200,
+        "server_group_members": 10,
+        "server_groups": 10,
+    }
     assert nova.ok("GET", path, version=(2, 1))["quota_set"]["floating_ips"] == -1
     nova.server()
     detail = nova.ok("GET", f"{path}/detail")["quota_set"]
     assert detail["instances"] == {"limit": 10, "in_use": 1, "reserved": 0}
     assert "id" not in nova.ok("PUT", path, {"quota_set": {"instances": "20"}}, ADMIN)["quota_set"]
     assert nova.fault("PUT", path, {"quota_set": {"instances": 0}}, ADMIN)[2] == (
-        "Quota limit 0 for instances must be greater than or equal to already used and reserved 1.")
+        "Quota limit 0 for instances must be greater than or equal to already used and reserved 1."
+    )
     assert nova.ok("PUT", path, {"quota_set": {"instances": 0, "force": True}}, ADMIN)["quota_set"]["instances"] == 0
     for body in ({"instances": -2}, {"instances": "x"}, {"unknown": 1}, {"floating_ips": 1}):
         assert nova.fault("PUT", path, {"quota_set": body}, ADMIN)[0] == 400, body

@@ -16,8 +16,17 @@ def nova() -> Nova:
 
 
 def test_a_flavor_by_microversion(nova: Nova) -> None:
-    body = {"id": None, "name": "m1.tiny", "ram": "512", "vcpus": 1, "disk": 1, "swap": 0, "description": "small",
-            "OS-FLV-EXT-DATA:ephemeral": 0, "os-flavor-access:is_public": True}
+    body = {
+        "id": None,
+        "name": "m1.tiny",
+        "ram": "512",
+        "vcpus": 1,
+        "disk": 1,
+        "swap": 0,
+        "description": "small",
+        "OS-FLV-EXT-DATA:ephemeral": 0,
+        "os-flavor-access:is_public": True,
+    }
     flavor = nova.ok("POST", "/v2.1/flavors", {"flavor": body}, ADMIN, (2, 61))["flavor"]
     assert len(flavor["id"]) == 36
     assert (flavor["ram"], flavor["swap"], flavor["rxtx_factor"], flavor["extra_specs"]) == (512, "", 1.0, {})
@@ -33,13 +42,22 @@ def test_a_flavor_by_microversion(nova: Nova) -> None:
 def test_what_flavors_refuse(nova: Nova) -> None:
     nova.flavor(id="1")
     same = {"name": "other", "ram": 1, "vcpus": 1, "disk": 0, "id": "1"}
-    assert nova.fault("POST", "/v2.1/flavors", {"flavor": same}, ADMIN) == (
-        409, "conflictingRequest", "Flavor with ID 1 already exists.")
+    assert nova.fault("POST", "/v2.1/flavors", {"flavor": same}, ADMIN) == (409, "conflictingRequest", "Flavor with ID 1 already exists.")
     same.update(name="m1.tiny", id="2")
     assert nova.fault("POST", "/v2.1/flavors", {"flavor": same}, ADMIN)[2] == "Flavor with name m1.tiny already exists."
     same.update(name="x")
-    for change in ({"ram": 0}, {"vcpus": -1}, {"disk": -1}, {"name": ""}, {"name": "x" * 256}, {"id": " a"}, {"ram": True},
-                   {"swap": "x"}, {"rxtx_factor": 1.0}, {"ram": 2**31}):
+    for change in (
+        {"ram": 0},
+        {"vcpus": -1},
+        {"disk": -1},
+        {"name": ""},
+        {"name": "x" * 256},
+        {"id": " a"},
+        {"ram": True},
+        {"swap": "x"},
+        {"rxtx_factor": 1.0},
+        {"ram": 2**31},
+    ):
         assert nova.fault("POST", "/v2.1/flavors", {"flavor": {**same, **change}}, ADMIN)[0] == 400, change
     assert nova.fault("POST", "/v2.1/flavors", {"flavor": {**same, "rxtx_factor": 0}}, ADMIN, (2, 1))[0] == 400
     assert nova.fault("POST", "/v2.1/flavors", {"flavor": same}, ALICE)[0] == 403
@@ -133,8 +151,7 @@ def test_what_key_pairs_refuse(nova: Nova) -> None:
         return {"keypair": {"name": "k", "public_key": KEY, **values}}
 
     nova.ok("POST", "/v2.1/os-keypairs", body())
-    assert nova.fault("POST", "/v2.1/os-keypairs", body()) == (
-        409, "conflictingRequest", "Key pair 'k' already exists.")
+    assert nova.fault("POST", "/v2.1/os-keypairs", body()) == (409, "conflictingRequest", "Key pair 'k' already exists.")
     bad = nova.fault("POST", "/v2.1/os-keypairs", body(name="j", public_key="ssh-rsa JUNK nova@ubuntu"))
     assert bad == (400, "badRequest", "Keypair data is invalid: failed to generate fingerprint")
     for name in ("", "k" * 256, "key_@", " k"):
@@ -147,4 +164,7 @@ def test_the_quota_of_key_pairs() -> None:
     nova = Nova(compute_quotas={**Nova().wires.config.compute_quotas, "key_pairs": 1})
     nova.ok("POST", "/v2.1/os-keypairs", {"keypair": {"name": "a", "public_key": KEY}})
     assert nova.fault("POST", "/v2.1/os-keypairs", {"keypair": {"name": "b", "public_key": KEY}}) == (
-        403, "forbidden", "Quota exceeded, too many key pairs.")
+        403,
+        "forbidden",
+        "Quota exceeded, too many key pairs.",
+    )

@@ -68,8 +68,17 @@ def test_filters_that_everybody_has(nova: Nova) -> None:
 def test_what_filters_refuse(nova: Nova) -> None:
     assert nova.fault("GET", "/v2.1/servers?status=nope")[2] == "Invalid status value"
     assert nova.ok("GET", "/v2.1/servers?status=nope", version=(2, 37))["servers"] == []
-    for query in ("limit=-1", "limit=x", "name=[", "changes-since=then", "unknown=1", "sort_key=vcpus", "locked=maybe",
-                  "changes-since=2026-01-02T00:00:00Z&changes-before=2026-01-01T00:00:00Z", "sort_dir=up&sort_key=uuid"):
+    for query in (
+        "limit=-1",
+        "limit=x",
+        "name=[",
+        "changes-since=then",
+        "unknown=1",
+        "sort_key=vcpus",
+        "locked=maybe",
+        "changes-since=2026-01-02T00:00:00Z&changes-before=2026-01-01T00:00:00Z",
+        "sort_dir=up&sort_key=uuid",
+    ):
         assert nova.fault("GET", f"/v2.1/servers?{query}")[0] == 400, query
     assert nova.ok("GET", "/v2.1/servers?unknown=1&sort_key=vcpus", version=(2, 74)) == {"servers": []}
     assert nova.fault("GET", "/v2.1/servers?metadata=1", token=ADMIN)[2] == "Invalid filter field: metadata."
@@ -84,7 +93,10 @@ def test_all_projects_for_administrators_only(nova: Nova) -> None:
     assert names(nova, "?all_tenants=False", ADMIN) == []
     assert names(nova, "?all_tenants=1&project_id=blue", ADMIN) == ["his"]
     assert nova.fault("GET", "/v2.1/servers?all_tenants=1") == (
-        403, "forbidden", "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.")
+        403,
+        "forbidden",
+        "Policy doesn't allow os_compute_api:servers:index:get_all_tenants to be performed.",
+    )
 
 
 def test_deleted_servers_for_administrators_and_by_change(nova: Nova) -> None:

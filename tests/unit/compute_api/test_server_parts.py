@@ -36,8 +36,7 @@ def test_actions_reach_the_manager(nova: Nova, server: str) -> None:
     assert act(nova, server, reboot={"type": "Hard"}) == 202
     assert act(nova, server, os_resetState={"state": "error"}) == 202
     assert act(nova, server, forceDelete=None) == 202
-    assert [call[0] for call in nova.manager.calls] == [
-        "stop_server", "start_server", "reboot_server", "reset_state", "delete"]
+    assert [call[0] for call in nova.manager.calls] == ["stop_server", "start_server", "reboot_server", "reset_state", "delete"]
     assert nova.manager.calls[2][2] == "HARD"
     assert nova.manager.calls[3][2] == "error"
 
@@ -47,9 +46,20 @@ def test_what_actions_refuse(nova: Nova, server: str) -> None:
     assert nova.fault("POST", path, {"fly": None}) == (400, "badRequest", "There is no such action: fly")
     assert nova.fault("POST", path, {"pause": None}) == (400, "badRequest", "There is no such action: pause")
     assert nova.fault("POST", path, {"confirmResize": None}) == (
-        409, "conflictingRequest", f"Cannot 'confirmResize' instance {server} while it is in vm_state active")
-    for body in ({"reboot": {}}, {"reboot": {"type": "warm"}}, {"reboot": None}, {"os-stop": None, "os-start": None}, {}, [],
-                 {"os-getConsoleOutput": {"length": "x"}}, {"os-getConsoleOutput": {"length": -2}}):
+        409,
+        "conflictingRequest",
+        f"Cannot 'confirmResize' instance {server} while it is in vm_state active",
+    )
+    for body in (
+        {"reboot": {}},
+        {"reboot": {"type": "warm"}},
+        {"reboot": None},
+        {"os-stop": None, "os-start": None},
+        {},
+        [],
+        {"os-getConsoleOutput": {"length": "x"}},
+        {"os-getConsoleOutput": {"length": -2}},
+    ):
         assert nova.fault("POST", path, body)[0] == 400, body
     assert nova.fault("POST", path, {"os-resetState": {"state": "error"}})[0] == 403
 
@@ -101,7 +111,10 @@ def test_metadata(nova: Nova, server: str) -> None:
     assert nova.fault("POST", path, {"metadata": many})[:2] == (403, "forbidden")
     nova.change(server, vm_state="building")
     assert nova.fault("POST", path, {"metadata": {"a": "1"}}) == (
-        409, "conflictingRequest", f"Cannot 'update metadata' instance {server} while it is in vm_state building")
+        409,
+        "conflictingRequest",
+        f"Cannot 'update metadata' instance {server} while it is in vm_state building",
+    )
 
 
 def test_tags(nova: Nova, server: str) -> None:
@@ -135,19 +148,23 @@ def test_volumes(nova: Nova, server: str) -> None:
     path = f"/v2.1/servers/{server}/os-volume_attachments"
     body = {"volumeAttachment": {"volumeId": VOLUME, "device": None}}
     attached = nova.ok("POST", path, body, version=(2, 89))["volumeAttachment"]
-    assert attached == {"id": VOLUME, "volumeId": VOLUME, "serverId": server, "device": "/dev/vdb", "tag": None,
-                        "delete_on_termination": False}
+    assert attached == {
+        "id": VOLUME,
+        "volumeId": VOLUME,
+        "serverId": server,
+        "device": "/dev/vdb",
+        "tag": None,
+        "delete_on_termination": False,
+    }
     (listed,) = nova.ok("GET", path)["volumeAttachments"]
     assert set(listed) == {"volumeId", "serverId", "device", "tag", "delete_on_termination", "attachment_id", "bdm_uuid"}
-    assert set(nova.ok("GET", f"{path}/{VOLUME}", version=(2, 1))["volumeAttachment"]) == {
-        "id", "volumeId", "serverId", "device"}
+    assert set(nova.ok("GET", f"{path}/{VOLUME}", version=(2, 1))["volumeAttachment"]) == {"id", "volumeId", "serverId", "device"}
     change = {"volumeAttachment": {"volumeId": VOLUME, "delete_on_termination": True}}
     assert nova.call("PUT", f"{path}/{VOLUME}", change).status == 202
     assert nova.ok("GET", f"{path}/{VOLUME}")["volumeAttachment"]["delete_on_termination"] is True
     wrong = {"volumeAttachment": {"volumeId": VOLUME, "device": "/dev/vdz"}}
     assert nova.fault("PUT", f"{path}/{VOLUME}", wrong)[2] == "The device property is not mutable"
-    assert nova.fault("GET", f"{path}/{OTHER}") == (
-        404, "itemNotFound", f"Instance {server} is not attached to volume {OTHER}")
+    assert nova.fault("GET", f"{path}/{OTHER}") == (404, "itemNotFound", f"Instance {server} is not attached to volume {OTHER}")
     volumes = nova.ok("GET", f"/v2.1/servers/{server}")["server"]["os-extended-volumes:volumes_attached"]
     assert volumes == [{"id": VOLUME, "delete_on_termination": True}]
     later = {"volumeAttachment": {"volumeId": OTHER}}
@@ -162,8 +179,14 @@ def test_volumes(nova: Nova, server: str) -> None:
 def test_interfaces(nova: Nova, server: str) -> None:
     path = f"/v2.1/servers/{server}/os-interface"
     (shown,) = nova.ok("GET", path)["interfaceAttachments"]
-    assert shown == {"net_id": NETWORK, "port_id": f"port-{server}", "mac_addr": "fa:16:3e:00:00:01", "tag": "nic",
-                     "port_state": "ACTIVE", "fixed_ips": [{"subnet_id": NETWORK, "ip_address": "10.0.0.5"}]}
+    assert shown == {
+        "net_id": NETWORK,
+        "port_id": f"port-{server}",
+        "mac_addr": "fa:16:3e:00:00:01",
+        "tag": "nic",
+        "port_state": "ACTIVE",
+        "fixed_ips": [{"subnet_id": NETWORK, "ip_address": "10.0.0.5"}],
+    }
     assert "tag" not in nova.ok("GET", path, version=(2, 69))["interfaceAttachments"][0]
     assert nova.fault("GET", f"{path}/nope") == (404, "itemNotFound", "Port id nope could not be found.")
     nova.neutron.all_ports.append({**nova.neutron.all_ports[0], "id": OTHER})
@@ -181,12 +204,27 @@ def test_instance_actions_and_events(nova: Nova, server: str) -> None:
     def insert(tx: object) -> None:
         for place, name in enumerate(("create", "stop")):
             start = f"2026-01-01T00:00:0{place}Z"
-            tx.insert(InstanceAction.make(  # type: ignore[attr-defined]
-                server_id=server, request_id=f"req-{name}", action=name, user_id="alice", project_id="red",
-                start_time=start, updated_at=start))
-        tx.insert(InstanceActionEvent.make(  # type: ignore[attr-defined]
-            server_id=server, request_id="req-create", event="compute__do_build_and_run_instance", host=HOST,
-            start_time="2026-01-01T00:00:01Z", result="Success"))
+            tx.insert(
+                InstanceAction.make(  # type: ignore[attr-defined]
+                    server_id=server,
+                    request_id=f"req-{name}",
+                    action=name,
+                    user_id="alice",
+                    project_id="red",
+                    start_time=start,
+                    updated_at=start,
+                )
+            )
+        tx.insert(
+            InstanceActionEvent.make(  # type: ignore[attr-defined]
+                server_id=server,
+                request_id="req-create",
+                event="compute__do_build_and_run_instance",
+                host=HOST,
+                start_time="2026-01-01T00:00:01Z",
+                result="Success",
+            )
+        )
 
     nova.store(insert)
     path = f"/v2.1/servers/{server}/os-instance-actions"

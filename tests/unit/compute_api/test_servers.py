@@ -93,8 +93,10 @@ def test_every_body_of_create_by_microversion(nova: Nova) -> None:
             "Using different block_device_mapping syntaxes is not allowed in the same request.",
         ),
         (
-            {"imageRef": "", "block_device_mapping_v2": [
-                {"source_type": "image", "uuid": IMAGE, "destination_type": "local", "boot_index": 0}]},
+            {
+                "imageRef": "",
+                "block_device_mapping_v2": [{"source_type": "image", "uuid": IMAGE, "destination_type": "local", "boot_index": 0}],
+            },
             "Block Device Mapping is Invalid: Mapping image to local is not supported.",
         ),
         ({"hostname": "one", "max_count": 2}, "Unable to allocate a single hostname to multiple instances"),
@@ -107,10 +109,25 @@ def test_what_create_refuses(nova: Nova, change: dict[str, object], message: str
 @pytest.mark.parametrize(
     "change",
     [
-        {"name": ""}, {"name": " web"}, {"name": "x" * 256}, {"name": 5}, {"flavorRef": None}, {"imageRef": "no-uuid"},
-        {"metadata": {"": "v"}}, {"metadata": {"k": "v" * 256}}, {"metadata": {"k" * 256: "v"}}, {"min_count": 0},
-        {"min_count": "x"}, {"user_data": "not base64!"}, {"accessIPv4": "1.2.3"}, {"config_drive": "maybe"},
-        {"OS-DCF:diskConfig": "auto"}, {"unknown": 1}, {"networks": "some"}, {"tags": ["a,b"]}, {"tags": ["t"] * 51},
+        {"name": ""},
+        {"name": " web"},
+        {"name": "x" * 256},
+        {"name": 5},
+        {"flavorRef": None},
+        {"imageRef": "no-uuid"},
+        {"metadata": {"": "v"}},
+        {"metadata": {"k": "v" * 256}},
+        {"metadata": {"k" * 256: "v"}},
+        {"min_count": 0},
+        {"min_count": "x"},
+        {"user_data": "not base64!"},
+        {"accessIPv4": "1.2.3"},
+        {"config_drive": "maybe"},
+        {"OS-DCF:diskConfig": "auto"},
+        {"unknown": 1},
+        {"networks": "some"},
+        {"tags": ["a,b"]},
+        {"tags": ["t"] * 51},
         {"networks": [{"uuid": "no-uuid"}]},
     ],
 )
@@ -126,8 +143,15 @@ def test_strings_may_stand_for_numbers_and_booleans(nova: Nova) -> None:
 
 def test_block_devices_reach_the_manager_as_they_were_meant(nova: Nova) -> None:
     devices = [
-        {"source_type": "image", "uuid": IMAGE, "destination_type": "volume", "boot_index": "0", "volume_size": "2",
-         "delete_on_termination": "true", "volume_type": "fast"},
+        {
+            "source_type": "image",
+            "uuid": IMAGE,
+            "destination_type": "volume",
+            "boot_index": "0",
+            "volume_size": "2",
+            "delete_on_termination": "true",
+            "volume_type": "fast",
+        },
         {"source_type": "blank", "volume_size": 1},
     ]
     nova.server(imageRef="", block_device_mapping_v2=devices)
@@ -204,13 +228,13 @@ def test_the_whole_view_of_a_running_server(nova: Nova) -> None:
     assert view["OS-EXT-STS:vm_state"] == "active"
     assert view["OS-EXT-AZ:availability_zone"] == "nova"
     assert view["host_status"] == "UP"
-    assert view["flavor"] == {
-        "original_name": "m1.tiny", "vcpus": 1, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "extra_specs": {}}
-    assert view["addresses"] == {"net1": [
-        {"version": 4, "addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
-        {"version": 4, "addr": "203.0.113.9", "OS-EXT-IPS:type": "floating",
-         "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
-    ]}
+    assert view["flavor"] == {"original_name": "m1.tiny", "vcpus": 1, "ram": 512, "disk": 1, "ephemeral": 0, "swap": 0, "extra_specs": {}}
+    assert view["addresses"] == {
+        "net1": [
+            {"version": 4, "addr": "10.0.0.5", "OS-EXT-IPS:type": "fixed", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
+            {"version": 4, "addr": "203.0.113.9", "OS-EXT-IPS:type": "floating", "OS-EXT-IPS-MAC:mac_addr": "fa:16:3e:00:00:01"},
+        ]
+    }
     assert view["security_groups"] == [{"name": "default"}]
     assert view["OS-SRV-USG:launched_at"] == "2026-01-01T00:00:00.000000"
     assert view["created"] == "2026-01-01T00:00:00Z"

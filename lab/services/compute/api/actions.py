@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-ROUTES = (
-    Route("POST", "/v2.1/servers/{server_id}/action", "servers_action", MEMBER, 202, summary="Act on a server"),
-)
+ROUTES = (Route("POST", "/v2.1/servers/{server_id}/action", "servers_action", MEMBER, 202, summary="Act on a server"),)
 
 # What a console may contain for JSON's sake. Source: nova/api/openstack/compute/console_output.py.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
@@ -83,14 +81,10 @@ class ActionsPart(SecurityGroupsPart):
         if act is None and name not in _AFTER_ANOTHER:
             raise BadRequest(f"There is no such action: {name}")
         if len(body) > 1:
-            raise BadRequest(
-                f"Invalid input for field/attribute {name}. Value: {body}. Additional properties are not allowed"
-            )
+            raise BadRequest(f"Invalid input for field/attribute {name}. Value: {body}. Additional properties are not allowed")
         server = await self.server(ctx, req.params["server_id"])
         if act is None:
-            raise Conflict(
-                f"Cannot '{_AFTER_ANOTHER[name]}' instance {server.id} while it is in vm_state {server.vm_state}"
-            )
+            raise Conflict(f"Cannot '{_AFTER_ANOTHER[name]}' instance {server.id} while it is in vm_state {server.vm_state}")
         answer = await getattr(self, act)(ctx, req, server)
         return Response(202) if answer is None else Response(200, answer)
 

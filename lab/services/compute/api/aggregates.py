@@ -100,9 +100,7 @@ class AggregatesPart(ComputePart):
         """Rename it, or change the zone that it makes."""
         data = req.data.aggregate
         if not data.model_fields_set:
-            raise BadRequest(
-                "Invalid input for field/attribute aggregate. Value: {}. {} is not valid under any of the given schemas"
-            )
+            raise BadRequest("Invalid input for field/attribute aggregate. Value: {}. {} is not valid under any of the given schemas")
         zone = {ZONE_KEY: data.availability_zone} if "availability_zone" in data.model_fields_set else {}
         name = None if data.name is None else data.name.strip()
         return {"aggregate": _shown(await self.aggregates.update(_id(req), name, zone), req.version)}

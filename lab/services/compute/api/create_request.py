@@ -38,9 +38,7 @@ def networks(data: ServerCore, most: int) -> Networks:
     ports: list[str] = []
     requests = tuple(_network(item, ports) for item in asked)
     if most > 1 and any(request.fixed_ip for request in requests):
-        raise BadRequest(
-            "Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified."
-        )
+        raise BadRequest("Failed to launch instances: max_count cannot be greater than 1 if an fixed_ip is specified.")
     if most > 1 and ports:
         raise BadRequest(
             "Failed to launch instances: Unable to launch multiple instances with a single configured port ID. "
@@ -53,13 +51,10 @@ def _network(item: Any, ports: list[str]) -> NetworkRequest:
     tag = getattr(item, "tag", None)
     if item.port:
         if item.port in ports:
-            raise BadRequest(
-                f"Port ID '{item.port}' was specified twice: you cannot attach a port multiple times."
-            )
+            raise BadRequest(f"Port ID '{item.port}' was specified twice: you cannot attach a port multiple times.")
         if item.fixed_ip:
             raise BadRequest(
-                f"Specified Fixed IP '{item.fixed_ip}' cannot be used with port '{item.port}': "
-                "the two cannot be specified together."
+                f"Specified Fixed IP '{item.fixed_ip}' cannot be used with port '{item.port}': the two cannot be specified together."
             )
         ports.append(item.port)
         return NetworkRequest(port_id=item.port, tag=tag)
@@ -170,8 +165,7 @@ def destination(ctx: Context, data: ServerCore) -> dict[str, str | None]:
         only_admin(ctx, "compute:servers:create:requested_destination")
         if host or node:
             raise BadRequest(
-                "One mechanism with host and/or hypervisor_hostname and another mechanism "
-                "with zone:host:node are mutually exclusive."
+                "One mechanism with host and/or hypervisor_hostname and another mechanism with zone:host:node are mutually exclusive."
             )
     return {
         "availability_zone": text or None,

@@ -42,8 +42,14 @@ class Event276(Event21):
     """Everything since 2.76."""
 
     name: Literal[  # type: ignore[assignment]
-        "network-changed", "network-vif-plugged", "network-vif-unplugged", "network-vif-deleted", "volume-extended",
-        "power-update", "accelerator-request-bound", "volume-reimaged",
+        "network-changed",
+        "network-vif-plugged",
+        "network-vif-unplugged",
+        "network-vif-deleted",
+        "volume-extended",
+        "power-update",
+        "accelerator-request-bound",
+        "volume-reimaged",
     ]
 
 
@@ -66,9 +72,15 @@ class Events276(Body):
 
 
 ROUTES = (
-    Route("POST", "/v2.1/os-server-external-events", "events_create", SERVICE, 200,
-          per_version(((2, 1), Events21), ((2, 51), Events251), ((2, 76), Events276)),
-          summary="Tell compute what happened to servers"),
+    Route(
+        "POST",
+        "/v2.1/os-server-external-events",
+        "events_create",
+        SERVICE,
+        200,
+        per_version(((2, 1), Events21), ((2, 51), Events251), ((2, 76), Events276)),
+        summary="Tell compute what happened to servers",
+    ),
 )
 
 
@@ -78,8 +90,7 @@ class ExternalEventsPart(ComputePart):
     async def events_create(self, ctx: Context, req: Request) -> Response:
         """Pass the events on to the hosts of their servers; the answer is 207 unless all were taken."""
         events = [
-            {"name": event.name, "server_uuid": event.server_uuid, "status": event.status, "tag": event.tag}
-            for event in req.data.events
+            {"name": event.name, "server_uuid": event.server_uuid, "status": event.status, "tag": event.tag} for event in req.data.events
         ]
         codes = [_MISSING_TAG if event["tag"] is None and event["name"] in _NEEDS_TAG else 0 for event in events]
         passed = [event for event, code in zip(events, codes, strict=True) if not code]

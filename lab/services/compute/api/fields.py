@@ -32,15 +32,17 @@ def _printable(value: str) -> bool:
 
 def _check_name(value: str) -> str:
     if not _printable(value) or value[:1].isspace() or value[-1:].isspace():
-        raise ValueError("An invalid 'name' value was provided. The name must be: printable characters. "
-                         "Can not start or end with whitespace.")
+        raise ValueError(
+            "An invalid 'name' value was provided. The name must be: printable characters. Can not start or end with whitespace."
+        )
     return value
 
 
 def _check_loose_name(value: str) -> str:
     if not _printable(value) or not value.strip():
-        raise ValueError("An invalid 'name' value was provided. The name must be: printable characters with at least "
-                         "one non space character")
+        raise ValueError(
+            "An invalid 'name' value was provided. The name must be: printable characters with at least one non space character"
+        )
     return value
 
 
@@ -52,8 +54,9 @@ def _check_description(value: str | None) -> str | None:
 
 def _check_zone(value: str) -> str:
     if ":" in value:
-        raise ValueError("An invalid 'name' value was provided. The name must be: printable characters except :."
-                         "Can not start or end with whitespace.")
+        raise ValueError(
+            "An invalid 'name' value was provided. The name must be: printable characters except :.Can not start or end with whitespace."
+        )
     return _check_name(value)
 
 

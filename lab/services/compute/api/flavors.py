@@ -161,8 +161,15 @@ _SPECS = f"{_FLAVOR}/os-extra_specs"
 ROUTES = (
     Route("GET", "/v2.1/flavors", "flavors_list", READER, summary="List flavors"),
     Route("GET", "/v2.1/flavors/detail", "flavors_detail", READER, summary="List flavors with details"),
-    Route("POST", "/v2.1/flavors", "flavors_create", ADMIN, 200,
-          per_version(((2, 1), Create21), ((2, 55), Create255), ((2, 102), Create2102)), summary="Create a flavor"),
+    Route(
+        "POST",
+        "/v2.1/flavors",
+        "flavors_create",
+        ADMIN,
+        200,
+        per_version(((2, 1), Create21), ((2, 55), Create255), ((2, 102), Create2102)),
+        summary="Create a flavor",
+    ),
     Route("GET", _FLAVOR, "flavors_show", READER, summary="Show a flavor"),
     Route("PUT", _FLAVOR, "flavors_update", ADMIN, 200, Update255, since=(2, 55), summary="Describe a flavor"),
     Route("DELETE", _FLAVOR, "flavors_delete", ADMIN, 202, summary="Delete a flavor"),
@@ -197,9 +204,7 @@ class FlavorsPart(ComputePart):
         least = {"ram": _number(req, "minRam"), "disk": _number(req, "minDisk")}
         name = req.arg("name") if req.version >= (2, 102) else None
         fitting = [
-            flavor
-            for flavor in flavors
-            if flavor.ram >= least["ram"] and flavor.disk >= least["disk"] and name in (None, flavor.name)
+            flavor for flavor in flavors if flavor.ram >= least["ram"] and flavor.disk >= least["disk"] and name in (None, flavor.name)
         ]
         limit, marker = page_of(req)
         page = cut(_sorted(req, fitting), limit, marker, lambda flavor: flavor.id)

@@ -36,8 +36,19 @@ ROUTES = (
 )
 
 # The numbers that answers had until 2.87. Source: nova's hypervisors.py.
-_NUMBERS = ("vcpus", "memory_mb", "local_gb", "vcpus_used", "memory_mb_used", "local_gb_used", "free_ram_mb",
-            "free_disk_gb", "current_workload", "running_vms", "disk_available_least")
+_NUMBERS = (
+    "vcpus",
+    "memory_mb",
+    "local_gb",
+    "vcpus_used",
+    "memory_mb_used",
+    "local_gb_used",
+    "free_ram_mb",
+    "free_disk_gb",
+    "current_workload",
+    "running_vms",
+    "disk_available_least",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +79,7 @@ class HypervisorsPart(ComputePart):
         with_servers = new and truth(req.arg("with_servers") or "false", "with_servers")
         if pattern is not None:
             if "limit" in req.query or "marker" in req.query:
-                raise BadRequest(
-                    "Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported."
-                )
+                raise BadRequest("Paging over hypervisors with the hypervisor_hostname_pattern query parameter is not supported.")
             hosts = await self._matching(pattern, with_servers)
             return {"hypervisors": [await self._hypervisor_view(ctx, req, host, detail=detail) for host in hosts]}
         hosts = await self._hosts(with_servers)

@@ -71,11 +71,7 @@ def _changed(req: Request, actions: list[InstanceAction]) -> list[InstanceAction
     since, before = _instant(req, "changes-since"), _instant(req, "changes-before")
     if since is not None and before is not None and before < since:
         raise BadRequest("The value of changes-since must be less than or equal to changes-before.")
-    return [
-        action
-        for action in actions
-        if (since is None or _last(action) >= since) and (before is None or _last(action) <= before)
-    ]
+    return [action for action in actions if (since is None or _last(action) >= since) and (before is None or _last(action) <= before)]
 
 
 def _last(action: InstanceAction) -> str:

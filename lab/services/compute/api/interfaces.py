@@ -54,8 +54,15 @@ class Attach249(Body):
 
 ROUTES = (
     Route("GET", _PATH, "interfaces_list", READER, summary="Network cards of a server"),
-    Route("POST", _PATH, "interfaces_attach", MEMBER, 200, per_version(((2, 1), Attach21), ((2, 49), Attach249)),
-          summary="Attach a network card"),
+    Route(
+        "POST",
+        _PATH,
+        "interfaces_attach",
+        MEMBER,
+        200,
+        per_version(((2, 1), Attach21), ((2, 49), Attach249)),
+        summary="Attach a network card",
+    ),
     Route("GET", f"{_PATH}/{{port_id}}", "interfaces_show", READER, summary="One network card"),
     Route("DELETE", f"{_PATH}/{{port_id}}", "interfaces_detach", MEMBER, 202, summary="Detach a network card"),
 )
@@ -69,9 +76,7 @@ class InterfacesPart(ComputePart):
         self.check_query(req)
         server = await self.server(ctx, req.params["server_id"])
         ports = (await self.process.rest.json(ctx, "network", "GET", f"/v2.0/ports?device_id={server.id}"))["ports"]
-        tags = await self.process.store.run(
-            lambda tx: {vif.id: vif.tag for vif in tx.find(VirtualInterface, server_id=server.id)}
-        )
+        tags = await self.process.store.run(lambda tx: {vif.id: vif.tag for vif in tx.find(VirtualInterface, server_id=server.id)})
         return {"interfaceAttachments": [_shown(port, tags.get(port["id"]), req.version) for port in ports]}
 
     async def interfaces_show(self, ctx: Context, req: Request) -> Json:

@@ -17,12 +17,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_Name = Annotated[
-    StrictStr, Field(min_length=1, max_length=255, pattern=r"^[_\-a-zA-Z0-9]([_\- a-zA-Z0-9]*[_\-a-zA-Z0-9])?$")
-]
-_Name292 = Annotated[
-    StrictStr, Field(min_length=1, max_length=255, pattern=r"^[_\-@.a-zA-Z0-9]([_\-@. a-zA-Z0-9]*[_\-@.a-zA-Z0-9])?$")
-]
+_Name = Annotated[StrictStr, Field(min_length=1, max_length=255, pattern=r"^[_\-a-zA-Z0-9]([_\- a-zA-Z0-9]*[_\-a-zA-Z0-9])?$")]
+_Name292 = Annotated[StrictStr, Field(min_length=1, max_length=255, pattern=r"^[_\-@.a-zA-Z0-9]([_\-@. a-zA-Z0-9]*[_\-@.a-zA-Z0-9])?$")]
 
 
 class Keypair21(Body):
@@ -79,9 +75,15 @@ class Create292(Body):
 
 ROUTES = (
     Route("GET", "/v2.1/os-keypairs", "keypairs_list", READER, summary="List key pairs"),
-    Route("POST", "/v2.1/os-keypairs", "keypairs_create", MEMBER, 201,
-          per_version(((2, 1), Create21), ((2, 2), Create22), ((2, 10), Create210), ((2, 92), Create292)),
-          summary="Import or make a key pair"),
+    Route(
+        "POST",
+        "/v2.1/os-keypairs",
+        "keypairs_create",
+        MEMBER,
+        201,
+        per_version(((2, 1), Create21), ((2, 2), Create22), ((2, 10), Create210), ((2, 92), Create292)),
+        summary="Import or make a key pair",
+    ),
     Route("GET", "/v2.1/os-keypairs/{name}", "keypairs_show", READER, summary="Show a key pair"),
     Route("DELETE", "/v2.1/os-keypairs/{name}", "keypairs_delete", MEMBER, 204, summary="Delete a key pair"),
 )

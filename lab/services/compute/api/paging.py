@@ -56,8 +56,7 @@ def truth(text: str, name: str, *, lax: bool = False) -> bool:
     if value in _YES or value in _NO or lax:
         return value in _YES
     raise BadRequest(
-        f"Unrecognized value '{text}', acceptable values are: "
-        "'0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'"
+        f"Unrecognized value '{text}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'"
     )
 
 

@@ -93,8 +93,7 @@ ROUTES = (
     Route("GET", f"{_SET}/defaults", "quotas_defaults", READER, summary="Default quota"),
     Route("GET", f"{_SET}/detail", "quotas_detail", READER, summary="Quota and use of a project"),
     Route("GET", "/v2.1/os-quota-class-sets/{name}", "quota_class_show", ADMIN, summary="A quota class"),
-    Route("PUT", "/v2.1/os-quota-class-sets/{name}", "quota_class_update", ADMIN, 200, ClassUpdate,
-          summary="Change a quota class"),
+    Route("PUT", "/v2.1/os-quota-class-sets/{name}", "quota_class_update", ADMIN, 200, ClassUpdate, summary="Change a quota class"),
     Route("GET", "/v2.1/limits", "limits_show", READER, summary="Limits and use of the caller's project"),
 )
 
@@ -201,8 +200,7 @@ def _refuse_hidden(changes: Json, hidden: tuple[str, ...]) -> None:
     for name in changes:
         if name in hidden:
             raise BadRequest(
-                f"Invalid input for field/attribute quota_set. Additional properties are not allowed "
-                f"('{name}' was unexpected)"
+                f"Invalid input for field/attribute quota_set. Additional properties are not allowed ('{name}' was unexpected)"
             )
 
 

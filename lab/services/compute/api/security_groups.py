@@ -20,8 +20,7 @@ Json = dict[str, Any]
 SEARCH_IDS_MAX = 150
 
 ROUTES = (
-    Route("GET", "/v2.1/servers/{server_id}/os-security-groups", "server_security_groups", READER,
-          summary="Security groups of a server"),
+    Route("GET", "/v2.1/servers/{server_id}/os-security-groups", "server_security_groups", READER, summary="Security groups of a server"),
 )
 
 
@@ -62,7 +61,7 @@ class SecurityGroupsPart(ComputePart):
         if not ids:
             return {"security_groups": []}
         wanted = "&".join(f"id={group_id}" for group_id in ids)
-        groups = (await self.process.rest.json(ctx, "network", "GET", f"/v2.0/security-groups?{wanted}"))
+        groups = await self.process.rest.json(ctx, "network", "GET", f"/v2.0/security-groups?{wanted}")
         return {"security_groups": [_with_rules(group) for group in groups["security_groups"]]}
 
     async def add_security_group(self, ctx: Context, server: Server, name: str) -> None:

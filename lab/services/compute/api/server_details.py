@@ -118,9 +118,7 @@ class ServerDetailsPart(ComputePart):
 
     async def _set_metadata(self, ctx: Context, server: Server, metadata: dict[str, str]) -> dict[str, str]:
         _check_steady(ctx, server, "update metadata")
-        await self.process.store.run(
-            lambda tx: quotas.check_metadata(tx, self.config, server.project_id, len(metadata))
-        )
+        await self.process.store.run(lambda tx: quotas.check_metadata(tx, self.config, server.project_id, len(metadata)))
         changed: Server = await self.manager.update_server(ctx, server, {"metadata_": metadata})
         return changed.metadata_
 

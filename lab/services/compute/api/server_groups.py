@@ -70,8 +70,15 @@ class Create264(Body):
 
 ROUTES = (
     Route("GET", "/v2.1/os-server-groups", "groups_list", READER, summary="List server groups"),
-    Route("POST", "/v2.1/os-server-groups", "groups_create", MEMBER, 200,
-          per_version(((2, 1), Create21), ((2, 15), Create215), ((2, 64), Create264)), summary="Create a server group"),
+    Route(
+        "POST",
+        "/v2.1/os-server-groups",
+        "groups_create",
+        MEMBER,
+        200,
+        per_version(((2, 1), Create21), ((2, 15), Create215), ((2, 64), Create264)),
+        summary="Create a server group",
+    ),
     Route("GET", "/v2.1/os-server-groups/{group}", "groups_show", READER, summary="Show a server group"),
     Route("DELETE", "/v2.1/os-server-groups/{group}", "groups_delete", MEMBER, 204, summary="Delete a server group"),
 )

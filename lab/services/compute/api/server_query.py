@@ -56,9 +56,7 @@ _MATCHED: dict[str, str] = {
     "progress": "progress",
     "launch_index": "launch_index",
 }
-_JOINED = frozenset(
-    ("block_device_mapping", "services", "metadata", "system_metadata", "info_cache", "security_groups", "pci_devices")
-)
+_JOINED = frozenset(("block_device_mapping", "services", "metadata", "system_metadata", "info_cache", "security_groups", "pci_devices"))
 _UNSTORED = ("auto_disk_config", "kernel_id", "ramdisk_id", "locked_by", "soft_deleted")
 _TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 # What a user who is no administrator may filter by, and since when. Others are dropped without a word.
@@ -68,29 +66,108 @@ _FOR_ALL: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
     ((2, 26), _TAGS),
     ((2, 66), ("changes-before",)),
     ((2, 73), ("locked",)),
-    ((2, 83), ("availability_zone", "config_drive", "key_name", "created_at", "launched_at", "terminated_at",
-               "power_state", "task_state", "vm_state", "progress", "user_id")),
+    (
+        (2, 83),
+        (
+            "availability_zone",
+            "config_drive",
+            "key_name",
+            "created_at",
+            "launched_at",
+            "terminated_at",
+            "power_state",
+            "task_state",
+            "vm_state",
+            "progress",
+            "user_id",
+        ),
+    ),
     ((2, 90), ("hostname",)),
 )
 _KNOWN = frozenset(
-    (*_COMPARED, *_MATCHED, *_UNSTORED, *_JOINED, "tenant_id", "project_id", "flavor", "ip", "ip6", "status", "deleted",
-     "all_tenants", "changes-since", "sort_key", "sort_dir", "limit", "marker")
+    (
+        *_COMPARED,
+        *_MATCHED,
+        *_UNSTORED,
+        *_JOINED,
+        "tenant_id",
+        "project_id",
+        "flavor",
+        "ip",
+        "ip6",
+        "status",
+        "deleted",
+        "all_tenants",
+        "changes-since",
+        "sort_key",
+        "sort_dir",
+        "limit",
+        "marker",
+    )
 )
 _LATER = {**dict.fromkeys(_TAGS, (2, 26)), "changes-before": (2, 66), "locked": (2, 73)}
 _SORTED: dict[str, str] = {
-    **{name: name for name in (
-        "access_ip_v4", "access_ip_v6", "availability_zone", "config_drive", "created_at", "host", "hostname",
-        "key_name", "launch_index", "launched_at", "node", "power_state", "progress", "project_id",
-        "root_device_name", "task_state", "terminated_at", "updated_at", "user_id", "vm_state")},
-    "auto_disk_config": "disk_config", "display_description": "description", "display_name": "name",
-    "image_ref": "image_id", "uuid": "id", "instance_type_id": "flavor", "kernel_id": "", "ramdisk_id": "",
+    **{
+        name: name
+        for name in (
+            "access_ip_v4",
+            "access_ip_v6",
+            "availability_zone",
+            "config_drive",
+            "created_at",
+            "host",
+            "hostname",
+            "key_name",
+            "launch_index",
+            "launched_at",
+            "node",
+            "power_state",
+            "progress",
+            "project_id",
+            "root_device_name",
+            "task_state",
+            "terminated_at",
+            "updated_at",
+            "user_id",
+            "vm_state",
+        )
+    },
+    "auto_disk_config": "disk_config",
+    "display_description": "description",
+    "display_name": "name",
+    "image_ref": "image_id",
+    "uuid": "id",
+    "instance_type_id": "flavor",
+    "kernel_id": "",
+    "ramdisk_id": "",
     "locked_by": "locked",
 }
 # Keys that were columns once; ignored before 2.75 and refused since. `locked` became a real key with 2.73.
 _IGNORED_SORTS = frozenset(
-    ("architecture", "cell_name", "cleaned", "default_ephemeral_device", "default_swap_device", "deleted", "deleted_at",
-     "disable_terminate", "ephemeral_gb", "ephemeral_key_uuid", "id", "key_data", "launched_on", "locked", "memory_mb",
-     "os_type", "reservation_id", "root_gb", "shutdown_terminate", "user_data", "vcpus", "vm_mode")
+    (
+        "architecture",
+        "cell_name",
+        "cleaned",
+        "default_ephemeral_device",
+        "default_swap_device",
+        "deleted",
+        "deleted_at",
+        "disable_terminate",
+        "ephemeral_gb",
+        "ephemeral_key_uuid",
+        "id",
+        "key_data",
+        "launched_on",
+        "locked",
+        "memory_mb",
+        "os_type",
+        "reservation_id",
+        "root_gb",
+        "shutdown_terminate",
+        "user_data",
+        "vcpus",
+        "vm_mode",
+    )
 )
 
 

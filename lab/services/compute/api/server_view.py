@@ -130,8 +130,7 @@ class ServerView:
             return self.show(server, around)
         view = self.common(server)
         view["addresses"] = {
-            label: [{"version": ip["version"], "addr": ip["addr"]} for ip in addresses]
-            for label, addresses in view["addresses"].items()
+            label: [{"version": ip["version"], "addr": ip["addr"]} for ip in addresses] for label, addresses in view["addresses"].items()
         }
         if self.version >= (2, 71):
             view["server_groups"] = around.groups.get(server.id, [])
@@ -208,11 +207,7 @@ class ServerView:
     def _volumes(self, devices: list[BlockDevice] | tuple[()]) -> list[Json]:
         if self.version < (2, 3):
             return [{"id": device.volume_id} for device in devices if device.volume_id]
-        return [
-            {"id": device.volume_id, "delete_on_termination": device.delete_on_termination}
-            for device in devices
-            if device.volume_id
-        ]
+        return [{"id": device.volume_id, "delete_on_termination": device.delete_on_termination} for device in devices if device.volume_id]
 
     def _image_of(self, server: Server) -> Json | str:
         if not server.image_id:
@@ -223,9 +218,7 @@ class ServerView:
         }
         if self.version >= (2, 98):
             image["properties"] = {
-                name: value
-                for name, value in server.image_properties.items()
-                if value is not None and name.startswith(_IMAGE_PROPERTIES)
+                name: value for name, value in server.image_properties.items() if value is not None and name.startswith(_IMAGE_PROPERTIES)
             }
         return image
 

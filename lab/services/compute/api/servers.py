@@ -27,8 +27,7 @@ ROUTES = (
     Route("POST", "/v2.1/servers", "servers_create", MEMBER, 202, server_bodies.CREATE, summary="Create servers"),
     Route("GET", "/v2.1/servers/detail", "servers_detail", READER, summary="List servers with details"),
     Route("GET", "/v2.1/servers/{server_id}", "servers_show", READER, summary="Show a server"),
-    Route("PUT", "/v2.1/servers/{server_id}", "servers_update", MEMBER, 200, server_bodies.UPDATE,
-          summary="Change a server"),
+    Route("PUT", "/v2.1/servers/{server_id}", "servers_update", MEMBER, 200, server_bodies.UPDATE, summary="Change a server"),
     Route("DELETE", "/v2.1/servers/{server_id}", "servers_delete", MEMBER, 204, summary="Delete a server"),
 )
 
@@ -192,16 +191,11 @@ class ServersPart(SecurityGroupsPart):
         if zone is None or zone == pinned:
             return
         if pinned is not None:
-            raise Conflict(
-                "Cannot change pinned availability zone directly. "
-                "Unpin first by setting pinned_availability_zone to null."
-            )
+            raise Conflict("Cannot change pinned availability zone directly. Unpin first by setting pinned_availability_zone to null.")
         near = await self._surroundings(server)
         current = near.zones.get(server.host, self.config.availability_zone) if server.host else None
         if zone != current:
-            raise Conflict(
-                f"Server can only be pinned to its current availability zone '{current}', but '{zone}' was requested."
-            )
+            raise Conflict(f"Server can only be pinned to its current availability zone '{current}', but '{zone}' was requested.")
 
     async def servers_delete(self, ctx: Context, req: Request) -> None:
         """Begin to delete the server."""

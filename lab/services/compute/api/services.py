@@ -47,9 +47,15 @@ class Update253(Body):
 
 ROUTES = (
     Route("GET", "/v2.1/os-services", "services_list", ADMIN, summary="List compute's processes"),
-    Route("PUT", "/v2.1/os-services/{service}", "services_update", ADMIN, 200,
-          per_version(((2, 1), Update21), ((2, 11), Update211), ((2, 53), Update253)),
-          summary="Enable, disable or declare down"),
+    Route(
+        "PUT",
+        "/v2.1/os-services/{service}",
+        "services_update",
+        ADMIN,
+        200,
+        per_version(((2, 1), Update21), ((2, 11), Update211), ((2, 53), Update253)),
+        summary="Enable, disable or declare down",
+    ),
     Route("DELETE", "/v2.1/os-services/{service}", "services_delete", ADMIN, 204, summary="Delete a service"),
     Route("GET", "/v2.1/os-availability-zone", "zones_list", READER, summary="List availability zones"),
     Route("GET", "/v2.1/os-availability-zone/detail", "zones_detail", ADMIN, summary="Zones, hosts and services"),
@@ -135,9 +141,7 @@ class ServicesPart(ComputePart):
                 view["disabled_reason"] = reason
         if data.binary != COMPUTE_BINARY:
             raise _only_compute(data.binary)
-        service = await self.process.store.run(
-            lambda tx: tx.one(ComputeService, host=data.host, binary=data.binary)
-        )
+        service = await self.process.store.run(lambda tx: tx.one(ComputeService, host=data.host, binary=data.binary))
         if service is None:
             raise NotFound(f"Could not find binary {data.binary} on host {data.host}.")
         await self.manager.set_service(ctx, service, disabled, reason, forced_down)
@@ -204,13 +208,13 @@ class ServicesPart(ComputePart):
                     "active": True,
                     "updated_at": naive(service.updated_at),
                 }
-        return {"availabilityZoneInfo": [
-            *({"zoneName": zone, "zoneState": {"available": True}, "hosts": hosts[zone]} for zone in available),
-            *({"zoneName": zone, "zoneState": {"available": False}, "hosts": None} for zone in others),
-        ]}
+        return {
+            "availabilityZoneInfo": [
+                *({"zoneName": zone, "zoneState": {"available": True}, "hosts": hosts[zone]} for zone in available),
+                *({"zoneName": zone, "zoneState": {"available": False}, "hosts": None} for zone in others),
+            ]
+        }
 
 
 def _only_compute(binary: str) -> BadRequest:
-    return BadRequest(
-        f"Updating a {binary} service is not supported. Only nova-compute services can be updated."
-    )
+    return BadRequest(f"Updating a {binary} service is not supported. Only nova-compute services can be updated.")

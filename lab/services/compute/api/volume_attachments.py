@@ -87,11 +87,25 @@ class ChangeBody(Body):
 
 ROUTES = (
     Route("GET", _PATH, "volumes_list", READER, summary="Volumes of a server"),
-    Route("POST", _PATH, "volumes_attach", MEMBER, 200,
-          per_version(((2, 1), Attach21), ((2, 49), Attach249), ((2, 79), Attach279)), summary="Attach a volume"),
+    Route(
+        "POST",
+        _PATH,
+        "volumes_attach",
+        MEMBER,
+        200,
+        per_version(((2, 1), Attach21), ((2, 49), Attach249), ((2, 79), Attach279)),
+        summary="Attach a volume",
+    ),
     Route("GET", f"{_PATH}/{{volume_id}}", "volumes_show", READER, summary="One volume of a server"),
-    Route("PUT", f"{_PATH}/{{volume_id}}", "volumes_update", MEMBER, 202,
-          per_version(((2, 1), SwapBody), ((2, 85), ChangeBody)), summary="Change or swap an attached volume"),
+    Route(
+        "PUT",
+        f"{_PATH}/{{volume_id}}",
+        "volumes_update",
+        MEMBER,
+        202,
+        per_version(((2, 1), SwapBody), ((2, 85), ChangeBody)),
+        summary="Change or swap an attached volume",
+    ),
     Route("DELETE", f"{_PATH}/{{volume_id}}", "volumes_detach", MEMBER, 202, summary="Detach a volume"),
 )
 
@@ -109,9 +123,7 @@ class VolumeAttachmentsPart(ComputePart):
         hidden = req.version >= (2, 89)
         return {
             "volumeAttachments": [
-                _shown(device, req.version)
-                for device in page
-                if device.volume_id and (device.attachment_id or not hidden)
+                _shown(device, req.version) for device in page if device.volume_id and (device.attachment_id or not hidden)
             ]
         }
 
