@@ -20,6 +20,12 @@ from tests.unit.identity.keystone import Cloud as Identity
 
 T = TypeVar("T")
 PATCH_TYPE = "application/openstack-images-v2.1-json-patch"
+# The attributes of every image.
+BASE = {
+    "id", "name", "status", "visibility", "owner", "size", "virtual_size", "checksum", "os_hash_algo", "os_hash_value",
+    "disk_format", "container_format", "min_disk", "min_ram", "protected", "os_hidden", "created_at", "updated_at",
+    "tags", "self", "file", "schema",
+}  # fmt: skip
 
 
 class MemoryImages(ImageStore):
