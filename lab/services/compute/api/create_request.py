@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from lab.errors import BadRequest, Forbidden
+from lab.services.compute.api.device_bodies import BlockDeviceV2, LegacyBlockDevice
 from lab.services.compute.api.fields import is_uuid
 from lab.services.compute.api.part import only_admin
-from lab.services.compute.api.server_bodies import BlockDeviceV2, LegacyBlockDevice, ServerCore
+from lab.services.compute.api.server_bodies import ServerCore
 from lab.services.compute.requests import BlockDeviceRequest, NetworkRequest
 
 if TYPE_CHECKING:

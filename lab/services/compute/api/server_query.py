@@ -6,8 +6,7 @@ Sources: nova/api/openstack/compute/schemas/servers.py (names by microversion) a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import BadRequest, Forbidden
 from lab.services.compute.api import times
 from lab.services.compute.api.paging import bad_query, page_of, refuse_unknown, truth
+from lab.services.compute.api.server_filters import COMPARED, MATCHED, TAGS, Predicate, predicates
 from lab.services.compute.api.server_status import states_of
 from lab.services.compute.model import Server
 
@@ -24,46 +24,13 @@ if TYPE_CHECKING:
     from lab.rest import Request
     from lab.store import Transaction
 
-Predicate = Callable[[Server], bool]
-
-_COMPARED: dict[str, str] = {
-    "user_id": "user_id",
-    "image": "image_id",
-    "image_ref": "image_id",
-    "vm_state": "vm_state",
-    "task_state": "task_state",
-    "host": "host",
-    "uuid": "id",
-    "reservation_id": "reservation_id",
-}
-_MATCHED: dict[str, str] = {
-    "name": "name",
-    "display_name": "name",
-    "description": "description",
-    "display_description": "description",
-    "hostname": "hostname",
-    "key_name": "key_name",
-    "power_state": "power_state",
-    "node": "node",
-    "launched_at": "launched_at",
-    "terminated_at": "terminated_at",
-    "created_at": "created_at",
-    "availability_zone": "availability_zone",
-    "root_device_name": "root_device_name",
-    "config_drive": "config_drive",
-    "access_ip_v4": "access_ip_v4",
-    "access_ip_v6": "access_ip_v6",
-    "progress": "progress",
-    "launch_index": "launch_index",
-}
 _JOINED = frozenset(("block_device_mapping", "services", "metadata", "system_metadata", "info_cache", "security_groups", "pci_devices"))
 _UNSTORED = ("auto_disk_config", "kernel_id", "ramdisk_id", "locked_by", "soft_deleted")
-_TAGS = ("tags", "tags-any", "not-tags", "not-tags-any")
 # What a user who is no administrator may filter by, and since when. Others are dropped without a word.
 _FOR_ALL: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
     ((2, 1), ("reservation_id", "name", "status", "image", "flavor", "ip", "changes-since", "all_tenants")),
     ((2, 5), ("ip6",)),
-    ((2, 26), _TAGS),
+    ((2, 26), TAGS),
     ((2, 66), ("changes-before",)),
     ((2, 73), ("locked",)),
     (
@@ -86,8 +53,8 @@ _FOR_ALL: tuple[tuple[tuple[int, int], tuple[str, ...]], ...] = (
 )
 _KNOWN = frozenset(
     (
-        *_COMPARED,
-        *_MATCHED,
+        *COMPARED,
+        *MATCHED,
         *_UNSTORED,
         *_JOINED,
         "tenant_id",
@@ -105,7 +72,7 @@ _KNOWN = frozenset(
         "marker",
     )
 )
-_LATER = {**dict.fromkeys(_TAGS, (2, 26)), "changes-before": (2, 66), "locked": (2, 73)}
+_LATER = {**dict.fromkeys(TAGS, (2, 26)), "changes-before": (2, 66), "locked": (2, 73)}
 _SORTED: dict[str, str] = {
     **{
         name: name
@@ -253,7 +220,7 @@ def parse(ctx: Context, req: Request) -> ServerQuery:
     _whose(ctx, req, asked, query)
     _states(ctx, req, asked, query)
     _times(asked, query)
-    query.predicates.extend(_predicates(req, asked))
+    query.predicates.extend(predicates(asked))
     query.order = _order(ctx, req)
     return query
 
@@ -318,65 +285,6 @@ def _instant(asked: dict[str, str], name: str) -> datetime | None:
         return times.parse(text)
     except ValueError:
         raise bad_query(name, text, f"{text!r} is not a 'date-time'") from None
-
-
-def _predicates(req: Request, asked: dict[str, str]) -> Iterator[Predicate]:
-    for name, text in asked.items():
-        if name in _COMPARED:
-            yield _equals(_COMPARED[name], text)
-        elif name in _MATCHED:
-            yield _matches(_MATCHED[name], _regex(name, text))
-        elif name == "flavor":
-            yield _of_flavor(text)
-        elif name in ("ip", "ip6"):
-            yield _has_address(_regex(name, text), 4 if name == "ip" else 6)
-        elif name == "locked":
-            yield _equals("locked", truth(text, "locked"))
-        elif name in _TAGS:
-            yield _tagged(name, text.split(","))
-
-
-def _equals(attribute: str, value: Any) -> Predicate:
-    return lambda server: getattr(server, attribute) == value
-
-
-def _matches(attribute: str, pattern: re.Pattern[str]) -> Predicate:
-    def fits(server: Server) -> bool:
-        value = getattr(server, attribute)
-        return value is not None and pattern.search(str(value)) is not None
-
-    return fits
-
-
-def _of_flavor(flavor_id: str) -> Predicate:
-    return lambda server: server.flavor.get("id") == flavor_id
-
-
-def _has_address(pattern: re.Pattern[str], version: int) -> Predicate:
-    def fits(server: Server) -> bool:
-        return any(
-            pattern.search(address["address"])
-            for vif in server.network_info
-            for fixed in vif["fixed_ips"]
-            for address in (fixed, *({"address": ip} for ip in fixed.get("floating_ips", ())))
-            if fixed.get("version", 4) == version
-        )
-
-    return fits
-
-
-def _tagged(kind: str, wanted: list[str]) -> Predicate:
-    some = any if kind.endswith("any") else all
-    if kind.startswith("not"):
-        return lambda server: not some(tag in server.tags for tag in wanted)
-    return lambda server: some(tag in server.tags for tag in wanted)
-
-
-def _regex(name: str, text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error:
-        raise bad_query(name, text, f"{text!r} is not a 'regex'") from None
 
 
 def _order(ctx: Context, req: Request) -> list[tuple[str, bool]]:
