@@ -13,7 +13,7 @@ from lab.services.identity.filters import truth
 from lab.services.identity.grants import domains_of, has_system, projects_of
 from lab.services.identity.model import ActionForbidden, NoSuchToken
 from lab.services.identity.policy import system_reader
-from lab.services.identity.tokens import KnownToken
+from lab.services.identity.worth import KnownToken
 
 SUBJECT = "x-subject-token"
 
