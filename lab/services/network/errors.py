@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab import errors
 from lab.errors import BadRequest, Conflict, Forbidden, LabError, NoFreeAddress, NotFound, QuotaExceeded
 
 
@@ -195,6 +196,10 @@ class IpAddressAlreadyAllocated(_Fault, Conflict):
 
 class IpAddressGenerationFailure(_Fault, NoFreeAddress):
     """No more IP addresses available on network {network_id}."""
+
+
+class NoNetworkAvailable(_Fault, errors.NoNetworkAvailable):
+    """Unable to create the network. No project network is available for allocation."""
 
 
 class OverlappingAllocationPools(_Fault, Conflict):

@@ -31,7 +31,7 @@ from lab.services.network.model import (
 if TYPE_CHECKING:
     from lab.services.network.manager import Plugin
 
-INDEXED = ("device_id", "network_id", "project_id")
+INDEXED = ("device_id", "device_owner", "network_id", "project_id")
 WIRED = frozenset({"fixed_ips", "security_groups", "allowed_address_pairs", "admin_state_up", "port_security_enabled"})
 """Columns that change how a host wires the port."""
 SERVED = frozenset({"fixed_ips", "mac_address", "name", "extra_dhcp_opts"})
@@ -117,12 +117,14 @@ class Ports:
         new_host = plugin.dhcp.schedule(tx, network.id) if served else None
         hosts = plugin.dhcp.hosts(tx, network.id)
         blocks = [DHCP_BLOCK] if hosts and served else []
-        port = tx.insert(draft.evolve(fixed_ips=fixed_ips, blocks=blocks))
-        change = Change(None, port, network, dhcp_hosts=hosts, new_dhcp_host=new_host)
-        if port.binding_host_id:
-            self._bind(tx, change)
-        elif port.device_owner in (ROUTER_OWNER, GATEWAY_OWNER):
-            change.port = tx.update(port, status=ACTIVE, blocks=[])
+        columns: Json = {"fixed_ips": fixed_ips, "blocks": blocks}
+        if draft.device_owner in (ROUTER_OWNER, GATEWAY_OWNER):
+            columns.update(status=ACTIVE, blocks=[])
+        change = Change(None, draft.evolve(**columns), network, dhcp_hosts=hosts, new_dhcp_host=new_host)
+        if draft.binding_host_id:
+            change.bound = tx.insert(change.port.evolve(**self._bind(tx, change)))
+        else:
+            tx.insert(change.port)
         return change
 
     def _mac(self, tx: Any, network_id: str, asked: str | None) -> str:
@@ -158,8 +160,11 @@ class Ports:
 
     # -- bind ---------------------------------------------------------------------------------
 
-    def _bind(self, tx: Any, change: Change) -> None:
-        """Choose how the port is plugged on its host, and hold it back until the host's agent has wired it."""
+    def _bind(self, tx: Any, change: Change) -> Json:
+        """Choose how the port is plugged on its host, and hold it back until the host's agent has wired it.
+
+        Answers the columns of the binding.
+        """
         plugin, port, network = self._plugin, change.port, change.network
         binding = plugin.mechanisms.bind(tx, port, network, plugin.runtime.now_ns())
         blocks = [block for block in port.blocks if block != L2_BLOCK]
@@ -167,15 +172,14 @@ class Ports:
         if binding.ok and port.device_owner != DHCP_OWNER:
             blocks.append(L2_BLOCK)
         change.binding = binding
-        change.bound = tx.update(
-            port,
-            binding_vif_type=binding.vif_type,
-            binding_vif_details=binding.details,
-            binding_driver=binding.driver,
-            status=DOWN,
-            blocks=blocks,
-        )
         change.rules = plugin.security_groups.wire_rules(tx, port)
+        return {
+            "binding_vif_type": binding.vif_type,
+            "binding_vif_details": binding.details,
+            "binding_driver": binding.driver,
+            "status": DOWN,
+            "blocks": blocks,
+        }
 
     def _tell_binding(self, ctx: Context, change: Change) -> None:
         """Tell the host what to wire, or the journal why nobody could."""
@@ -262,12 +266,14 @@ class Ports:
         )
         if rebind or (not host and old.binding_host_id):
             content.update(binding_vif_type=UNBOUND, binding_vif_details={}, binding_driver="", status=DOWN)
-        port = tx.update(old, **content)
-        check_security(port)
-        change = Change(old, port, network, dhcp_hosts=hosts)
+        change = Change(old, old.evolve(**content), network, dhcp_hosts=hosts)
+        check_security(change.port)
         if rebind:
-            self._bind(tx, change)
-        elif port.binding_driver and _differ(old, port, WIRED):
+            # One write for both steps; the agents are told of both, as upstream.
+            change.bound = tx.update(old, **{**content, **self._bind(tx, change)})
+            return change
+        port = change.port = tx.update(old, **content)
+        if port.binding_driver and _differ(old, port, WIRED):
             change.rules = self._plugin.security_groups.wire_rules(tx, port)
         return change
 

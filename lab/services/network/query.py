@@ -139,15 +139,11 @@ def _matches(value: Any, wanted: tuple[str, ...]) -> bool:
 def _holds(values: list[Any], text: str) -> bool:
     """Whether a list has the value; `ip_address=10.0.0.3` asks for an item's own key."""
     key, _, wanted = text.partition("=")
-    if wanted:
-        return any(isinstance(item, dict) and _same(key, str(item.get(key, "")), wanted) for item in values)
-    return text in values
-
-
-def _same(key: str, value: str, wanted: str) -> bool:
     if key == "ip_address_substr":
-        return wanted in value
-    return value == wanted
+        return any(isinstance(item, dict) and wanted in item.get("ip_address", "") for item in values)
+    if wanted:
+        return any(isinstance(item, dict) and str(item.get(key, "")) == wanted for item in values)
+    return text in values
 
 
 def _tagged(tags: Sequence[str], wanted: Mapping[str, tuple[str, ...]]) -> bool:

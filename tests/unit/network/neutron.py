@@ -213,7 +213,7 @@ class Neutron:
         self.faults = Faults(self.wires)
         self.events: list[dict[str, Any]] = []
         self.dhcp: DhcpServers = ReservingServers() if asking else DhcpServers()
-        self.hosts = [f"compute-{n}" for n in range(1, hosts + 1)]
+        self.hosts = ["network-1", *(f"compute-{n}" for n in range(1, hosts + 1))]
         self.switches = {host: AskingSwitch() if asking else Switch() for host in self.hosts}
         start = self.wires.start
         start("keystone", "controller-1", lambda process: Keystone(process).start())

@@ -10,8 +10,7 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from lab.config import Config
-from lab.errors import NoNetworkAvailable
-from lab.services.network.errors import FlatNetworkInUse, InvalidInput, TunnelIdInUse, VlanIdInUse
+from lab.services.network.errors import FlatNetworkInUse, InvalidInput, NoNetworkAvailable, TunnelIdInUse, VlanIdInUse
 from lab.services.network.model import Network, Segment, SegmentRange
 
 VLAN_MIN, VLAN_MAX = 1, 4094
