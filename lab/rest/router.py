@@ -202,6 +202,8 @@ class Router:
 
     def _begin(self, listener: Listener, exchange: Exchange) -> None:
         process, verdict = listener.process, exchange.verdict
+        # The worker takes the next request while this one's handler waits for others, as with green threads.
+        listener.busy -= 1
         if verdict is not None and verdict.before is not None:
             verdict.before()
         if not process.alive:
@@ -210,6 +212,8 @@ class Router:
         ctx = exchange.ctx
         arrived = Context(request_id=ctx.request_id, cause=exchange.seq, periodic=ctx.periodic)
         process.handle(self._handle(listener, exchange, arrived), exchange.label, partial(self._finish, listener, exchange))
+        if listener.waiting:
+            self._feed(listener)
 
     async def _handle(self, listener: Listener, exchange: Exchange, ctx: Context) -> None:
         response = await listener.api.handle(exchange.request, ctx)
@@ -263,11 +267,8 @@ class Router:
         )
 
     def _finish(self, listener: Listener, exchange: Exchange, error: BaseException | None) -> None:
-        listener.busy -= 1
         if error is not None:
             self._reset(listener, exchange)
-        if listener.waiting:
-            self._feed(listener)
 
     def _feed(self, listener: Listener) -> None:
         while listener.waiting and listener.free() and listener.process.alive:

@@ -275,16 +275,18 @@ class Broker:
         if not message.ctx.periodic:
             wires.runtime.busy += 1
         way = distance + onward
-        work = wires.medium.work(process.binary, message.method)
+        work = wires.medium.work(process.binary, message.display)
         wires.runtime.after(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way, verdict)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int, verdict: Verdict | None) -> None:
         process = consumer.process
+        # The worker is free for the next message while this one's handler waits for others, as with green threads:
+        # held until the end, two calls that need a worker of their own caller would wait for each other for ever.
+        consumer.pool.busy -= 1
         if verdict is not None and verdict.before is not None:
             verdict.before()
         if not process.alive:
-            consumer.pool.busy -= 1
             if not message.ctx.periodic:
                 self.wires.runtime.busy -= 1
             if process.ended_ns < taken_ns:
@@ -292,8 +294,9 @@ class Broker:
                 self._wait(self.queue(message.topic).messages, message)
             return
         process.handle(
-            self._handle(consumer, message, verdict), message.method, partial(self._finish, consumer, message)
+            self._handle(consumer, message, verdict), message.method, partial(self._finish, message)
         )
+        self._feed(consumer)
 
     async def _handle(self, consumer: Consumer, message: Message, verdict: Verdict | None) -> None:
         process = consumer.process
@@ -352,11 +355,9 @@ class Broker:
         if out is not None and back is not None:
             wires.runtime.after(out + back + delay, _answer, message, status, data)
 
-    def _finish(self, consumer: Consumer, message: Message, error: BaseException | None) -> None:
-        consumer.pool.busy -= 1
+    def _finish(self, message: Message, error: BaseException | None) -> None:
         if not message.ctx.periodic:
             self.wires.runtime.busy -= 1
-        self._feed(consumer)
 
     def _feed(self, consumer: Consumer) -> None:
         """Give a consumer that has a free worker what has waited longest for it, on any topic of its process."""

@@ -62,7 +62,7 @@ def test_what_lies_in_the_queue_survives_its_consumer_and_what_was_taken_is_lost
     async def main(tiny):
         for name in "abc":
             tiny.client.rpc.cast(CTX, "conductor", "make", {"name": name})
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.003)  # a is being handled, the one worker works on b, c lies in the queue
         tiny.wires.kill("nova-conductor@c2")
         depth = tiny.wires.broker.depths()["conductor"]
         await asyncio.sleep(10)
@@ -71,8 +71,8 @@ def test_what_lies_in_the_queue_survives_its_consumer_and_what_was_taken_is_lost
         return depth, tiny.seen
 
     depth, seen = play(main, workers=1)
-    assert depth == 2
-    assert seen == [("make", "a"), ("make", "b"), ("made", "b"), ("make", "c"), ("made", "c")]
+    assert depth == 1
+    assert seen == [("make", "a"), ("make", "c"), ("made", "c")]
 
 
 def test_a_finally_block_of_a_killed_process_sends_nothing() -> None:
@@ -140,7 +140,7 @@ def test_a_queue_grows_while_the_workers_are_busy() -> None:
     async def main(tiny):
         for i in range(10):
             tiny.client.rpc.cast(CTX, "conductor", "make", {"name": str(i)})
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.001)
         return tiny.wires.broker.depths()["conductor"]
 
     assert play(main, workers=4) == 6
