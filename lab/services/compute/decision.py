@@ -171,7 +171,7 @@ class Decider:
                     "raw": float(raw[place]),
                     "normalised": float(norm[place]),
                     "multiplier": multiplier,
-                    "score": float(norm[place] * multiplier),
+                    "score": float(norm[place] * multiplier) + 0.0,
                 }
                 for name, raw, norm, multiplier in columns
             }

@@ -131,6 +131,8 @@ class HostTable:
         self._log_rows: npt.NDArray[np.int32] = np.zeros(256, dtype=np.int32)
         self._log_data: Values = np.zeros((256, len(COLUMNS)))
         self._consumed: dict[int, int] = {}
+        self._varied: Mask = np.zeros(len(COLUMNS), dtype=np.bool_)
+        """Which columns ever had two different values: weighers skip the others."""
         self._map: tuple[tuple[int, int, int], Sequence[str], Rows] | None = None
         self._mapped: tuple[Rows, Rows, bool] | None = None
 
@@ -157,6 +159,10 @@ class HostTable:
         data = self._data.copy()
         data[:, self._log_rows[places]] = self._log_data[places].T
         return HostNumbers(data, len(self.uuids), self.last_seen_ns, self)
+
+    def varied(self, columns: Iterable[str]) -> bool:
+        """Whether any of these columns ever had two different values."""
+        return any(self._varied[_AT[name]] for name in columns)
 
     # -- following the records ----------------------------------------------------------------
 
@@ -238,8 +244,8 @@ class HostTable:
     def refresh(self, now_ns: int, down_after_ns: int, forget_after_ns: int) -> None:
         """Bring up to date what depends on the clock: who was not heard from, and claims whose host never reported."""
         n = len(self.uuids)
-        up = (now_ns - self.last_seen_ns[:n] <= down_after_ns) & (self._data[_AT["forced_down"], :n] == 0)
-        for row in np.flatnonzero(up != self._data[_UP, :n]).tolist():
+        up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[_AT["forced_down"], :n] == 0)
+        for row in (up != self._data[_UP, :n]).nonzero()[0].tolist():
             new = self._data[:, row].copy()
             new[_UP] = up[row]
             self._set(row, new)
@@ -285,6 +291,11 @@ class HostTable:
         self.row_of[node.uuid] = row
         self.rows_of_host.setdefault(node.host, []).append(row)
         self.shape += 1
+        # It begins as a copy of the first row, so that every difference between the two is a change that is noticed.
+        self._data[:, row] = self._data[:, 0]
+        fresh = self._data[:, row].copy()
+        fresh[_AT["disabled"]] = fresh[_AT["forced_down"]] = fresh[_UP] = 0
+        self._set(row, fresh)
         service = self._services.get(node.host)
         if service is not None:
             self._show_service(row, service)
@@ -293,7 +304,8 @@ class HostTable:
     def _set(self, row: int, new: Values) -> None:
         """Write a row and log what it was; a row that stays the same is no change."""
         old = self._data[:, row]
-        if (old == new).all():
+        changed = old != new
+        if not changed.any():
             return
         place = self.version % len(self._log_rows)
         if self.version == len(self._log_rows) < HISTORY:
@@ -303,6 +315,8 @@ class HostTable:
         self._log_rows[place] = row
         self._log_data[place] = old
         self._data[:, row] = new
+        if len(self.uuids) > 1:
+            self._varied |= changed
         self.version += 1
 
 

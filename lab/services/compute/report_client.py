@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -80,6 +81,8 @@ def candidates_path(request: Request, limit: int, aggregates: Sequence[str] = ()
         aggregates: the UUIDs of aggregates of which a host must be in one.
         node: the UUID of the one compute node that is asked for.
     """
+    if not (aggregates or node or request.hints or request.extra_specs or request.image_properties):
+        return _plain_path(limit, tuple(resources(request).items()))
     pairs: list[tuple[str, str]] = [
         ("resources", ",".join(f"{name}:{amount}" for name, amount in resources(request).items())),
         ("root_required", ROOT_REQUIRED),
@@ -94,6 +97,13 @@ def candidates_path(request: Request, limit: int, aggregates: Sequence[str] = ()
     if named:
         pairs.append(("required", ",".join(named)))
     return f"/allocation_candidates?{urlencode(sorted(pairs))}"
+
+
+@lru_cache(maxsize=256)
+def _plain_path(limit: int, amounts: tuple[tuple[str, int], ...]) -> str:
+    """The path of a request for sizes alone: the same few flavors are asked for again and again."""
+    text = ",".join(f"{name}:{amount}" for name, amount in amounts)
+    return f"/allocation_candidates?{urlencode([('limit', limit), ('resources', text), ('root_required', ROOT_REQUIRED)])}"
 
 
 class ReportClient:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import NoValidHost, RemoteFault, TransportError
@@ -93,11 +94,12 @@ class Scheduler:
         pool = self._pool(found)
         alternates = self._config.max_attempts - 1 if return_objects and return_alternates else 0
         chosen: list[int] = []
-        ranking: Ranking | None = None
+        best: list[tuple[int, float]] = []
         for index, server_id in enumerate(instance_uuids):
-            request = replace(request, server_id=server_id)
+            if index:
+                request = replace(request, server_id=server_id)
             decision, ranking = await self._decide(pool, request, index)
-            row = await self._claim_best(ctx, decision, ranking, found, alternates)
+            row, best = await self._claim_best(ctx, decision, ranking, found, alternates)
             if row is None:
                 await self._give_back(ctx, instance_uuids[:index], chosen)
                 raise NoValidHost(NOT_ENOUGH)
@@ -105,10 +107,11 @@ class Scheduler:
             request = self._consume(row, request)
             if len(instance_uuids) > 1:
                 pool = ranking.next_pool()
-        assert ranking is not None
         if len(chosen) > 1 and alternates:
+            # All have taken their resources: who is left as an alternate is decided again.
             _, ranking = await self._decide(pool, request, len(chosen) - 1)
-        selections = self._selections(chosen, ranking, found, alternates)
+            best = list(islice(ranking, len(chosen) + alternates))
+        selections = self._selections(chosen, best, found, alternates)
         self._notify(ctx, spec_obj, "end")
         return selections if return_objects else [_legacy(each[0]) for each in selections]
 
@@ -160,8 +163,10 @@ class Scheduler:
 
     # -- claiming -----------------------------------------------------------------------------
 
-    async def _claim_best(self, ctx: Context, decision: Decision, ranking: Ranking, found: Found, alternates: int) -> int | None:
-        """Claim the best host that placement still grants; None when there is none."""
+    async def _claim_best(
+        self, ctx: Context, decision: Decision, ranking: Ranking, found: Found, alternates: int
+    ) -> tuple[int | None, list[tuple[int, float]]]:
+        """Claim the best host that placement still grants (None: there is none); and the best ones that were looked at."""
         request, hosts = decision.request, self._hosts
         if decision.emptied_by is not None:
             self._process.log(ctx, f"Filter {decision.emptied_by} returned 0 hosts")
@@ -185,7 +190,7 @@ class Scheduler:
             body=journal_body(decision, self._decider, hosts, looked_at),
             note={"version": decision.version, "candidates": len(decision.candidates), "passed": len(ranking), "score": best},
         )
-        return winner
+        return winner, looked_at
 
     async def _claim(self, ctx: Context, request: Request, row: int, found: Found) -> int | None:
         """Claim one host; answers its row, or that of the host that the server holds already, or None."""
@@ -217,15 +222,11 @@ class Scheduler:
         for server_id in server_ids:
             await self._placement.release(ctx, server_id)
 
-    def _selections(self, chosen: Sequence[int], ranking: Ranking, found: Found, alternates: int) -> list[list[Json]]:
+    def _selections(
+        self, chosen: Sequence[int], best: Sequence[tuple[int, float]], found: Found, alternates: int
+    ) -> list[list[Json]]:
         """For each claimed host itself and the best of the others."""
-        others: list[int] = []
-        if alternates:
-            for row, _ in ranking:
-                if row not in chosen:
-                    others.append(row)
-                if len(others) >= alternates:
-                    break
+        others = [row for row, _ in best if row not in chosen][:alternates]
         spare = [self._selection(row, found) for row in others]
         return [[self._selection(row, found), *spare] for row in chosen]
 

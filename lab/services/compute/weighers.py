@@ -24,15 +24,16 @@ Raw = Callable[[Pool, Request, Situation], Values | None]
 
 @dataclass(frozen=True, slots=True)
 class Weigher:
-    """One weigher; `sign` -1 is for those that push hosts away."""
+    """One weigher; `sign` -1 is for those that push hosts away, `columns` are all that its numbers depend on."""
 
     name: str
     raw: Raw
     sign: int = 1
+    columns: tuple[str, ...] = ()
 
 
-def _column(name: str) -> Raw:
-    return lambda pool, request, situation: pool.column(name)
+def _plain(name: str, column: str, sign: int = 1) -> Weigher:
+    return Weigher(name, lambda pool, request, situation: pool.column(column), sign, (column,))
 
 
 def _cpu(pool: Pool, request: Request, situation: Situation) -> Values:
@@ -70,19 +71,19 @@ def _nothing(pool: Pool, request: Request, situation: Situation) -> None:
 WEIGHERS: Mapping[str, Weigher] = {
     each.name: each
     for each in (
-        Weigher("RAMWeigher", _column("free_ram_mb")),
+        _plain("RAMWeigher", "free_ram_mb"),
         Weigher("CPUWeigher", _cpu),
-        Weigher("DiskWeigher", _column("free_disk_mb")),
-        Weigher("IoOpsWeigher", _column("num_io_ops")),
-        Weigher("PCIWeigher", _pci),
+        _plain("DiskWeigher", "free_disk_mb"),
+        _plain("IoOpsWeigher", "num_io_ops"),
+        Weigher("PCIWeigher", _pci, columns=("pci_devices",)),
         Weigher("MetricsWeigher", _nothing),
         Weigher("ImagePropertiesWeigher", _image),
         Weigher("ServerGroupSoftAffinityWeigher", _soft("soft-affinity", 1)),
         Weigher("ServerGroupSoftAntiAffinityWeigher", _soft("soft-anti-affinity", -1)),
-        Weigher("BuildFailureWeigher", _column("failed_builds"), sign=-1),
+        _plain("BuildFailureWeigher", "failed_builds", sign=-1),
         Weigher("CrossCellWeigher", _nothing),
-        Weigher("HypervisorVersionWeigher", _column("hypervisor_version")),
-        Weigher("NumInstancesWeigher", _column("num_instances")),
+        _plain("HypervisorVersionWeigher", "hypervisor_version"),
+        _plain("NumInstancesWeigher", "num_instances"),
     )
 }
 """All weighers by name."""
@@ -98,18 +99,21 @@ def weighted(multipliers: Mapping[str, float]) -> list[tuple[Weigher, float]]:
 
 def normalised(raw: Values) -> Values | None:
     """The values between 0 (the least) and 1 (the greatest); None when all are alike, which counts as 0."""
-    low, high = raw.min(), raw.max()
+    # argmin and argmax, because numpy's min and max go through Python.
+    low, high = raw[raw.argmin()], raw[raw.argmax()]
     if low == high:
         return None
-    between: Values = (raw - low) / (high - low)
+    between: Values = raw - low
+    between /= high - low
     return between
 
 
 def scores(pool: Pool, weighers: Iterable[tuple[Weigher, float]], request: Request, situation: Situation) -> Values:
     """The total of every host of a pool that is not empty."""
     total = np.zeros(len(pool))
+    hosts = pool.numbers.hosts
     for weigher, multiplier in weighers:
-        if not multiplier:
+        if not multiplier or (weigher.columns and not hosts.varied(weigher.columns)):
             continue
         raw = weigher.raw(pool, request, situation)
         norm = normalised(raw) if raw is not None else None

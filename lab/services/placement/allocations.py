@@ -148,31 +148,30 @@ class Allocations:
 def replace_claims(tx: Transaction, claims: Sequence[Claim], now_ns: int, *, several: bool) -> None:
     """Do `Allocations.replace` inside a transaction."""
     consumers = [(claim, _consumer(tx, claim)) for claim in claims]
+    providers: dict[str, ResourceProvider] = {}
     for claim in claims:
-        _check_names(tx, claim, several=several)
+        _check_names(tx, claim, providers, several=several)
     left: dict[str, Resources] = {}
-    touched: dict[str, None] = {}
-    for claim in claims:
-        for held in tx.find(Allocation, consumer_uuid=claim.consumer):
-            before = left.get(held.provider_uuid)
-            if before is None:
-                before = tx.need(ResourceProvider, held.provider_uuid).used
-            left[held.provider_uuid] = without(before, held.resources)
+    named = set(providers)
+    for claim, consumer in consumers:
+        for held in tx.find(Allocation, consumer_uuid=claim.consumer) if consumer is not None else ():
+            uuid = held.provider_uuid
+            if uuid not in providers:
+                providers[uuid] = tx.need(ResourceProvider, uuid)
+            left[uuid] = without(left.get(uuid, providers[uuid].used), held.resources)
             tx.delete(held)
             if not claim.resources:
-                touched[held.provider_uuid] = None
+                named.add(uuid)
     wanted: dict[str, Resources] = {}
     for claim in claims:
         for uuid, resources in claim.resources.items():
-            check_units(tx.need(ResourceProvider, uuid), resources)
+            check_units(providers[uuid], resources)
             wanted[uuid] = plus(wanted[uuid], resources) if uuid in wanted else resources
-            touched[uuid] = None
-    for uuid in dict.fromkeys((*left, *wanted)):
-        provider = tx.need(ResourceProvider, uuid)
+    for uuid, provider in providers.items():
         rest, more = left.get(uuid, provider.used), wanted.get(uuid, {})
         check_claim(provider, more, rest)
         # As upstream, a provider counts up when it is named, not when somebody only moved away from it.
-        tx.update(provider, used=plus(rest, more), revision=provider.revision + (uuid in touched))
+        tx.update(provider, used=plus(rest, more), revision=provider.revision + (uuid in named))
     for claim, consumer in consumers:
         _book(tx, claim, consumer, now_ns)
 
@@ -188,10 +187,13 @@ def _consumer(tx: Transaction, claim: Claim) -> Consumer | None:
     return consumer
 
 
-def _check_names(tx: Transaction, claim: Claim, *, several: bool) -> None:
+def _check_names(tx: Transaction, claim: Claim, providers: dict[str, ResourceProvider], *, several: bool) -> None:
+    """Find the providers that a claim names, and refuse names that do not exist."""
     for uuid, resources in claim.resources.items():
-        if tx.get(ResourceProvider, uuid) is None:
+        provider = providers.get(uuid) or tx.get(ResourceProvider, uuid)
+        if provider is None:
             raise BadRequest(f"Allocation for resource provider '{uuid}' that does not exist.")
+        providers[uuid] = provider
         for name in resources:
             if name in STANDARD_CLASSES:
                 continue

@@ -64,7 +64,7 @@ class CandidateSearch:
     def _rows(self, query: CandidateQuery) -> Rows:
         rows = flat_rows(self.table, query)
         last = self._last
-        if len(rows) == len(last) and np.array_equal(rows, last):
+        if len(rows) == len(last) and (rows == last).all():
             return last
         self._last = rows
         return rows
@@ -77,7 +77,7 @@ def flat_rows(table: ProviderTable, query: CandidateQuery) -> Rows:
         mask = _with_traits(table, mask, query.root)
     if mask is None:
         return np.empty(0, dtype=np.intp)
-    rows = np.flatnonzero(mask)
+    rows = mask.nonzero()[0]
     return rows[: query.limit] if query.limit is not None else rows
 
 
