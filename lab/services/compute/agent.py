@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lab.context import Context
 from lab.errors import LabError, TransportError
 from lab.process import CURRENT
 from lab.services.compute.attachments import Attachments
@@ -13,12 +14,11 @@ from lab.services.compute.model import Server, ServerNotFound
 from lab.services.compute.power import Power
 from lab.services.compute.reconcile import Reconciler
 from lab.services.compute.rpc import COMPUTE, COMPUTE_ALT, COMPUTE_VERSION, CONDUCTOR
-from lab.services.compute.states import DELETING, RUNNING
+from lab.services.compute.states import DELETED, DELETING, RUNNING
 from lab.services.compute.terminate import Terminator
 from lab.services.compute.workbench import Workbench
 
 if TYPE_CHECKING:
-    from lab.context import Context
     from lab.process import Process
     from lab.rpc.client import Handler
     from lab.services.compute.driver import HypervisorDriver
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _UNKNOWN: Json = {"number": 0, "user_id": "", "name": "", "created_at": ""}
+
+PERIODIC = Context(roles=("admin",), periodic=True)
+"""The context of work that no request asked for."""
 
 START_RETRY_S = 10.0
 """How long a starting agent waits before it tries again to reach conductor and placement. Source: nova's wait for its conductor."""
@@ -117,7 +120,7 @@ class ComputeAgent:
                     server = Server.make(**_UNKNOWN, id=known["id"], project_id=known["project_id"])
                     await self._bench.network.refresh(ctx, server, only=tag or None)
                 elif name == "network-vif-deleted":
-                    if known["task_state"] != DELETING:
+                    if known["task_state"] != DELETING and known["vm_state"] != DELETED:
                         await self._attachments.lost_port(ctx, known["id"], tag)
                 else:
                     self._bench.events.arrive(known["id"], (name, tag), event.get("status") or "completed")
@@ -148,10 +151,10 @@ class ComputeAgent:
     # -- from time to time ------------------------------------------------------------------------
 
     async def _update_available_resource(self) -> None:
-        await self._bench.tracker.update(self._process.context(periodic=True))
+        await self._bench.tracker.update(PERIODIC)
 
     async def _sync_power_states(self) -> None:
-        await self._reconciler.sync_power_states(self._process.context(periodic=True))
+        await self._reconciler.sync_power_states(PERIODIC)
 
     def _power_changed(self, guest_id: str, power: int) -> None:
         """A guest changed its power by itself; look at it when nobody else works on it."""

@@ -118,7 +118,8 @@ class ComputeRpc:
 
     def external_event(self, ctx: Context, host: str, servers: list[Server], events: list[Json]) -> None:
         """Bring what another service said of servers to their host, on the queue that no build can block."""
-        instances = [{"id": s.id, "project_id": s.project_id, "task_state": s.task_state} for s in servers]
+        names = ("id", "project_id", "vm_state", "task_state")
+        instances = [{name: getattr(server, name) for name in names} for server in servers]
         self._rpc.cast(ctx, f"{COMPUTE_ALT}.{host}", "external_instance_event", {"instances": instances, "events": events})
 
     async def set_host_enabled(self, ctx: Context, host: str, enabled: bool) -> None:

@@ -20,6 +20,7 @@ IMAGE, NETWORK = "11111111-aaaa-4bbb-8ccc-000000000001", "22222222-aaaa-4bbb-8cc
 SUBNET = "33333333-aaaa-4bbb-8ccc-000000000003"
 SERVICE_TOKEN = "service:nova@service"
 RUNNING, SHUTDOWN = 1, 4
+KEPT = ("refuse", "image", "ports", "deaf", "unbindable", "_made", "volumes", "attachments", "slow_s")
 
 
 async def identify(token: str) -> Context | None:
@@ -39,6 +40,12 @@ class Neighbour(Api):
         super().__init__(process)
         self.authenticator.local = identify
         self.refuse: dict[str, LabError] = {}
+
+    def keep(self, old: Neighbour) -> None:
+        """Take over what the last life knew: everything but its process."""
+        mine = dict(self.__dict__)
+        self.__dict__.update({name: value for name, value in old.__dict__.items() if name in KEPT})
+        assert self.__dict__.keys() == mine.keys()
 
     async def handle(self, request: Request, ctx: Context) -> Response:
         for name, error in self.refuse.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from lab.config import Config
 from lab.context import Context
@@ -16,7 +16,7 @@ from lab.services.compute.flavors import Flavor
 from lab.services.compute.model import BlockDevice, ComputeNode, Server
 from lab.services.compute.processes import start_agent, start_api, start_conductor
 from lab.services.compute.servicegroup import ServiceReporter
-from lab.services.placement.api import PlacementApi
+from lab.services.placement.api import start as start_placement
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
@@ -86,40 +86,52 @@ class SmallNova:
     def __init__(self, loop: SimLoop, hosts: int, **settings: Any) -> None:
         self.wires = Wires(loop.runtime, Config().but(**settings))
         self.faults = Faults(self.wires)
-        self.glance: Glance = self._neighbour("glance", Glance)
-        self._neighbour("keystone", Keystone)
-        self.neutron: Neutron = self._neighbour("neutron-api", Neutron)
-        self.cinder: Cinder = self._neighbour("cinder-api", Cinder)
-        self.wires.start("placement", CONTROLLER, lambda process: PlacementApi(process).start())
-        self._trust("placement")
+        self._neighbours: dict[str, Neighbour] = {}
+        for binary, kind in (("glance", Glance), ("keystone", Keystone), ("neutron-api", Neutron), ("cinder-api", Cinder)):
+            self.wires.start(binary, CONTROLLER, partial(self._neighbour, binary, kind))
+        self.wires.start("placement", CONTROLLER, self._trusting("placement", start_placement))
         self.wires.start("nova-conductor", CONTROLLER, start_conductor)
         self.wires.start("nova-scheduler", CONTROLLER, self._schedule)
-        self.wires.start("nova-api", CONTROLLER, start_api)
-        self._trust("compute")
+        self.wires.start("nova-api", CONTROLLER, self._trusting("compute", start_api))
         self.hypervisors: dict[str, Hypervisor] = {}
         for number in range(1, hosts + 1):
             host = f"compute-{number}"
-            driver = self.hypervisors[host] = Hypervisor(self.neutron.plug)
+            driver = self.hypervisors[host] = Hypervisor(lambda port_id: self.neutron.plug(port_id))  # noqa: PLW0108 - a restarted neutron
             self.wires.start("nova-compute", host, partial(start_agent, driver=driver))
         self.client = self.wires.start("client", "laptop-1", lambda process: None)
         self._requests = 0
 
-    def _neighbour(self, binary: str, kind: type[Neighbour]) -> Any:
-        made: list[Neighbour] = []
-
-        def start(process: Process) -> None:
-            made.append(kind(process))
-            made[0].start()
-
-        self.wires.start(binary, CONTROLLER, start)
-        return made[0]
+    def _neighbour(self, binary: str, kind: type[Neighbour], process: Process) -> None:
+        """Start a neighbour; one that is started again has kept everything."""
+        old, new = self._neighbours.get(binary), kind(process)
+        if old is not None:
+            new.keep(old)
+        self._neighbours[binary] = new
+        new.start()
 
     def _schedule(self, process: Process) -> None:
         self.scheduler = FirstHosts(process)
 
-    def _trust(self, service: str) -> None:
-        """Let an API read tokens that say who they are."""
-        self.wires.router.api(service).authenticator.local = identify
+    def _trusting(self, service: str, start: Callable[[Process], None]) -> Callable[[Process], None]:
+        """A factory of an API that reads tokens that say who they are."""
+
+        def begin(process: Process) -> None:
+            start(process)
+            self.wires.router.api(service).authenticator.local = identify
+
+        return begin
+
+    @property
+    def glance(self) -> Glance:
+        return cast("Glance", self._neighbours["glance"])
+
+    @property
+    def neutron(self) -> Neutron:
+        return cast("Neutron", self._neighbours["neutron-api"])
+
+    @property
+    def cinder(self) -> Cinder:
+        return cast("Cinder", self._neighbours["cinder-api"])
 
     # -- asking ---------------------------------------------------------------------------------
 
