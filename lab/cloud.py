@@ -57,7 +57,7 @@ def start(wires: Wires, world: World) -> None:
     wires.start("nova-api", here, nova.start_api)
     for host, devices in world.disks.items():
         disks = {device: world.disk(host, device) for device in devices}
-        wires.start("swift-object", host, partial(swift.start_storage, disks=disks))
+        wires.start("swift-object", host, partial(swift.start_storage, disks=disks, devices=world.disks))
     wires.start("swift-proxy", here, partial(swift.start_proxy, devices=world.disks))
     wires.start(
         "neutron-dhcp-agent",

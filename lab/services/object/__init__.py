@@ -1,0 +1,1 @@
+"""Object storage: swift-proxy, and the swift-object nodes that keep the replicas."""

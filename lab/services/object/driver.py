@@ -6,6 +6,17 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 
+class Data(bytes):
+    """An object's bytes. The journal shows how many there are, not what they say."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"<{len(self)} bytes>"
+
+    __repr__ = __str__
+
+
 @dataclass(frozen=True, slots=True)
 class StoredObject:
     """One replica's file: its timestamp (virtual ns) decides which replica is newer; `deleted` is a tombstone."""

@@ -21,6 +21,7 @@ from lab.errors import BadRequest
 K = TypeVar("K")
 
 NOBODY = 0xFFFF  # the largest value of array('H'): no device keeps this replica yet
+SETTLING = 4  # rebalances of a new ring; rounding leaves some devices a partition off after the first
 REPLICAS = 3  # Swift's usual replica count, overview_ring.rst
 
 
@@ -93,12 +94,16 @@ def build(part_power: int, devices: Sequence[Device], replicas: int = REPLICAS, 
     """
     usable = tuple(device for device in devices if device.weight > 0)
     if len(usable) < replicas:
-        raise BadRequest(
-            f"a ring of {replicas} replicas needs as many devices; {len(usable)} of {len(devices)} have a weight"
-        )
+        raise BadRequest(f"a ring of {replicas} replicas needs as many devices; {len(usable)} of {len(devices)} have a weight")
     if before is not None and (before.part_power, before.replicas) != (part_power, replicas):
         raise BadRequest("part_power and replicas of a ring cannot change: nearly all data would move")
-    return _Rebalance(part_power, tuple(devices), usable, replicas, before).run()
+    ring = _Rebalance(part_power, tuple(devices), usable, replicas, before).run()
+    for _ in range(SETTLING if before is None else 0):
+        better = _Rebalance(part_power, tuple(devices), usable, replicas, ring).run()
+        if better.tables == ring.tables:
+            break
+        ring = better  # nothing lies on a new ring yet, so what would move by itself later may as well move now
+    return ring
 
 
 def shares(devices: Sequence[Device], partitions: int, replicas: int) -> dict[int, float]:
@@ -123,11 +128,15 @@ def _grouped(devices: Sequence[Device], key: Callable[[Device], K]) -> dict[K, l
 
 def _split(groups: dict[K, list[Device]], amount: float, partitions: int, replicas: int) -> Iterator[tuple[K, float]]:
     """Share `amount` among groups by weight; none gets more replicas of one partition than the others force on it."""
+    # Replicas avoid sharing a host as well, so a group has room for as many as it has hosts, if that is enough for all.
+    room = {key: len({device.host for device in members}) for key, members in groups.items()}
+    if sum(room.values()) < replicas:
+        room = {key: len(members) for key, members in groups.items()}
     most = 1
-    while sum(min(most, len(members)) for members in groups.values()) < replicas:
+    while sum(min(most, rooms) for rooms in room.values()) < replicas:
         most += 1
     weights = {key: sum(device.weight for device in members) for key, members in groups.items()}
-    yield from _fill(weights, amount, lambda key: float(partitions * min(most, len(groups[key])))).items()
+    yield from _fill(weights, amount, lambda key: float(partitions * min(most, room[key]))).items()
 
 
 def _fill(weights: dict[K, float], amount: float, cap: Callable[[K], float]) -> dict[K, float]:
@@ -161,9 +170,7 @@ class _Rebalance:
         self.partitions = 1 << part_power
         self.by_id = {device.id: device for device in usable}
         blank = [NOBODY] * self.partitions
-        self.tables = [
-            array("H", before.tables[replica] if before is not None else blank) for replica in range(replicas)
-        ]
+        self.tables = [array("H", before.tables[replica] if before is not None else blank) for replica in range(replicas)]
         self.hunger = shares(usable, self.partitions, replicas)
         self.zone_hunger: dict[tuple[int, int], float] = {}
         for device in usable:

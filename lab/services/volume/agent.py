@@ -51,9 +51,7 @@ class CinderVolume:
             "publish_service_capabilities": self.publish_service_capabilities,
         }
         process.rpc.serve(VOLUME_TOPIC, handlers, host=self.host.name, fanout=True, exchange=EXCHANGE, version=VERSION)
-        process.rpc.serve(
-            f"{VOLUME_TOPIC}.{self.host.name}", handlers, host=process.host, exchange=EXCHANGE, version=VERSION
-        )
+        process.rpc.serve(f"{VOLUME_TOPIC}.{self.host.name}", handlers, host=process.host, exchange=EXCHANGE, version=VERSION)
         process.spawn(self._init_host(), "init_host")
 
     async def publish_service_capabilities(self, ctx: Context) -> None:

@@ -129,9 +129,7 @@ class AttachFlow:
     async def _shared(self, attachment: VolumeAttachment) -> bool:
         """Say whether another server on the same host uses the same export (multiattach): then it stays."""
         others = await self.ledger.attachments(attachment.volume_id)
-        return any(
-            o.id != attachment.id and o.connector and o.attached_host == attachment.attached_host for o in others
-        )
+        return any(o.id != attachment.id and o.connector and o.attached_host == attachment.attached_host for o in others)
 
     async def _end(self, ctx: Context, volume_id: str, attachment_id: str) -> None:
         now = self.process.runtime.iso_us()

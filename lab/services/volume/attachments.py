@@ -75,9 +75,7 @@ class Attachments:
         mine = [a for a in attachments_of(tx, volume.id) if instance_uuid and a.instance_uuid == instance_uuid]
         if not (mine and volume.status in ("in-use", "reserved")):
             statuses = " or ".join((*RESERVABLE, "in-use") if volume.multiattach else RESERVABLE)
-            raise InvalidVolume(
-                f"Volume {volume.id} status must be {statuses} to reserve, but the current status is {volume.status}."
-            )
+            raise InvalidVolume(f"Volume {volume.id} status must be {statuses} to reserve, but the current status is {volume.status}.")
 
     async def connect(self, ctx: Context, attachment_id: str, connector: Json) -> VolumeAttachment:
         """Have the volume exported to a host, and return the attachment with its connection info."""
@@ -86,13 +84,10 @@ class Attachments:
             attachment = attachment_of(tx, ctx, attachment_id)
             volume = volume_of(tx, ctx, attachment.volume_id)
             if attachment.connector and attachment.attach_status == "attached":
-                raise InvalidVolume(
-                    f"Attachment {attachment_id} is in use; delete it before it is connected elsewhere."
-                )
+                raise InvalidVolume(f"Attachment {attachment_id} is in use; delete it before it is connected elsewhere.")
             others = [a for a in attachments_of(tx, volume.id) if a.id != attachment_id and a.instance_uuid]
             if not volume.multiattach and any(
-                a.attach_status in ("attaching", "attached") and a.instance_uuid != attachment.instance_uuid
-                for a in others
+                a.attach_status in ("attaching", "attached") and a.instance_uuid != attachment.instance_uuid for a in others
             ):
                 raise InvalidVolume(f"Volume {volume.id} is not multiattach and another server is connected to it.")
             return attachment, volume

@@ -90,9 +90,7 @@ class ChangeFlow:
                 return
             attachments = await self.ledger.attachments(record.id)
             status, _ = status_from_attachments(attachments)
-            grown = await self.ledger.move(
-                ctx, record.id, status, ("extending",), size=new_size, extending_to=None, previous_status=None
-            )
+            grown = await self.ledger.move(ctx, record.id, status, ("extending",), size=new_size, extending_to=None, previous_status=None)
             if grown is not None:
                 self.process.notify(ctx, "volume.resize.end", None, usage(grown))
                 await self._tell_servers(ctx, grown, attachments)
@@ -112,9 +110,7 @@ class ChangeFlow:
                 version=EXTENDED_EVENT_VERSION, auth="service",
             )  # fmt: skip
         except (RemoteFault, TransportError) as error:
-            self.process.log(
-                ctx, f"Failed to notify nova of the extension of {volume.id}: {error.message}", level="warning"
-            )
+            self.process.log(ctx, f"Failed to notify nova of the extension of {volume.id}: {error.message}", level="warning")
 
     # -- snapshots ----------------------------------------------------------------------------
 

@@ -76,9 +76,7 @@ class CreateFlow:
 
     async def _done(self, ctx: Context, volume: Volume, changes: dict[str, Any]) -> None:
         now = self.process.runtime.iso_us()
-        made = await self.ledger.move(
-            ctx, volume.id, "available", ("creating", "downloading"), launched_at=now, **changes
-        )
+        made = await self.ledger.move(ctx, volume.id, "available", ("creating", "downloading"), launched_at=now, **changes)
         if made is None:
             # Somebody reset or dropped the record meanwhile; what has no record must not stay on the backend.
             if await self.ledger.volume(volume.id) is None:

@@ -86,8 +86,6 @@ def page(rows: Sequence[T], req: Request, key: Callable[[T], str], url: str) -> 
     part = list(rows[start : start + limit])
     if not part or len(part) < limit:
         return part, []
-    query = [
-        (name, value) for name, values in req.query.items() for value in values if name not in ("marker", "offset")
-    ]
+    query = [(name, value) for name, values in req.query.items() for value in values if name not in ("marker", "offset")]
     link = f"{url}?{urlencode([*query, ('marker', key(part[-1]))])}"
     return part, [{"rel": "next", "href": link}]

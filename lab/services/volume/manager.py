@@ -126,9 +126,7 @@ class VolumeManager:
 
         return await self.process.store.run(work)
 
-    async def set_metadata(
-        self, ctx: Context, volume_id: str, changes: Mapping[str, str], replace: bool = False
-    ) -> dict[str, str]:
+    async def set_metadata(self, ctx: Context, volume_id: str, changes: Mapping[str, str], replace: bool = False) -> dict[str, str]:
         """Merge metadata into the volume's, or replace all of it."""
         now = self.process.runtime.iso_us()
 
@@ -150,13 +148,11 @@ class VolumeManager:
             allowed = ("available", "in-use") if attached_too else ("available",)
             if volume.status not in allowed:
                 raise InvalidVolume(
-                    f"Volume {volume_id} status must be {' or '.join(repr(s) for s in allowed)} to extend, "
-                    f"currently {volume.status}."
+                    f"Volume {volume_id} status must be {' or '.join(repr(s) for s in allowed)} to extend, currently {volume.status}."
                 )
             if new_size <= volume.size:
                 raise InvalidInput(
-                    "New size for extend must be greater than current size. "
-                    f"(current: {volume.size}, extended: {new_size})."
+                    f"New size for extend must be greater than current size. (current: {volume.size}, extended: {new_size})."
                 )
             limits = quota.limits_of(tx, self.config.volume_quotas, volume.project_id)
             quota.check_size(limits, new_size)
@@ -169,9 +165,7 @@ class VolumeManager:
         self.process.state(ctx, "volume", volume.id, volume.previous_status, "extending")
         self.scheduler_rpc.extend_volume(ctx, volume, new_size)
 
-    async def swap_status(
-        self, ctx: Context, volume_id: str, only: Collection[str], status: str, complaint: str
-    ) -> Volume:
+    async def swap_status(self, ctx: Context, volume_id: str, only: Collection[str], status: str, complaint: str) -> Volume:
         """Move the volume to `status` when it is in one of `only`; raise InvalidVolume with the complaint otherwise."""
         now = self.process.runtime.iso_us()
 

@@ -274,9 +274,7 @@ class NoValidBackend(NoValidHost):
 def check_move(moves: dict[str, tuple[str, ...]], old: str, new: str) -> None:
     """Raise InvalidVolume when a thing in status `old` may not become `new`."""
     if new != old and new not in moves[old]:
-        raise InvalidVolume(
-            f"a volume or snapshot that is {old} cannot become {new}; it may become: {', '.join(moves[old])}"
-        )
+        raise InvalidVolume(f"a volume or snapshot that is {old} cannot become {new}; it may become: {', '.join(moves[old])}")
 
 
 def service_host(host: str) -> str:

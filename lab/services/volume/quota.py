@@ -52,9 +52,7 @@ def usage_of(tx: Transaction, project_id: str) -> dict[str, int]:
     return used
 
 
-def reserve(
-    tx: Transaction, configured: Mapping[str, int], project_id: str, wanted: Mapping[str, int], volume_type: str | None
-) -> None:
+def reserve(tx: Transaction, configured: Mapping[str, int], project_id: str, wanted: Mapping[str, int], volume_type: str | None) -> None:
     """Check that the project may take `wanted` ({'volumes': 1, 'gigabytes': 10}) more; raise OverLimit when not.
 
     Source of the texts: cinder/exception.py (VolumeLimitExceeded and its kin).
@@ -82,9 +80,7 @@ def check_size(limits: Mapping[str, int], size: int) -> None:
     """Check the limit of a single volume's size."""
     limit = limits.get("per_volume_gigabytes", UNLIMITED)
     if limit != UNLIMITED and size > limit:
-        raise OverLimit(
-            f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed limit {limit}G."
-        )
+        raise OverLimit(f"VolumeSizeExceedsLimit: Requested volume size {size}G is larger than maximum allowed limit {limit}G.")
 
 
 def set_limits(tx: Transaction, project_id: str, changes: Mapping[str, int]) -> None:

@@ -94,9 +94,7 @@ class Ledger:
         """Return the snapshot as it is now, or None when it is gone."""
         return await self.process.store.run(lambda tx: tx.get(VolumeSnapshot, snapshot_id))
 
-    async def move(
-        self, ctx: Context, volume_id: str, status: str, only: Collection[str] = (), **changes: Any
-    ) -> Volume | None:
+    async def move(self, ctx: Context, volume_id: str, status: str, only: Collection[str] = (), **changes: Any) -> Volume | None:
         """Set a volume's status and fields; None when it is gone or in none of the statuses `only`."""
         now = self.process.runtime.iso_us()
 

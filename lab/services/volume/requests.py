@@ -107,8 +107,7 @@ def _from_volume(tx: Transaction, ctx: Context, request: VolumeRequest, asked: V
     size = request.size if request.size is not None else parent.size
     if size < parent.size:
         raise InvalidInput(
-            f"Volume size '{size}'GB cannot be smaller than original volume size {parent.size}GB. "
-            "They must be >= original volume size."
+            f"Volume size '{size}'GB cannot be smaller than original volume size {parent.size}GB. They must be >= original volume size."
         )
     return _clone(tx, size, parent, asked)
 

@@ -84,9 +84,7 @@ class CinderScheduler:
 
     # -- new volumes --------------------------------------------------------------------------
 
-    async def create_volume(
-        self, ctx: Context, volume: Json, request_spec: Json, filter_properties: Json, **_: Any
-    ) -> None:
+    async def create_volume(self, ctx: Context, volume: Json, request_spec: Json, filter_properties: Json, **_: Any) -> None:
         """Choose a backend and hand the volume over, or give it up as `error`."""
         attempt = filter_properties.get("retry", {}).get("num_attempts", 0)
         backends = await self._usable()
@@ -103,9 +101,7 @@ class CinderScheduler:
             await self._give_up(ctx, record, error, request_spec)
             return
         now = self.process.runtime.iso_us()
-        placed = await self.ledger.move(
-            ctx, record.id, "creating", ("creating",), host=host, scheduled_at=now, attempt=attempt
-        )
+        placed = await self.ledger.move(ctx, record.id, "creating", ("creating",), host=host, scheduled_at=now, attempt=attempt)
         if placed is None:
             return
         self.backends[host] = self.backends[host].taking(record.size)
@@ -141,16 +137,11 @@ class CinderScheduler:
                 {"filter": name, "left": left, "refused": [{"host": h, "reason": r} for h, r in reasons]}
                 for name, left, reasons in choice.steps
             ],
-            "weights": [
-                {"host": host, "CapacityWeigher": {"raw": raw, "normalised": weight}}
-                for host, raw, weight in choice.ranked
-            ],
+            "weights": [{"host": host, "CapacityWeigher": {"raw": raw, "normalised": weight}} for host, raw, weight in choice.ranked],
         }
         winner = choice.ranked[0][0] if choice.ranked else ""
         status = "ok" if winner else "none"
-        self.process.entry(
-            ctx, "decision", winner or "none", "schedule_volume", where=volume_id, status=status, body=body
-        )
+        self.process.entry(ctx, "decision", winner or "none", "schedule_volume", where=volume_id, status=status, body=body)
         for name, left, _ in choice.steps:
             if not left:
                 self.process.log(ctx, f"Filter {name} returned 0 hosts")
@@ -159,8 +150,7 @@ class CinderScheduler:
     async def _give_up(self, ctx: Context, volume: Volume, error: NoValidBackend, request_spec: Json) -> None:
         self.process.log(
             ctx,
-            "Failed to run task cinder.scheduler.flows.create_volume.ScheduleCreateVolumeTask;volume:create: "
-            f"{error.message}",
+            f"Failed to run task cinder.scheduler.flows.create_volume.ScheduleCreateVolumeTask;volume:create: {error.message}",
             level="error",
         )
         payload = {"state": "error", "method": "create_volume", "reason": error.message, "volume_id": volume.id}

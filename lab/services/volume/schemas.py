@@ -42,9 +42,7 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Size = Annotated[int, BeforeValidator(_decimal), Field(ge=1, le=MAX_INT)]
 Limit = Annotated[int, BeforeValidator(lambda v: v if v in (-1, "-1") else _decimal(v)), Field(ge=-1, le=MAX_INT)]
 Truth = Annotated[bool, BeforeValidator(_truth)]
-Uuid = Annotated[
-    str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$")
-]
+Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}$")]
 Metadata = dict[Key, Text]
 
 

@@ -51,9 +51,7 @@ class Snapshots:
             volume = volume_of(tx, ctx, volume_id)
             allowed = ("available", "in-use") if attached_too else ("available",)
             if volume.status not in allowed or volume.host is None:
-                raise InvalidVolume(
-                    f"Volume {volume_id} status must be {' or '.join(allowed)}, but current status is: {volume.status}."
-                )
+                raise InvalidVolume(f"Volume {volume_id} status must be {' or '.join(allowed)}, but current status is: {volume.status}.")
             wanted = {"snapshots": 1, "gigabytes": volume.size}
             name = type_name(tx, volume.volume_type_id)
             quota.reserve(tx, self.config.volume_quotas, volume.project_id, wanted, name)
@@ -78,13 +76,9 @@ class Snapshots:
     async def change(self, ctx: Context, snapshot_id: str, **changes: Any) -> VolumeSnapshot:
         """Change fields that no other process cares for."""
         now = self.process.runtime.iso_us()
-        return await self.process.store.run(
-            lambda tx: tx.update(snapshot_of(tx, ctx, snapshot_id), updated_at=now, **changes)
-        )
+        return await self.process.store.run(lambda tx: tx.update(snapshot_of(tx, ctx, snapshot_id), updated_at=now, **changes))
 
-    async def set_metadata(
-        self, ctx: Context, snapshot_id: str, changes: Mapping[str, str], replace: bool = False
-    ) -> dict[str, str]:
+    async def set_metadata(self, ctx: Context, snapshot_id: str, changes: Mapping[str, str], replace: bool = False) -> dict[str, str]:
         """Merge metadata into the snapshot's, or replace all of it."""
 
         def work(tx: Transaction) -> dict[str, str]:
@@ -101,9 +95,7 @@ class Snapshots:
         def work(tx: Transaction) -> tuple[str, VolumeSnapshot]:
             snapshot = snapshot_of(tx, ctx, snapshot_id)
             if not force and snapshot.status not in SNAPSHOT_DELETABLE:
-                raise InvalidSnapshot(
-                    f"Snapshot status must be {' or '.join(SNAPSHOT_DELETABLE)}, and must not be part of a group."
-                )
+                raise InvalidSnapshot(f"Snapshot status must be {' or '.join(SNAPSHOT_DELETABLE)}, and must not be part of a group.")
             return snapshot.status, tx.update(snapshot, status="deleting", updated_at=now)
 
         old, snapshot = await self.process.store.run(work)

@@ -31,9 +31,7 @@ class VolumeTypes:
 
         def work(tx: Transaction) -> None:
             if tx.one(VolumeType, name=DEFAULT_TYPE) is None:
-                tx.insert(
-                    VolumeType.make(id=type_id, name=DEFAULT_TYPE, description="Default Volume Type", created_at=now)
-                )
+                tx.insert(VolumeType.make(id=type_id, name=DEFAULT_TYPE, description="Default Volume Type", created_at=now))
 
         await self.process.store.run(work)
 
@@ -53,9 +51,7 @@ class VolumeTypes:
             return [t for t in found if is_public is None or t.is_public == is_public]
         return [t for t in found if t.is_public or ctx.project_id in t.projects]
 
-    async def create(
-        self, name: str, description: str | None, is_public: bool, extra_specs: Mapping[str, str]
-    ) -> VolumeType:
+    async def create(self, name: str, description: str | None, is_public: bool, extra_specs: Mapping[str, str]) -> VolumeType:
         """Offer a new type. Raises Conflict when the name is taken."""
         new = VolumeType.make(
             id=self.process.uuid(),
@@ -77,9 +73,7 @@ class VolumeTypes:
         except StoreConflict:
             raise Conflict(f"Volume Type {changes.get('name')} already exists.") from None
 
-    async def set_specs(
-        self, ctx: Context, type_id: str, specs: Mapping[str, str], drop: str | None = None
-    ) -> VolumeType:
+    async def set_specs(self, ctx: Context, type_id: str, specs: Mapping[str, str], drop: str | None = None) -> VolumeType:
         """Merge extra specs into a type's, or drop one."""
 
         def work(tx: Transaction) -> VolumeType:

@@ -59,10 +59,8 @@ def test_devices_hold_their_share(devices: list[Device]) -> None:
     ring = build(6, devices)
     wanted = shares(devices, 64, 3)
     assert math.isclose(sum(wanted.values()), 64 * 3)
-    zones = len({device.domain for device in devices})
     for device, count in held(ring).items():
-        slack = 2 if zones >= 3 or zones == 1 else 8  # with two zones every partition chooses which zone it doubles
-        assert abs(count - wanted[device]) <= slack + 64 * 0.1
+        assert abs(count - wanted[device]) <= 4
 
 
 @settings(max_examples=40, deadline=None)
@@ -70,9 +68,7 @@ def test_devices_hold_their_share(devices: list[Device]) -> None:
 def test_nothing_moves_without_a_reason(devices: list[Device]) -> None:
     ring = build(6, devices)
     again = build(6, devices, before=ring)
-    assert moves(ring, again) <= len(devices)
-    third = build(6, devices, before=again)
-    assert moves(again, third) <= len(devices)
+    assert moves(ring, again) == 0
 
 
 @settings(max_examples=40, deadline=None)

@@ -16,8 +16,10 @@ from lab.errors import NoSpace, NotFound, VolumeError
 from lab.medium import Interference, Passing, Verdict
 from lab.process import Process
 from lab.rest import PUBLIC, Api, Request, Response, Route, Stream
-from lab.services.volume import start_api, start_scheduler, start_volume
+from lab.services.volume.agent import start as start_volume
+from lab.services.volume.api import start as start_api
 from lab.services.volume.driver import Connector, PoolStats, VolumeDriver
+from lab.services.volume.scheduler import start as start_scheduler
 from lab.wires import Wires
 from sim.loop import SimLoop
 
@@ -275,6 +277,7 @@ async def block_storage(
     await asyncio.sleep(2)
     yield cloud
     assert loop.runtime.errors == []
+    cloud.wires.journal.close()
 
 
 def play(

@@ -149,9 +149,7 @@ class ActionsPart(VolumePart):
         return Response(202)
 
     async def _begin_detaching(self, ctx: Context, req: Request, _: Any) -> Response:
-        complaint = (
-            "Unable to detach volume. Volume status must be 'in-use' and attach_status must be 'attached' to detach."
-        )
+        complaint = "Unable to detach volume. Volume status must be 'in-use' and attach_status must be 'attached' to detach."
         await self.volumes.swap_status(ctx, req.params["volume_id"], ("in-use",), "detaching", complaint)
         return Response(202)
 
@@ -197,8 +195,7 @@ class ActionsPart(VolumePart):
         volume = await self._volume(ctx, req)
         if volume.status != "available":
             raise InvalidVolume(
-                f"Volume {volume.id} status must be available to update readonly flag, "
-                f"but current status is: {volume.status}."
+                f"Volume {volume.id} status must be available to update readonly flag, but current status is: {volume.status}."
             )
         await self.volumes.change(ctx, volume.id, readonly=body.readonly)
         return Response(202)

@@ -107,11 +107,7 @@ class OperatorPart(VolumePart):
         zones: dict[str, bool] = {}
         for row in rows:
             zones[row.availability_zone] = zones.get(row.availability_zone, False) or not row.disabled
-        return {
-            "availabilityZoneInfo": [
-                {"zoneName": name, "zoneState": {"available": zones[name]}} for name in sorted(zones)
-            ]
-        }
+        return {"availabilityZoneInfo": [{"zoneName": name, "zoneState": {"available": zones[name]}} for name in sorted(zones)]}
 
     async def list_pools(self, ctx: Context, req: Request) -> Json:
         """List the pools that the scheduler knows; with detail=True what it knows of them."""
@@ -149,10 +145,7 @@ class OperatorPart(VolumePart):
 
         limits, used = await self.process.store.run(work)
         if truth(req.arg("usage")):
-            rows = {
-                name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0, "allocated": 0}
-                for name, limit in limits.items()
-            }
+            rows = {name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0, "allocated": 0} for name, limit in limits.items()}
             return {"quota_set": {"id": project, **rows}}
         return {"quota_set": {"id": project, **limits}}
 

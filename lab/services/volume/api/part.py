@@ -29,9 +29,7 @@ def volume_style(status: int, error: LabError, request_id: str) -> Response:
     """Cinder's faults: nova's shape; over quota it says when to come back (cinder/api/openstack/wsgi.py: Fault)."""
     response = compute_style(status, error, request_id)
     if status == 413:
-        response = Response(
-            status, {"overLimit": {"code": status, "message": error.message, "retryAfter": "0"}}, response.headers
-        )
+        response = Response(status, {"overLimit": {"code": status, "message": error.message, "retryAfter": "0"}}, response.headers)
         response.headers["Retry-After"] = "0"
     return response
 

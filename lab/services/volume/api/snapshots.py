@@ -71,9 +71,7 @@ class SnapshotsPart(VolumePart):
         """Accept a new snapshot; of a volume in use only with `force`, or from 3.66 on."""
         body = req.data.snapshot
         if req.version >= (3, 66) and "force" in body.model_fields_set and not body.force:
-            raise BadRequest(
-                "Invalid input for field/attribute force: from microversion 3.66 on a volume in use needs no force"
-            )
+            raise BadRequest("Invalid input for field/attribute force: from microversion 3.66 on a volume in use needs no force")
         snapshot = await self.snapshots.create(
             ctx,
             body.volume_id,

@@ -97,10 +97,7 @@ class VolumesPart(VolumePart):
             return {v.id: attachments_of(tx, v.id) for v in part}
 
         attachments = await self.process.store.run(attached)
-        shown = [
-            self.views.volume(v, attachments[v.id], names.get(v.volume_type_id or ""), req.version, ctx.is_admin)
-            for v in part
-        ]
+        shown = [self.views.volume(v, attachments[v.id], names.get(v.volume_type_id or ""), req.version, ctx.is_admin) for v in part]
         return _list(shown, links, len(rows), req)
 
     async def summary(self, ctx: Context, req: Request) -> Json:
@@ -160,9 +157,7 @@ class VolumesPart(VolumePart):
         if body.metadata is not None:
             changes["metadata_"] = body.metadata
         if not changes:
-            raise BadRequest(
-                "At least one of name, description, display_name, display_description or metadata is needed"
-            )
+            raise BadRequest("At least one of name, description, display_name, display_description or metadata is needed")
         volume = await self.volumes.change(ctx, volume_id, **changes)
         self.process.notify(ctx, "volume.update.end", None, usage(volume))
         return await self._shown(ctx, req, volume_id)

@@ -1,0 +1,51 @@
+"""swift-proxy: the object storage API, version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from lab.context import Context
+from lab.rest import PUBLIC, Request, Route
+from lab.services.object.api.accounts import AccountsPart, ContainersPart
+from lab.services.object.api.objects import ObjectsPart
+from lab.services.object.model import (
+    LISTING_LIMIT,
+    MAX_CONTAINER_NAME_LENGTH,
+    MAX_FILE_SIZE,
+    MAX_META_COUNT,
+    MAX_META_NAME_LENGTH,
+    MAX_META_OVERALL_SIZE,
+    MAX_META_VALUE_LENGTH,
+    MAX_OBJECT_NAME_LENGTH,
+    Json,
+)
+
+
+class ObjectApi(AccountsPart, ContainersPart, ObjectsPart):
+    """All nouns, and what clients may know beforehand."""
+
+    routes: ClassVar[Sequence[Route]] = (
+        Route("GET", "/info", "info", PUBLIC, summary="Say what this Swift can do"),
+        *AccountsPart.routes,
+        *ContainersPart.routes,
+        *ObjectsPart.routes,
+    )
+
+    async def info(self, ctx: Context, req: Request) -> Json:
+        """Say what this Swift can do, and its limits."""
+        return {
+            "swift": {
+                "version": "2.35.0",
+                "max_file_size": MAX_FILE_SIZE,
+                "max_meta_name_length": MAX_META_NAME_LENGTH,
+                "max_meta_value_length": MAX_META_VALUE_LENGTH,
+                "max_meta_count": MAX_META_COUNT,
+                "max_meta_overall_size": MAX_META_OVERALL_SIZE,
+                "max_object_name_length": MAX_OBJECT_NAME_LENGTH,
+                "max_container_name_length": MAX_CONTAINER_NAME_LENGTH,
+                "account_listing_limit": LISTING_LIMIT,
+                "container_listing_limit": LISTING_LIMIT,
+                "policies": [{"name": "Policy-0", "aliases": "Policy-0", "default": True}],
+            }
+        }

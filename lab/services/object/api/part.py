@@ -1,0 +1,144 @@
+"""What accounts, containers and objects build on: faults in Swift's form, access, metadata headers, transaction ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import orjson
+
+from lab.context import Context
+from lab.errors import NoSpace
+from lab.process import Process
+from lab.rest import Api, FaultTable, Request, Response, Route
+from lab.rest.faults import object_style
+from lab.services.object import acl
+from lab.services.object.manager import Databases
+from lab.services.object.model import (
+    MAX_META_COUNT,
+    MAX_META_NAME_LENGTH,
+    MAX_META_OVERALL_SIZE,
+    MAX_META_VALUE_LENGTH,
+    BadMetadata,
+    ClientDisconnect,
+    NoQuorum,
+    ObjectContainer,
+    PreconditionFailed,
+    RangeNotSatisfiable,
+    WrongChecksum,
+)
+from lab.services.object.replicas import Replicas
+
+FAULTS = FaultTable(
+    object_style,
+    {
+        PreconditionFailed: 412,
+        RangeNotSatisfiable: 416,
+        WrongChecksum: 422,
+        ClientDisconnect: 499,
+        NoQuorum: 503,
+        NoSpace: 507,
+    },
+)
+
+
+class ObjectPart(Api):
+    """Base of the nouns; `ObjectApi` puts them together."""
+
+    service: ClassVar[str] = "object"
+    faults: ClassVar[FaultTable | None] = FAULTS
+    routes: ClassVar[Sequence[Route]] = ()
+
+    def __init__(self, process: Process, replicas: Callable[[], Replicas]) -> None:
+        super().__init__(process)
+        self.databases = Databases(process)
+        self._replicas = replicas
+
+    @property
+    def replicas(self) -> Replicas:
+        """The replicas; the ring is computed at the first use."""
+        return self._replicas()
+
+    async def handle(self, request: Request, ctx: Context) -> Response:
+        """Serve a request, and give the answer Swift's transaction id."""
+        response = await super().handle(request, ctx)
+        now = int(self.process.runtime.utc().timestamp())
+        digits = ctx.request_id.removeprefix("req-").replace("-", "")[:21]
+        response.headers.setdefault("X-Trans-Id", f"tx{digits}-{now:010x}")
+        return response
+
+    # -- who may ------------------------------------------------------------------------------
+
+    def own_account(self, ctx: Context, req: Request, writing: bool) -> str:
+        """Return the account of the path, when the caller acts in it. Raises NoToken, NotYours."""
+        account = req.params["account"]
+        if not acl.owns(ctx, account, writing):
+            raise acl.refusal(ctx)
+        return account
+
+    async def readable(self, ctx: Context, req: Request, listing: bool) -> ObjectContainer:
+        """Return the container, when the caller may read it: by ownership or by its access list."""
+        account, name = req.params["account"], req.params["container"]
+        if acl.owns(ctx, account, writing=False):
+            return await self.databases.container(account, name)
+        return await self._by_list(ctx, req, lambda c: acl.public(c.read, listing) or acl.listed(ctx, c.read))
+
+    async def writable(self, ctx: Context, req: Request) -> ObjectContainer:
+        """Return the container, when the caller may write its objects."""
+        account, name = req.params["account"], req.params["container"]
+        if acl.owns(ctx, account, writing=True):
+            return await self.databases.container(account, name)
+        return await self._by_list(ctx, req, lambda c: acl.listed(ctx, c.write))
+
+    async def _by_list(self, ctx: Context, req: Request, allows: Callable[[ObjectContainer], bool]) -> ObjectContainer:
+        """Return a container whose access list allows it; to others it does not even say whether it is there."""
+        key = (req.params["account"], req.params["container"])
+        found: ObjectContainer | None = await self.process.store.run(lambda tx: tx.get(ObjectContainer, key))
+        if found is None or not allows(found):
+            raise acl.refusal(ctx)
+        return found
+
+
+def metadata_of(req: Request, kind: str) -> dict[str, str]:
+    """Return the X-{kind}-Meta-* headers by their lower-case names; X-Remove-* counts as empty. Raises BadMetadata."""
+    found: dict[str, str] = {}
+    for name, value in req.headers.items():
+        if name.startswith(f"x-remove-{kind}-meta-"):
+            found["x-" + name.removeprefix("x-remove-")] = ""
+        elif name.startswith(f"x-{kind}-meta-"):
+            found[name] = value
+    prefix = len(f"x-{kind}-meta-")
+    for name, value in found.items():
+        if len(name) - prefix > MAX_META_NAME_LENGTH:
+            raise BadMetadata(f"Metadata name too long: {name}")
+        if len(name) == prefix:
+            raise BadMetadata("Metadata name cannot be empty")
+        if len(value) > MAX_META_VALUE_LENGTH:
+            raise BadMetadata(f"Metadata value longer than {MAX_META_VALUE_LENGTH}: {name}")
+    if len(found) > MAX_META_COUNT:
+        raise BadMetadata(f"Too many metadata items; max {MAX_META_COUNT}")
+    if sum(len(name) - prefix + len(value) for name, value in found.items()) > MAX_META_OVERALL_SIZE:
+        raise BadMetadata(f"Total metadata too large; max {MAX_META_OVERALL_SIZE}")
+    return found
+
+
+def titled(metadata: dict[str, str]) -> dict[str, str]:
+    """Return metadata as headers: 'x-object-meta-color' as 'X-Object-Meta-Color'."""
+    return {"-".join(word.capitalize() for word in name.split("-")): value for name, value in metadata.items()}
+
+
+def listed(req: Request, rows: list[dict[str, Any]], headers: dict[str, str]) -> Response:
+    """Return a listing as JSON or as plain names, one a line; an empty plain one is a 204."""
+    asked = req.arg("format") or ("json" if "application/json" in req.headers.get("accept", "") else "plain")
+    if asked == "json":
+        body = orjson.dumps(rows)
+        return Response(200, body, {**headers, "Content-Type": "application/json; charset=utf-8"})
+    headers["Content-Type"] = "text/plain; charset=utf-8"
+    text = "".join(f"{row.get('name', row.get('subdir'))}\n" for row in rows)
+    return Response(200 if text else 204, text.encode(), headers)
+
+
+def object_name(req: Request) -> str:
+    """Return the object's name from the path as it was sent: a slash at its end belongs to it."""
+    return unquote(req.path.split("/", 4)[4])
