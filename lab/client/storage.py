@@ -89,7 +89,7 @@ class Snapshots(Collection[Snapshot]):
 
     async def create(self, volume_id: str, *, name: str = "", force: bool = False) -> Snapshot:
         """Keep the volume as it is now."""
-        return await self._create({"volume_id": volume_id, "name": name, "force": force})
+        return await self._create({"volume_id": volume_id, "name": name, **({"force": True} if force else {})})
 
 
 class VolumeType(Resource):
