@@ -41,6 +41,7 @@ class DhcpAgent:
         self.own: dict[str, Json] = {}
         """Network id -> the server's own port."""
         self._queues: dict[str, deque[Event]] = {}
+        self._failed: dict[str, None] = {}
         self._ready: dict[str, None] = {}
         self._saying = False
         self._started = True
@@ -119,15 +120,23 @@ class DhcpAgent:
                 await self._do(ctx, name, network_id, payload)
             except LabError as error:
                 self.process.log(ctx, f"Unable to {name} for network {network_id}: {error.message}", "error")
-                self.process.spawn(self._resync(network_id), "resync")
+                self.networks.pop(network_id, None)
+                self._resync(network_id)
             if self._ready and not self._saying:
                 said = self.process.spawn(self._say(ctx), "dhcp ready")
                 if len(queue) <= QUEUE_SHORT:
                     await said
         del self._queues[network_id]
 
-    async def _resync(self, network_id: str) -> None:
+    def _resync(self, network_id: str) -> None:
+        """Look at a network as a whole in a while; once, however much of it failed."""
+        if network_id not in self._failed:
+            self._failed[network_id] = None
+            self.process.spawn(self._look_again(network_id), "resync")
+
+    async def _look_again(self, network_id: str) -> None:
         await self.process.sleep(RESYNC_S)
+        del self._failed[network_id]
         self._enqueue(self.process.context(), "network_create_end", {"network": {"id": network_id}})
 
     async def _do(self, ctx: Context, name: str, network_id: str, payload: Json) -> None:
@@ -171,8 +180,9 @@ class DhcpAgent:
                 return
         info["ports"] = {port["id"]: port for port in info["ports"]}
         info["ports"][own["id"]] = own
-        self.networks[network_id], self.own[network_id] = info, own
+        self.own[network_id] = own
         await self.driver.serve(self._network(info, own))
+        self.networks[network_id] = info
         self._ready.update(dict.fromkeys(known))
 
     async def _stop(self, network_id: str) -> None:

@@ -230,6 +230,10 @@ class Neutron:
         nova.heard = self.events
         nova.start()
 
+    def second_dhcp(self, process: Process) -> None:
+        """Start one more DHCP agent, with servers of its own."""
+        start_dhcp_agent(process, ReservingServers())
+
     async def call(self, method: str, path: str, body: Any = None, user: str = "admin") -> Response:
         """Send a request as a user."""
         ctx = Context(request_id=f"req-{self.client.uuid()}", token=user)
