@@ -58,6 +58,7 @@ class Prepared:
         for server in await stage.server("first", "m1.tiny", "net", image="cirros", count=hosts):
             await stage.delete(server=str(server.name))
         await stage.image("fedora", size_mib=20)
+        await self.cloud.volume.volumes.list()
         await self.cloud.sleep(AFTERMATH_S)
 
     async def server(self, image: str = "cirros") -> None:

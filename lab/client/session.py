@@ -80,6 +80,8 @@ class Session:
         """
         if not self.token:
             await self.authenticate()
+        if service == "volume":  # the catalog's address of block storage names the project
+            target = f"/v3/{self.project_id}{target.removeprefix('/v3')}"
         for attempt in (1, 2):
             sent = {"x-auth-token": self.token, **(headers or {})}
             version = VERSIONS.get(service)
