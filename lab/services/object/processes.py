@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from lab.config import Config
 from lab.process import Process
@@ -24,12 +23,7 @@ def ring_of(config: Config, devices: Mapping[str, Sequence[str]]) -> Ring:
 
 def start_proxy(process: Process, devices: Mapping[str, Sequence[str]]) -> None:
     """Build swift-proxy on this process. The ring is computed when the first object needs it."""
-
-    @cache
-    def replicas() -> Replicas:
-        return Replicas(process, ring_of(process.config, devices))
-
-    ObjectApi(process, replicas).start()
+    ObjectApi(process, Replicas(process, lambda: ring_of(process.config, devices))).start()
 
 
 def start_storage(process: Process, disks: Mapping[str, ObjectDisk], devices: Mapping[str, Sequence[str]] | None = None) -> None:

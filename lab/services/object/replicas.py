@@ -7,8 +7,9 @@ copy home later. Source of the rules: the object controller of Swift's proxy.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from lab.context import Context
 from lab.process import Process
@@ -32,8 +33,13 @@ class Found:
 class Replicas:
     """All replicas of all objects, as the proxy reaches them. Names are '/account/container/object'."""
 
-    def __init__(self, process: Process, ring: Ring) -> None:
-        self.nodes, self.ring = Nodes(process), ring
+    def __init__(self, process: Process, ring: Callable[[], Ring]) -> None:
+        self.nodes, self._ring = Nodes(process), ring
+
+    @cached_property
+    def ring(self) -> Ring:
+        """The ring, computed when the first object needs it."""
+        return self._ring()
 
     @property
     def quorum(self) -> int:

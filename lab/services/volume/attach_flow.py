@@ -79,7 +79,7 @@ class AttachFlow:
         info = await self.host.driver.connect(volume.id, connector_of(connector))
         data = info.get("data")
         return {
-            "driver_volume_type": info["driver_volume_type"],
+            **{name: value for name, value in info.items() if name != "data"},
             **(data if isinstance(data, dict) else {}),
             "access_mode": mode,
             "qos_specs": None,

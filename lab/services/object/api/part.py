@@ -50,15 +50,10 @@ class ObjectPart(Api):
     faults: ClassVar[FaultTable | None] = FAULTS
     routes: ClassVar[Sequence[Route]] = ()
 
-    def __init__(self, process: Process, replicas: Callable[[], Replicas]) -> None:
+    def __init__(self, process: Process, replicas: Replicas) -> None:
         super().__init__(process)
         self.databases = Databases(process)
-        self._replicas = replicas
-
-    @property
-    def replicas(self) -> Replicas:
-        """The replicas; the ring is computed at the first use."""
-        return self._replicas()
+        self.replicas = replicas
 
     async def handle(self, request: Request, ctx: Context) -> Response:
         """Serve a request, and give the answer Swift's transaction id."""
