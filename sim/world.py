@@ -20,7 +20,7 @@ from lab.wires import Wires
 from lab.world import World
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.topology import CLIENT, DatacenterSpec
-from sim.datacenter.trace import PingResult
+from sim.datacenter.trace import Hop, PingResult
 from sim.faults import Faults
 from sim.hypervisor import SimHypervisor
 from sim.image import SimImageStore
@@ -73,6 +73,7 @@ class SimWorld(World):
             self.datacenter.on_write = self.keeper.write
             self.keeper.follow(self.runtime.now_ns)
         self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
+        self.datacenter.on_frame = self._on_frame
         self.faults = Faults(self.wires)
         self.client: Process = self.wires.start("client", self.outside, lambda process: None)
 
@@ -82,6 +83,12 @@ class SimWorld(World):
             process.kill()
         await self.wires.store.close()
         self.wires.journal.close()
+
+    def _on_frame(self, hop: Hop) -> None:
+        """Journal a hop of a frame that somebody follows."""
+        note = {"frame": hop.frame, "vlan": hop.vlan, "reason": hop.reason}
+        status = "lost" if hop.action == "drop" else "ok"
+        self.wires.journal.add("frame", hop.device, hop.port, hop.action, hop.port, status, note=note)
 
     # -- hosts and drivers --------------------------------------------------------------------
 

@@ -188,8 +188,7 @@ class Stage:
         if not addresses:
             return Pinged(False, None, (), source, f"{to} has no address")
         walk = await self.cloud.ping(self.servers[source].id, addresses[0])
-        lost = next((hop for hop in walk.hops if hop.action == "drop"), None)
-        failed_at = "" if walk.ok else lost.device if lost is not None else ""
+        failed_at = walk.lost.device if walk.lost is not None else ""
         rtt_ms = None if walk.rtt_ns is None else walk.rtt_ns / 1e6
         return Pinged(walk.ok, rtt_ms, tuple(str(hop) for hop in walk.hops), failed_at, walk.reason)
 

@@ -186,7 +186,7 @@ class IpStack:
         if answer is not None and isinstance(answer.payload, Icmp) and answer.payload.kind == "echo reply":
             return PingResult(True, self.device.fabric.now() - start, tuple(trace.hops))
         said = f"{answer.source} says {answer.payload.kind}" if answer and isinstance(answer.payload, Icmp) else ""
-        return PingResult(False, None, tuple(trace.hops), said or trace.verdict(target))
+        return trace.failed(target, said)
 
     def connect(self, target: str, port: int, trace: Trace) -> Generator[simpy.Event, Any, PingResult]:
         """Open a TCP connection and say how that went; a SimPy process."""
@@ -199,7 +199,7 @@ class IpStack:
             self.send(Ipv4(packet.source, target, Tcp(source, port, "ACK")), trace)
             return PingResult(True, self.device.fabric.now() - start, tuple(trace.hops))
         refused = f"{target} refused the connection: nothing listens on port {port}" if answer is not None else ""
-        return PingResult(False, None, tuple(trace.hops), refused or trace.verdict(target))
+        return trace.failed(target, refused)
 
     def say_dhcp(self, message: Dhcp, to_server: bool, trace: Trace | None) -> None:
         """Send a DHCP message: a client shouts, a server answers the client's card."""

@@ -59,8 +59,8 @@ class Trace:
             if self.on_hop is not None:
                 self.on_hop(hop)
 
-    def verdict(self, target: str) -> str:
-        """Say in a line why no answer came.
+    def lost(self) -> Hop | None:
+        """Find where the question, or its answer, was lost.
 
         A broadcast that is not let out at some port is no loss by itself: it counts when nobody answered.
         """
@@ -70,8 +70,14 @@ class Trace:
                 asked = silence.reason.removeprefix(UNANSWERED)
                 about = (f"who has {asked},", f"ARP {asked} is at")
                 lost = (hop for hop in drops if any(words in hop.frame for words in about))
-                return next(lost, silence).reason
-        return next((hop.reason for hop in drops if "ARP who has" not in hop.frame), f"no answer from {target}")
+                return next(lost, silence)
+        return next((hop for hop in drops if "ARP who has" not in hop.frame), None)
+
+    def failed(self, target: str, said: str = "") -> PingResult:
+        """Sum up a question without the wished answer; `said` is what somebody answered instead."""
+        lost = self.lost()
+        silence = lost.reason if lost is not None else f"no answer from {target}"
+        return PingResult(False, None, tuple(self.hops), said or silence, lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,8 @@ class PingResult:
     rtt_ns: int | None
     hops: tuple[Hop, ...] = ()
     reason: str = ""
+    lost: Hop | None = None
+    """Where the frame was dropped, when it was."""
 
     @property
     def walk(self) -> str:

@@ -44,6 +44,7 @@ def test_a_vlan_left_off_a_trunk_fails_exactly_there(site: Site) -> None:
     broken = site.ping(a, "10.0.0.13")
     assert not broken.ok
     assert broken.reason == "VLAN 142 is not trunked on leaf-2:spine-1"
+    assert (broken.lost.device, broken.lost.port) == ("leaf-2", "spine-1")
     drops = [hop for hop in broken.hops if hop.action == "drop" and hop.reason == broken.reason]
     assert [(hop.device, hop.port, hop.vlan) for hop in drops] == [("leaf-2", "spine-1", 142)]
     back = site.ping(c, "10.0.0.11")
@@ -152,8 +153,8 @@ def test_tcp_opens_to_the_login_and_not_elsewhere(site: Site) -> None:
 def test_reasons_of_silence(site: Site) -> None:
     net = site.net("blue")
     a = site.guest("a", net, "compute-1", 11)
-    site.guest("b", net, "compute-3", 12)
     assert site.ping(a, "10.0.0.12").reason == "server a is still booting"
+    site.guest("b", net, "compute-3", 12)
     site.sleep(BOOTED)
     assert site.ping(a, "10.0.0.99").reason == "nobody answered ARP for 10.0.0.99"
     assert site.ping("port-x", "10.0.0.12").reason == "no server runs behind port port-x"
