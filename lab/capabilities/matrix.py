@@ -14,9 +14,7 @@ KINDS = ("compute", "volume", "network")
 ERAS = (2018, 2026)
 
 COMPLETE, PARTIAL, MISSING, UNKNOWN = "Y", "P", "-", "?"
-MEANING: Mapping[str, str] = MappingProxyType(
-    {COMPLETE: "complete", PARTIAL: "partial", MISSING: "missing", UNKNOWN: "unknown"}
-)
+MEANING: Mapping[str, str] = MappingProxyType({COMPLETE: "complete", PARTIAL: "partial", MISSING: "missing", UNKNOWN: "unknown"})
 
 
 class Support(NamedTuple):
@@ -83,9 +81,7 @@ def matrix(kind: str, era: int) -> Matrix:
     text = resources.files(__package__).joinpath("data", f"{kind}_{era}.json").read_text("utf-8")
     data = json.loads(text)
     features = tuple(Feature(**row) for row in data["features"])
-    return Matrix(
-        kind, era, data["source"], MappingProxyType(data["drivers"]), features, MappingProxyType(data["notes"])
-    )
+    return Matrix(kind, era, data["source"], MappingProxyType(data["drivers"]), features, MappingProxyType(data["notes"]))
 
 
 def supports(kind: str, era: int, driver: str, feature: str) -> Support:

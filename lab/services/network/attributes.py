@@ -146,8 +146,7 @@ def _project(value: Any, ctx: Context) -> str:
         raise HTTPBadRequest(f"Invalid input for project_id. Reason: '{value}' is not a valid string.")
     if value != ctx.project_id and not privileged(ctx):
         raise HTTPBadRequest(
-            "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin "
-            "privileges"
+            "Specifying 'project_id' or 'tenant_id' other than the authenticated project in request requires admin privileges"
         )
     return value
 
@@ -304,8 +303,7 @@ def record(fields: Mapping[str, Convert], required: Sequence[str] = ()) -> Conve
         missing = [key for key in required if key not in value]
         if unknown or missing:
             raise ValueError(
-                f"Validation of dictionary's keys failed. Expected keys: {sorted(required or fields)} "
-                f"Provided keys: {sorted(value)}"
+                f"Validation of dictionary's keys failed. Expected keys: {sorted(required or fields)} Provided keys: {sorted(value)}"
             )
         return {key: fields[key](item) for key, item in value.items()}
 

@@ -177,11 +177,7 @@ def _take(tx: Any, port: Port, subnet: Subnet, address: str) -> None:
 
 
 def _note(tx: Any, port: Port, subnet_id: str, address: str, pool: int | None) -> None:
-    tx.insert(
-        IPAllocation.make(
-            subnet_id=subnet_id, ip_address=address, network_id=port.network_id, port_id=port.id, pool=pool
-        )
-    )
+    tx.insert(IPAllocation.make(subnet_id=subnet_id, ip_address=address, network_id=port.network_id, port_id=port.id, pool=pool))
 
 
 def _subnet_of(port: Port, subnets: list[Subnet], item: Json) -> Subnet:
@@ -192,8 +188,7 @@ def _subnet_of(port: Port, subnets: list[Subnet], item: Json) -> Subnet:
             if subnet.id == wanted:
                 return subnet
         raise InvalidInput(
-            error_message=f"Failed to create port on network {port.network_id}, because fixed_ips included invalid "
-            f"subnet {wanted}"
+            error_message=f"Failed to create port on network {port.network_id}, because fixed_ips included invalid subnet {wanted}"
         )
     if address is None:
         raise InvalidInput(error_message="IP allocation requires subnet_id or ip_address")

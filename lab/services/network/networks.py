@@ -145,5 +145,3 @@ class Networks:
         plugin.notifier.network_delete(ctx, network)
         payload = {"network_id": network_id, "priority": rpc.PRIORITY_LOW}
         plugin.notifier.dhcp(ctx, hosts, "network_delete_end", payload)
-
-

@@ -38,12 +38,8 @@ NETWORK = noun(
         "port_security_enabled": Attr(boolean, True),
         "availability_zone_hints": Attr(many(text()), put=False),
         "provider:network_type": Attr(nullable(text()), None, put=False, privileged=True, column="network_type"),
-        "provider:physical_network": Attr(
-            nullable(text()), None, put=False, privileged=True, column="physical_network"
-        ),
-        "provider:segmentation_id": Attr(
-            integer(0, VNI_MAX), None, put=False, privileged=True, column="segmentation_id"
-        ),
+        "provider:physical_network": Attr(nullable(text()), None, put=False, privileged=True, column="physical_network"),
+        "provider:segmentation_id": Attr(integer(0, VNI_MAX), None, put=False, privileged=True, column="segmentation_id"),
     },
 )
 
@@ -61,9 +57,7 @@ SUBNET = noun(
         "description": DESCRIPTION,
         "gateway_ip": Attr(nullable(address)),
         "enable_dhcp": Attr(boolean, True),
-        "allocation_pools": Attr(
-            nullable(many(record({"start": address, "end": address}, ("start", "end")), unique=False))
-        ),
+        "allocation_pools": Attr(nullable(many(record({"start": address, "end": address}, ("start", "end")), unique=False))),
         "dns_nameservers": Attr(many(address)),
         "host_routes": Attr(many(ROUTE)),
         "ipv6_address_mode": Attr(choice(*SLAAC_MODES, null=True), None, put=False),
@@ -87,9 +81,7 @@ PORT = noun(
         "device_id": Attr(text(), ""),
         "device_owner": Attr(text(), ""),
         "security_groups": Attr(nullable(many(uuid))),
-        "allowed_address_pairs": Attr(
-            many(record({"ip_address": cidr, "mac_address": mac}, ("ip_address",)), unique=False)
-        ),
+        "allowed_address_pairs": Attr(many(record({"ip_address": cidr, "mac_address": mac}, ("ip_address",)), unique=False)),
         "extra_dhcp_opts": Attr(many(mapping)),
         "port_security_enabled": Attr(boolean),
         "binding:host_id": Attr(text(), "", privileged=True),

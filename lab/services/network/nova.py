@@ -55,9 +55,7 @@ class NovaNotifier:
 
     async def _post(self, ctx: Context, events: list[Json]) -> None:
         try:
-            answer = await self._process.rest.call(
-                ctx, "compute", "POST", PATH, body={"events": events}, auth="service"
-            )
+            answer = await self._process.rest.call(ctx, "compute", "POST", PATH, body={"events": events}, auth="service")
         except LabError as error:
             self._process.log(ctx, f"Failed to notify nova on events: {events}: {error.message}", "error")
             return

@@ -261,8 +261,7 @@ class Ports:
     def _write(self, tx: Any, old: Port, network: Network, content: Json, hosts: list[str]) -> Change:
         host = content.get("binding_host_id", old.binding_host_id)
         rebind = bool(host) and (
-            any(content.get(name, getattr(old, name)) != getattr(old, name) for name in REBINDING)
-            or old.binding_vif_type == BINDING_FAILED
+            any(content.get(name, getattr(old, name)) != getattr(old, name) for name in REBINDING) or old.binding_vif_type == BINDING_FAILED
         )
         if rebind or (not host and old.binding_host_id):
             content.update(binding_vif_type=UNBOUND, binding_vif_details={}, binding_driver="", status=DOWN)
@@ -315,9 +314,7 @@ class Ports:
         def work(tx: Any) -> list[Change]:
             network = tx.get(Network, network_id)
             ports = [port for port in tx.find(Port, network_id=network_id) if port.binding_driver]
-            return [
-                Change(None, port, network, rules=self._plugin.security_groups.wire_rules(tx, port)) for port in ports
-            ]
+            return [Change(None, port, network, rules=self._plugin.security_groups.wire_rules(tx, port)) for port in ports]
 
         for change in await self._plugin.store.run(work):
             self._plugin.notifier.push_port(ctx, change.port, wiring=self._wiring(change, change.port))

@@ -30,9 +30,7 @@ ALIASES: Mapping[str, str] = MappingProxyType(
         "provider:segmentation_id": "segmentation_id",
     }
 )
-PRIVILEGED = frozenset(
-    {"binding_host_id", "binding_vif_type", "network_type", "physical_network", "segmentation_id"}
-)
+PRIVILEGED = frozenset({"binding_host_id", "binding_vif_type", "network_type", "physical_network", "segmentation_id"})
 """Columns that only administrators see, so only they may filter by them."""
 
 
@@ -199,5 +197,3 @@ def links(base: str, request: Request, query: Query, records: list[Any], more: b
         back = [*kept, ("marker", records[0].id), ("page_reverse", "True")]
         found.append({"rel": "previous", "href": f"{base}?{urlencode(back)}"})
     return found
-
-

@@ -73,9 +73,7 @@ class Quotas:
             projects: dict[str, dict[str, Any]] = {}
             for limit in tx.all(QuotaLimit):
                 project = limit.project_id
-                row = projects.setdefault(
-                    project, {**self._defaults, "tenant_id": project, "project_id": project}
-                )
+                row = projects.setdefault(project, {**self._defaults, "tenant_id": project, "project_id": project})
                 row[limit.resource] = limit.limit
             return list(projects.values())
 

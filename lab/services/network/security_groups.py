@@ -177,9 +177,7 @@ class SecurityGroups:
         def work(tx: Any) -> SecurityGroupRule:
             rule = self.need_rule(tx, ctx, rule_id)
             revision = rule.revision_number + 1
-            new: SecurityGroupRule = tx.update(
-                rule, **changes, updated_at=self._plugin.now(), revision_number=revision
-            )
+            new: SecurityGroupRule = tx.update(rule, **changes, updated_at=self._plugin.now(), revision_number=revision)
             return new
 
         return await self._plugin.store.run(work)
@@ -228,4 +226,3 @@ class SecurityGroups:
             return [*map(str, collapse_addresses(four)), *map(str, collapse_addresses(six))]
 
         return await self._plugin.store.run(work)
-

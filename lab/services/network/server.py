@@ -190,5 +190,3 @@ class NetworkServer:
     async def dhcp_ready_on_ports(self, ctx: Context, port_ids: list[str]) -> None:
         """Take which ports' addresses are served."""
         await self.plugin.provisioning.dhcp_ready(ctx, port_ids)
-
-

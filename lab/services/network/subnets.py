@@ -89,8 +89,7 @@ class Subnets:
         for other in tx.find(Subnet, network_id=network.id):
             if other.ip_version == version and ip_network(other.cidr).overlaps(block):
                 raise InvalidInput(
-                    error_message=f"Requested subnet with cidr: {block} for network: {network.id} overlaps with "
-                    "another subnet"
+                    error_message=f"Requested subnet with cidr: {block} for network: {network.id} overlaps with another subnet"
                 )
         gateway = content["gateway_ip"] if "gateway_ip" in content else addresses.default_gateway(block)
         _check_gateway(block, gateway)

@@ -87,9 +87,7 @@ def test_asked_addresses_are_given_once() -> None:
             fault = await cloud.fault("POST", path, {"port": {**body, "fixed_ips": wanted}}, "alice")
             assert fault[:2] == (status, kind), wanted
         assert (await cloud.port(network, fixed_ips=[]))["fixed_ips"] == []
-        changed = await cloud.do(
-            "PUT", f"/ports/{port['id']}", {"port": {"fixed_ips": [{"ip_address": "10.0.0.3"}]}}, "alice"
-        )
+        changed = await cloud.do("PUT", f"/ports/{port['id']}", {"port": {"fixed_ips": [{"ip_address": "10.0.0.3"}]}}, "alice")
         assert [ip["ip_address"] for ip in changed["fixed_ips"]] == ["10.0.0.3"]
         assert (await cloud.port(network, fixed_ips=[{"ip_address": "10.0.0.2"}]))["fixed_ips"]
 

@@ -76,9 +76,7 @@ def test_the_rule_that_the_openstack_client_makes() -> None:
         )
         assert (status, kind) == (409, "SecurityGroupRuleExists")
         assert message == f"Security group rule already exists. Rule id is {made['id']}."
-        changed = await cloud.do(
-            "PUT", f"/security-group-rules/{made['id']}", {"security_group_rule": {"description": "ssh"}}, "alice"
-        )
+        changed = await cloud.do("PUT", f"/security-group-rules/{made['id']}", {"security_group_rule": {"description": "ssh"}}, "alice")
         assert changed["description"] == "ssh"
         assert (await cloud.fault("GET", f"/security-group-rules/{made['id']}", user="bob"))[0] == 404
 

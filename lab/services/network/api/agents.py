@@ -123,10 +123,7 @@ class AgentRoutes(Room):
             for agent in tx.find(Agent, agent_type=DHCP_TYPE):
                 if agent.availability_zone is not None:
                     zones[agent.availability_zone] = zones.get(agent.availability_zone, False) or agent.admin_state_up
-            return [
-                {"name": zone, "resource": "network", "state": "available" if up else "unavailable"}
-                for zone, up in zones.items()
-            ]
+            return [{"name": zone, "resource": "network", "state": "available" if up else "unavailable"} for zone, up in zones.items()]
 
         zones = await self.plugin.store.run(work)
         for name in ("name", "resource", "state"):

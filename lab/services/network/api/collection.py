@@ -54,9 +54,7 @@ class Room(Api):
             answer[f"{kind.plural}_links"] = links
         return answer
 
-    async def changing(
-        self, ctx: Context, noun: Noun, verb: str, payload: Json, change: Callable[[], Any]
-    ) -> Any:
+    async def changing(self, ctx: Context, noun: Noun, verb: str, payload: Json, change: Callable[[], Any]) -> Any:
         """Make a change between its two notifications; `change` answers what the second one carries."""
         notify = self.process.notify
         notify(ctx, f"{noun.name}.{verb}.start", None, payload)

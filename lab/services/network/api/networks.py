@@ -83,9 +83,7 @@ class NetworkRoutes(Room):
     async def delete_network(self, ctx: Context, request: Request) -> None:
         """Remove a network."""
         network_id = request.params["network_id"]
-        await self.changing(
-            ctx, nouns.NETWORK, "delete", {"network_id": network_id}, lambda: self.plugin.networks.delete(ctx, network_id)
-        )
+        await self.changing(ctx, nouns.NETWORK, "delete", {"network_id": network_id}, lambda: self.plugin.networks.delete(ctx, network_id))
 
     async def list_availabilities(self, ctx: Context, request: Request) -> Json:
         """List how many addresses each network has and uses."""

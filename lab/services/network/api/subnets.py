@@ -72,6 +72,4 @@ class SubnetRoutes(Room):
     async def delete_subnet(self, ctx: Context, request: Request) -> None:
         """Remove a subnet."""
         subnet_id = request.params["subnet_id"]
-        await self.changing(
-            ctx, nouns.SUBNET, "delete", {"subnet_id": subnet_id}, lambda: self.plugin.subnets.delete(ctx, subnet_id)
-        )
+        await self.changing(ctx, nouns.SUBNET, "delete", {"subnet_id": subnet_id}, lambda: self.plugin.subnets.delete(ctx, subnet_id))

@@ -106,9 +106,7 @@ class MechanismManager:
             raise ValueError(f"unknown mechanism driver {', '.join(unknown)}; known: {', '.join(MECHANISMS)}")
         self.drivers = tuple(MECHANISMS[name] for name in config.mechanism_drivers)
         self._support = {
-            (driver.name, kind): supports("network", self.era, driver.name, kind)
-            for driver in self.drivers
-            for kind in config.type_drivers
+            (driver.name, kind): supports("network", self.era, driver.name, kind) for driver in self.drivers for kind in config.type_drivers
         }
         for driver in self.drivers:
             if not any(ok for (name, _), (ok, _) in self._support.items() if name == driver.name):
