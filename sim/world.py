@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.config import Config
 from lab.errors import LabError, NotFound
@@ -24,12 +24,14 @@ from sim.datacenter.trace import Hop, PingResult
 from sim.faults import Faults
 from sim.hypervisor import SimHypervisor
 from sim.image import SimImageStore
-from sim.keep import Keeper
 from sim.loop import SimLoop, SimRuntime
 from sim.medium import SimMedium
 from sim.network import SimDhcp, SimL2
 from sim.object import SimDisk
 from sim.volume import SimNas
+
+if TYPE_CHECKING:
+    from sim.keep import Keeper
 
 
 class SimWorld(World):
@@ -56,7 +58,7 @@ class SimWorld(World):
     ) -> None:
         self.loop = loop
         self.config = config or Config()
-        self.keeper = Keeper(db) if db else None
+        self.keeper = _keeper(db) if db else None
         boot, epoch = 0, epoch or SCENARIO_EPOCH
         if self.keeper is not None:
             clock = self.keeper.boot(seed, epoch.isoformat())
@@ -146,6 +148,12 @@ class SimWorld(World):
         if not guest.vifs:
             raise LabError(f"server {server_id} has no network card; attach an interface first")
         return await self.datacenter.ping(next(iter(guest.vifs)), target)
+
+
+def _keeper(db: str) -> Keeper:
+    from sim.keep import Keeper  # SQL is slow to import, and most clouds live in memory
+
+    return Keeper(db)
 
 
 def spec_of(given: DatacenterSpec | dict[str, Any] | None) -> DatacenterSpec:

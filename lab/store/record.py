@@ -1,26 +1,46 @@
-"""Records: frozen SQLModel classes that declare their key, uniqueness, indexes and foreign keys.
+"""Records: small frozen classes that declare their key, uniqueness, indexes and foreign keys.
 
-A change is a new record (`evolve`). `make` and `evolve` skip validation: shape is checked where data
+A change is a new record (`evolve`). Nothing is validated when a record is made: shape is checked where data
 enters the cloud, and the stores check not-null, lengths, uniqueness and foreign keys on every write.
+
+Records are not SQLModel classes themselves: the SQL store derives those from them (`lab.store.tables`).
+Importing SQLModel costs 0.35 s and each of its classes a millisecond, more than a whole demo does, and a
+simulated cloud in memory needs no SQL.
 """
 
 from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
-
-from pydantic_core import PydanticUndefined
-from sqlmodel import Field, SQLModel
+from typing import Any, ClassVar, NoReturn, Self
 
 from lab.errors import Conflict
 
 __all__ = ["Field", "Plan", "Record", "StoreConflict", "plan_of"]
 
+_MISSING = object()
+
 
 class StoreConflict(Conflict):
     """A write broke a constraint of the store."""
+
+
+class _Declared:
+    """What `Field` says of one field."""
+
+    __slots__ = ("default", "factory", "max_length")
+
+    def __init__(self, default: Any, factory: Callable[[], Any] | None, max_length: int | None) -> None:
+        self.default, self.factory, self.max_length = default, factory, max_length
+
+
+def Field(  # noqa: N802 (as in the libraries that readers know)
+    default: Any = _MISSING, *, default_factory: Callable[[], Any] | None = None, max_length: int | None = None
+) -> Any:
+    """Declare a field's default, a factory of defaults, or the longest text that it takes."""
+    return _Declared(default, default_factory, max_length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +50,9 @@ class Plan:
     name: str
     fields: tuple[str, ...]
     known: frozenset[str]
+    annotations: dict[str, Any]
     defaults: dict[str, Any]
     factories: tuple[tuple[str, Any], ...]
-    fields_set: set[str]
     key: tuple[str, ...]
     single_key: str | None
     unique: tuple[tuple[str, ...], ...]
@@ -45,13 +65,12 @@ class Plan:
     generation: bool
 
 
+_new = object.__new__
 _set = object.__setattr__
 
 
-class Record(SQLModel):
-    """Base of all stored things."""
-
-    model_config = {"frozen": True, "defer_build": True}
+class Record:
+    """Base of all stored things. Fields are annotations, as in a dataclass."""
 
     __key__: ClassVar[str | tuple[str, ...]] = "id"
     __unique__: ClassVar[tuple[tuple[str, ...] | str, ...]] = ()
@@ -61,7 +80,7 @@ class Record(SQLModel):
 
     @classmethod
     def make(cls, **values: Any) -> Self:
-        """Make a record without validation, defaults filled in; a missing or unknown field is an error."""
+        """Make a record, defaults filled in; a missing or unknown field is an error."""
         plan = cls.__dict__.get("__plan__") or plan_of(cls)
         content = {**plan.defaults, **values}
         for name, factory in plan.factories:
@@ -71,18 +90,20 @@ class Record(SQLModel):
             missing = sorted(plan.known - content.keys())
             unknown = sorted(content.keys() - plan.known)
             raise TypeError(f"{cls.__name__}: missing {missing}, unknown {unknown}; known: {', '.join(plan.fields)}")
-        return cast(Self, _build(cls, content, plan))
+        record = _new(cls)
+        _set(record, "__dict__", content)
+        return record
 
     def evolve(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
-        cls = type(self)
-        plan = cls.__dict__.get("__plan__") or plan_of(cls)
         content = {**self.__dict__, **changes}
-        if len(content) != len(plan.fields):
-            raise TypeError(
-                f"{cls.__name__} has no field {sorted(changes.keys() - plan.known)}; known: {', '.join(plan.fields)}"
-            )
-        return cast(Self, _build(cls, content, plan))
+        if len(content) != len(self.__dict__):
+            plan = plan_of(type(self))
+            unknown = sorted(changes.keys() - plan.known)
+            raise TypeError(f"{plan.name} has no field {unknown}; known: {', '.join(plan.fields)}")
+        record = _new(type(self))
+        _set(record, "__dict__", content)
+        return record
 
     def dump(self) -> dict[str, Any]:
         """All fields as a new dict of JSON values."""
@@ -93,19 +114,31 @@ class Record(SQLModel):
         """The record whose `dump` this is; fields it does not name get their defaults."""
         return cls.make(**content)
 
+    @classmethod
+    def fields(cls) -> dict[str, Any]:
+        """The names of the fields and their types, in order."""
+        return plan_of(cls).annotations
+
     def key(self) -> Any:
         """The value of its primary key: one value or a tuple."""
-        plan = plan_of(type(self))
-        return getattr(self, plan.single_key) if plan.single_key else tuple(getattr(self, f) for f in plan.key)
+        plan = type(self).__dict__.get("__plan__") or plan_of(type(self))
+        content = self.__dict__
+        return content[plan.single_key] if plan.single_key else tuple(content[f] for f in plan.key)
 
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen; use evolve({name}=…)")
 
-def _build(cls: type[Any], content: dict[str, Any], plan: Plan) -> Any:
-    record = object.__new__(cls)
-    _set(record, "__dict__", content)
-    _set(record, "__pydantic_fields_set__", plan.fields_set)
-    _set(record, "__pydantic_extra__", None)
-    _set(record, "__pydantic_private__", None)
-    return record
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__} is frozen")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self.key()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
 
 
 def _tuples(declared: tuple[tuple[str, ...] | str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -120,35 +153,49 @@ def _nullable(annotation: Any) -> bool:
     return False
 
 
+def _declared(cls: type[Record]) -> dict[str, Any]:
+    """The fields of a class and of its bases, base first, with their types."""
+    names = [name for base in reversed(cls.__mro__) for name in base.__dict__.get("__annotations__", {})]
+    hints = typing.get_type_hints(cls)
+    return {name: hints[name] for name in dict.fromkeys(names) if typing.get_origin(hints[name]) is not ClassVar}
+
+
 def plan_of(cls: type[Record]) -> Plan:
     """The plan of a record class; unknown names in its declarations are an error at once."""
     known = cls.__dict__.get("__plan__")
     if known is not None:
         return known  # type: ignore[no-any-return]
-    fields = cls.model_fields
+    fields = _declared(cls)
     key = (cls.__key__,) if isinstance(cls.__key__, str) else tuple(cls.__key__)
     unique, index = _tuples(cls.__unique__), _tuples(cls.__index__)
     for name in {f for group in (key, *unique, *index, tuple(cls.__foreign__)) for f in group}:
         if name not in fields:
             raise TypeError(f"{cls.__name__} declares {name!r}, which is no field; known: {', '.join(fields)}")
-    lengths = []
-    for name, info in fields.items():
-        limit = next((m.max_length for m in info.metadata if getattr(m, "max_length", None)), None)
-        if limit:
-            lengths.append((name, int(limit)))
+    defaults: dict[str, Any] = {}
+    factories, lengths = [], []
+    for name in fields:
+        default = getattr(cls, name, _MISSING)
+        if isinstance(default, _Declared):
+            if default.factory is not None:
+                factories.append((name, default.factory))
+            if default.max_length is not None:
+                lengths.append((name, default.max_length))
+            default = default.default
+        if default is not _MISSING:
+            defaults[name] = default
     plan = Plan(
         name=cls.__name__,
         fields=tuple(fields),
         known=frozenset(fields),
-        defaults={n: i.default for n, i in fields.items() if i.default is not PydanticUndefined},
-        factories=tuple((n, i.default_factory) for n, i in fields.items() if i.default_factory is not None),
-        fields_set=set(fields),
+        annotations=fields,
+        defaults=defaults,
+        factories=tuple(factories),
         key=key,
         single_key=key[0] if len(key) == 1 else None,
         unique=unique,
         index=index,
         foreign=tuple(cls.__foreign__.items()),
-        not_null=frozenset(n for n, i in fields.items() if not _nullable(i.annotation)),
+        not_null=frozenset(n for n, annotation in fields.items() if not _nullable(annotation)),
         lengths=tuple(lengths),
         checked=frozenset(
             f for group in (key, *unique, *index, tuple(cls.__foreign__), [n for n, _ in lengths]) for f in group

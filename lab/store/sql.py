@@ -1,128 +1,38 @@
 """The store in SQL: SQLite by the plain driver on the loop, PostgreSQL by URL.
 
-Its tables are derived from the record classes: a column a field, JSON text for lists and dicts, and `seq_`
-for the order of insertion. Constraints are checked here, in the words of the memory store, and declared to
+Constraints are checked here, in the words of the memory store, and declared to
 the database besides. What the process has committed survives its kill -9.
 """
 
 from __future__ import annotations
 
 import asyncio
-import types
-import typing
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import orjson
-from sqlalchemy import BigInteger, Boolean, Column, Engine, Float, Index, MetaData, Table, Text, create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.schema import CreateIndex, CreateTable
 
 from lab.errors import LabError, NotFound
 from lab.store.port import Columns, Store, Transaction
-from lab.store.record import Plan, Record, StoreConflict, plan_of
+from lab.store.record import Record, StoreConflict
+from lab.store.tables import SqlTable
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
-
-PLAIN: dict[Any, type[Any]] = {str: Text, int: BigInteger, float: Float, bool: Boolean}
-
-
-class _Field:
-    """How one field lies in its column."""
-
-    __slots__ = ("dump", "kind", "load", "name")
-
-    def __init__(self, name: str, annotation: Any) -> None:
-        bare = _bare(annotation)
-        self.name = name
-        self.kind: type[Any] = PLAIN.get(bare, Text)
-        self.dump: Callable[[Any], Any] | None = None
-        self.load: Callable[[Any], Any] | None = None
-        if bare is bool:
-            self.load = bool
-        elif bare not in PLAIN:
-            self.dump = lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
-            origin = typing.get_origin(bare) or bare
-            self.load = _tupled if origin is tuple else orjson.loads
-
-
-def _tupled(text: str) -> Any:
-    return tuple(tuple(item) if isinstance(item, list) else item for item in orjson.loads(text))
-
-
-def _bare(annotation: Any) -> Any:
-    """The type without its None."""
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        args = [a for a in typing.get_args(annotation) if a is not type(None)]
-        return args[0] if len(args) == 1 else Any
-    return annotation
-
-
-class _SqlTable:
-    """One record class's table: statements ready to run."""
-
-    def __init__(self, model: type[Record], mark: str) -> None:
-        self.model = model
-        self.plan: Plan = plan_of(model)
-        self.fields = [_Field(name, info.annotation) for name, info in model.model_fields.items()]
-        self.by_name = {f.name: f for f in self.fields}
-        self.name = f"gc_{self.plan.name.lower()}"
-        self.mark = mark
-        names = ", ".join(f'"{f.name}"' for f in self.fields)
-        self.select = f"SELECT {names} FROM {self.name}"
-        self.insert = f"INSERT INTO {self.name} ({names}) VALUES ({', '.join([mark] * len(self.fields))})"
-        self.by_key = " AND ".join(f'"{k}" = {mark}' for k in self.plan.key)
-        self.referrers: list[tuple[_SqlTable, str]] = []
-
-    def schema(self, metadata: MetaData, sqlite: bool) -> Table:
-        """The table for the database, derived from the record."""
-        plan = self.plan
-        serial = Column("seq_", BigInteger().with_variant(_integer(), "sqlite"), primary_key=True, autoincrement=True)
-        columns = [Column(f.name, f.kind, nullable=f.name not in plan.not_null) for f in self.fields]
-        table = Table(self.name, metadata, serial, *columns, sqlite_autoincrement=True)
-        Index(f"{self.name}_key", *(table.c[k] for k in plan.key), unique=True)
-        for fields in plan.unique:
-            Index(f"{self.name}_u_{'_'.join(fields)}", *(table.c[f] for f in fields), unique=True)
-        for fields in plan.index:
-            Index(f"{self.name}_i_{'_'.join(fields)}", *(table.c[f] for f in fields))
-        return table
-
-    def row(self, record: Record) -> list[Any]:
-        """The record as column values."""
-        content = record.__dict__
-        return [self.value(f, content[f.name]) for f in self.fields]
-
-    def value(self, field: _Field, value: Any) -> Any:
-        """One value as it lies in its column."""
-        return value if field.dump is None or value is None else field.dump(value)
-
-    def record(self, row: Any) -> Any:
-        """The record of a row."""
-        content = {}
-        for field, value in zip(self.fields, row, strict=True):
-            content[field.name] = value if field.load is None or value is None else field.load(value)
-        return self.model.make(**content)
-
-
-def _integer() -> Any:
-    from sqlalchemy import Integer
-
-    return Integer()
-
 
 class SqlTransaction(Transaction):
     """A transaction on a SQL store."""
 
     def __init__(self, store: SqlStore, cursor: Any) -> None:
         self._store, self._cursor = store, cursor
-        self.touched: list[tuple[_SqlTable, Any, Record | None]] = []
+        self.touched: list[tuple[SqlTable, Any, Record | None]] = []
 
-    def _rows(self, table: _SqlTable, where: str, values: list[Any]) -> list[Any]:
+    def _rows(self, table: SqlTable, where: str, values: list[Any]) -> list[Any]:
         self._cursor.execute(f"{table.select}{where} ORDER BY seq_", values)
         return [table.record(row) for row in self._cursor.fetchall()]
 
-    def _key(self, table: _SqlTable, key: Any) -> list[Any]:
+    def _key(self, table: SqlTable, key: Any) -> list[Any]:
         return [key] if table.plan.single_key else list(key)
 
     def get(self, model: type[R], key: Any) -> R | None:
@@ -141,7 +51,7 @@ class SqlTransaction(Transaction):
         self._cursor.execute(f"SELECT count(*) FROM {table.name}{where}", values)
         return int(self._cursor.fetchone()[0])
 
-    def _where(self, table: _SqlTable, equals: dict[str, Any]) -> tuple[str, list[Any]]:
+    def _where(self, table: SqlTable, equals: dict[str, Any]) -> tuple[str, list[Any]]:
         unknown = equals.keys() - table.plan.known
         if unknown:
             raise TypeError(f"{table.plan.name} has no field {sorted(unknown)}; known: {', '.join(table.plan.fields)}")
@@ -151,7 +61,7 @@ class SqlTransaction(Transaction):
                 parts.append(f'"{name}" IS NULL')
             else:
                 parts.append(f'"{name}" = {table.mark}')
-                values.append(table.value(table.by_name[name], value))
+                values.append(table.by_name[name].value(value))
         return (f" WHERE {' AND '.join(parts)}" if parts else ""), values
 
     def insert(self, record: R) -> R:
@@ -180,7 +90,7 @@ class SqlTransaction(Transaction):
         self._check(table, key, new, changes)
         if changes:
             parts = ", ".join(f'"{name}" = {table.mark}' for name in changes)
-            values = [table.value(table.by_name[name], value) for name, value in changes.items()]
+            values = [table.by_name[name].value(value) for name, value in changes.items()]
             self._cursor.execute(
                 f"UPDATE {table.name} SET {parts} WHERE {table.by_key}", [*values, *self._key(table, key)]
             )
@@ -199,7 +109,7 @@ class SqlTransaction(Transaction):
         self._cursor.execute(f"DELETE FROM {table.name} WHERE {table.by_key}", self._key(table, key))
         self.touched.append((table, key, None))
 
-    def _check(self, table: _SqlTable, key: Any, record: Record, written: dict[str, Any]) -> None:
+    def _check(self, table: SqlTable, key: Any, record: Record, written: dict[str, Any]) -> None:
         plan = table.plan
         for name, value in written.items():
             if value is None and name in plan.not_null:
@@ -237,8 +147,8 @@ class SqlStore(Store):
             ) from None
         self._sqlite = self._engine.dialect.name == "sqlite"
         self.mark = "?" if self._sqlite else "%s"
-        self._tables: dict[type[Record], _SqlTable] = {}
-        self._columns: dict[_SqlTable, list[Columns]] = {}
+        self._tables: dict[type[Record], SqlTable] = {}
+        self._columns: dict[SqlTable, list[Columns]] = {}
         self.before_commit: Callable[[Any], None] | None = None
         """Called with the cursor of each transaction that wrote something."""
         try:
@@ -252,17 +162,14 @@ class SqlStore(Store):
         except Exception as error:
             raise LabError(f"the database {url} cannot be opened: {error}") from error
 
-    def table(self, model: type[Record]) -> _SqlTable:
+    def table(self, model: type[Record]) -> SqlTable:
         """The table of a record class, created in the database at its first use."""
         table = self._tables.get(model)
         if table is None:
-            table = _SqlTable(model, self.mark)
+            table = SqlTable(model, self.mark)
             cursor = self._connection.cursor()
-            schema = table.schema(MetaData(), self._sqlite)
-            dialect = self._engine.dialect
-            cursor.execute(str(CreateTable(schema, if_not_exists=True).compile(dialect=dialect)))
-            for index in sorted(schema.indexes, key=lambda i: str(i.name)):
-                cursor.execute(str(CreateIndex(index, if_not_exists=True).compile(dialect=dialect)))
+            for statement in table.statements(self._engine.dialect):
+                cursor.execute(statement)
             cursor.close()
             self._tables[model] = table
             for name, target in table.plan.foreign:

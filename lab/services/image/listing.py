@@ -26,7 +26,7 @@ MEMBER_STATUS_FILTER = ("pending", "accepted", "rejected", "all")
 STEERING = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir", "member_status", "visibility", "tag", "os_hidden"})
 
 # Attributes that are compared as text.
-PLAIN_FIELDS = frozenset(Image.model_fields) - {"tags", "properties", "created_ns", "updated_ns"}
+PLAIN_FIELDS = frozenset(Image.fields()) - {"tags", "properties", "created_ns", "updated_ns"}
 
 # Filters whose value may be a list, `in:a,b`, and those that compare an instant, `gte:2026-01-01T00:00:00Z`.
 LISTS = frozenset({"id", "name", "status", "container_format", "disk_format"})

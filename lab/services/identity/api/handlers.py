@@ -60,11 +60,11 @@ def fields_of(entity: BaseModel, record: type[Any]) -> dict[str, Any]:
     model declares reaches a field, so that nobody can send a password's hash.
     """
     sent = entity.model_dump(exclude_unset=True)
-    fields = record.model_fields.keys() & type(entity).model_fields.keys() - {"id"}
+    fields = record.fields().keys() & type(entity).model_fields.keys() - {"id"}
     known = {name: value for name, value in sent.items() if name in fields}
     for name, value in known.items():
         # A null empties a text; a list or a mapping cannot be null here.
-        if value is None and record.model_fields[name].annotation is str:
+        if value is None and record.fields()[name] is str:
             known[name] = ""
     extra = {name: value for name, value in sent.items() if name not in known and name not in NOT_STORED}
     return {**known, "extra": extra} if extra else known

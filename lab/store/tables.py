@@ -1,0 +1,106 @@
+"""Tables for records: a SQLModel class is derived from each record class, and from it the database's schema."""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from pydantic import create_model
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Text
+from sqlalchemy.orm import registry
+from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlmodel import Field, SQLModel
+
+from lab.store.record import Plan, Record, plan_of
+
+PLAIN: dict[Any, type[Any]] = {str: Text, int: BigInteger, float: Float, bool: Boolean}
+
+
+class ColumnOf:
+    """How one field lies in its column: as it is, or as JSON text."""
+
+    __slots__ = ("dump", "kind", "load", "name")
+
+    def __init__(self, name: str, annotation: Any) -> None:
+        bare = _bare(annotation)
+        self.name = name
+        self.kind: type[Any] = PLAIN.get(bare, Text)
+        self.dump: Callable[[Any], Any] | None = None
+        self.load: Callable[[Any], Any] | None = None
+        if bare is bool:
+            self.load = bool
+        elif bare not in PLAIN:
+            self.dump = lambda value: orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+            origin = typing.get_origin(bare) or bare
+            self.load = _tupled if origin is tuple else orjson.loads
+
+    def value(self, value: Any) -> Any:
+        """A value as it lies in the column."""
+        return value if self.dump is None or value is None else self.dump(value)
+
+
+def _tupled(text: str) -> Any:
+    return tuple(tuple(item) if isinstance(item, list) else item for item in orjson.loads(text))
+
+
+def _bare(annotation: Any) -> Any:
+    """The type without its None."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        args = [a for a in typing.get_args(annotation) if a is not type(None)]
+        return args[0] if len(args) == 1 else Any
+    return annotation
+
+
+class SqlTable:
+    """One record class's table: its schema, and statements ready to run. `mark` is the driver's mark of a value."""
+
+    def __init__(self, model: type[Record], mark: str) -> None:
+        self.model = model
+        self.plan: Plan = plan_of(model)
+        self.columns = [ColumnOf(name, annotation) for name, annotation in model.fields().items()]
+        self.by_name = {column.name: column for column in self.columns}
+        self.name = f"gc_{self.plan.name.lower()}"
+        self.mark = mark
+        names = ", ".join(f'"{column.name}"' for column in self.columns)
+        self.select = f"SELECT {names} FROM {self.name}"
+        self.insert = f"INSERT INTO {self.name} ({names}) VALUES ({', '.join([mark] * len(self.columns))})"
+        self.by_key = " AND ".join(f'"{k}" = {mark}' for k in self.plan.key)
+        self.referrers: list[tuple[SqlTable, str]] = []
+
+    def derive(self) -> type[SQLModel]:
+        """The SQLModel class of the record: its fields, and `seq_` for the order of insertion."""
+        plan = self.plan
+        serial = Column("seq_", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True)
+        fields: dict[str, Any] = {"seq_": (int | None, Field(default=None, sa_column=serial))}
+        for column in self.columns:
+            cell = Column(column.name, column.kind, nullable=column.name not in plan.not_null)
+            fields[column.name] = (Any, Field(default=None, sa_column=cell))
+        base = types.new_class("Rows", (SQLModel,), {"registry": registry()}, lambda space: space.update(__tablename__=self.name))
+        row: type[SQLModel] = create_model(f"{plan.name}Row", __base__=base, __cls_kwargs__={"table": True}, **fields)
+        return row
+
+    def statements(self, dialect: Any) -> list[str]:
+        """What creates the table and its indexes where they are missing."""
+        plan = self.plan
+        table: Any = self.derive().__table__  # type: ignore[attr-defined]
+        table.dialect_options["sqlite"]["autoincrement"] = True
+        indexes = [Index(f"{self.name}_key", *(table.c[k] for k in plan.key), unique=True)]
+        indexes += [Index(f"{self.name}_u_{'_'.join(g)}", *(table.c[f] for f in g), unique=True) for g in plan.unique]
+        indexes += [Index(f"{self.name}_i_{'_'.join(g)}", *(table.c[f] for f in g)) for g in plan.index]
+        made = [CreateTable(table, if_not_exists=True), *(CreateIndex(i, if_not_exists=True) for i in indexes)]
+        return [str(statement.compile(dialect=dialect)) for statement in made]
+
+    def row(self, record: Record) -> list[Any]:
+        """The record as column values."""
+        content = record.__dict__
+        return [column.value(content[column.name]) for column in self.columns]
+
+    def record(self, row: Any) -> Any:
+        """The record of a row."""
+        content = {}
+        for column, value in zip(self.columns, row, strict=True):
+            content[column.name] = value if column.load is None or value is None else column.load(value)
+        return self.model.make(**content)
