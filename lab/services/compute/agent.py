@@ -67,8 +67,7 @@ class ComputeAgent:
         self._serve()
         config = process.config
         process.rpc.report(CONDUCTOR, "report_state", config.report_interval_s, lambda: {"uuid": self._service_uuid})
-        process.every(config.update_resources_interval_s, self._update_available_resource, "update_available_resource")
-        process.every(config.sync_power_state_interval_s, self._sync_power_states, "sync_power_states")
+        process.every(config.sync_power_state_interval_s, self._look_around, "sync_power_states")
         self._bench.driver.on_power_change(self._power_changed)
 
     async def _register(self, ctx: Context) -> None:
@@ -150,11 +149,10 @@ class ComputeAgent:
 
     # -- from time to time ------------------------------------------------------------------------
 
-    async def _update_available_resource(self) -> None:
-        await self._bench.tracker.update(PERIODIC)
-
-    async def _sync_power_states(self) -> None:
+    async def _look_around(self) -> None:
+        """Both of nova's looks at its host in one: hardware does not change from minute to minute, and a thousand look."""
         await self._reconciler.sync_power_states(PERIODIC)
+        await self._bench.tracker.update(PERIODIC)
 
     def _power_changed(self, guest_id: str, power: int) -> None:
         """A guest changed its power by itself; look at it when nobody else works on it."""

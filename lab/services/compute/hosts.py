@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from lab.services.compute.model import ComputeNode, ComputeService
+from lab.services.compute.model import ComputeNode, ComputeService, ServiceHeartbeat
 
 if TYPE_CHECKING:
     from lab.store import Store
@@ -125,6 +125,8 @@ class HostTable:
         self.zones: Mapping[str, str] = {}
         """Host -> availability zone, where an aggregate says one; replaced as a whole, never changed."""
         self._services: dict[str, ComputeService] = {}
+        self._beats: dict[str, tuple[list[str], int, Rows]] = {}
+        """The rows of each group of services that report together, as of a shape of the table."""
         self._size = 64
         self._data: Values = np.zeros((len(COLUMNS), self._size))
         self.last_seen_ns: npt.NDArray[np.int64] = np.zeros(self._size, dtype=np.int64)
@@ -204,12 +206,28 @@ class HostTable:
                 self.shape += 1
                 return
 
+    def put_heartbeat(self, group: ServiceHeartbeat) -> float:
+        """Take over when the services of a group were last seen together."""
+        cached = self._beats.get(group.id)
+        if cached is None or cached[0] is not group.members or cached[1] != self.shape:
+            members = frozenset(group.members)
+            rows = [
+                row
+                for host, service in self._services.items()
+                if service.uuid in members
+                for row in self.rows_of_host.get(host, ())
+            ]
+            cached = self._beats[group.id] = (group.members, self.shape, np.array(rows, dtype=np.intp))
+        self.last_seen_ns[cached[2]] = group.last_seen_ns
+        return 1.0
+
     def service(self, row: int) -> ComputeService | None:
         """The service record of a row's host."""
         return self._services.get(self.hosts[row])
 
     def _show_service(self, row: int, service: ComputeService) -> None:
-        self.last_seen_ns[row] = service.last_seen_ns
+        if service.heartbeat is None or service.last_seen_ns > self.last_seen_ns[row]:
+            self.last_seen_ns[row] = service.last_seen_ns
         now = self._data[:, row]
         if now[_AT["disabled"]] != service.disabled or now[_AT["forced_down"]] != service.forced_down:
             new = now.copy()
@@ -360,6 +378,7 @@ def follow(store: Store) -> HostTable:
     # `columns` hands every committed record to these functions; the number they answer is not used.
     services = store.columns(ComputeService, {"row": table.put_service})
     nodes = store.columns(ComputeNode, {"row": table.put_node})
+    store.columns(ServiceHeartbeat, {"row": table.put_heartbeat})
     services.listeners.append(service_changed)
     nodes.listeners.append(node_changed)
     return table

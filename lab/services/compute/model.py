@@ -230,12 +230,28 @@ class ComputeService(Record):
     forced_down: bool = False
     report_count: int = 0
     last_seen_ns: int = 0
+    heartbeat: str | None = None  # the group that reports together with it and says when; see servicegroup.fresh
     version: int = 70
     updated_at: str | None = None
 
     def is_up(self, now_ns: int, service_down_time_s: float) -> bool:
         """Say whether the service reported lately and nobody forced it down. Source: nova/servicegroup/drivers/db.py."""
         return not self.forced_down and now_ns - self.last_seen_ns <= service_down_time_s * 1_000_000_000
+
+
+class ServiceHeartbeat(Record):
+    """When the services that report in one batch were last seen: one write for a hundred agents.
+
+    `members` is the batch as it came; a batch with other members makes a new group.
+    """
+
+    __key__ = "id"  # the first member
+
+    id: str
+    members: list[str]
+    last_seen_ns: int
+    updated_at: str
+    report_count: int = 0
 
 
 class ComputeCounter(Record):

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from lab.services.compute.workbench import Workbench
 
 CUT_OFF = "Instance failed to spawn: its compute service was restarted during the build."
+FULL_LOOK = 3
+"""Every half hour, when a look is every 600 s. Source: nova's running_deleted_instance_poll_interval, 1800 s."""
 SOFT_REBOOTS = (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
 HARD_REBOOTS = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD)
 
@@ -44,13 +46,20 @@ class Reconciler:
 
     def __init__(self, bench: Workbench, power: Power, terminator: Terminator) -> None:
         self._bench, self._power, self._terminator = bench, power, terminator
+        self._looks = 0
 
     async def _look(self, ctx: Context) -> tuple[dict[str, GuestState], dict[str, Server]]:
         """The guests, and then the servers: a guest is made after its server names this host, so none is missed."""
-        bench = self._bench
-        guests = {guest.id: guest for guest in await bench.driver.guests()}
-        found = await bench.conductor.of(ctx, "InstanceList", "get_by_host", bench.host)
-        return guests, {each["id"]: Server.load(each) for each in found}
+        guests = {guest.id: guest for guest in await self._bench.driver.guests()}
+        return guests, await self._servers(ctx, guests)
+
+    async def _servers(self, ctx: Context, guests: dict[str, GuestState]) -> dict[str, Server]:
+        """The servers of this host, with what the conductor knows of their power kept for the next look."""
+        conductor = self._bench.conductor
+        found = await conductor.of(ctx, "InstanceList", "get_by_host", self._bench.host)
+        servers = {each["id"]: Server.load(each) for each in found}
+        conductor.told = {server.id: server.power_state for server in servers.values() if server.id in guests}
+        return servers
 
     async def init_host(self, ctx: Context) -> None:
         """Settle every server of this host before new work comes."""
@@ -98,8 +107,16 @@ class Reconciler:
         await self._power.reboot_instance(ctx, brief(again), reboot_type="HARD" if hard or begun else "SOFT")
 
     async def sync_power_states(self, ctx: Context) -> None:
-        """Compare all guests with their servers, remove strangers, and give back what deleted servers still hold."""
-        guests, servers = await self._look(ctx)
+        """Compare all guests with their servers, remove strangers, and give back what deleted servers still hold.
+
+        The conductor is only asked when a guest is not as this agent last told it, and every `FULL_LOOK` looks in any case.
+        """
+        self._looks += 1
+        guests = {guest.id: guest for guest in await self._bench.driver.guests()}
+        known = {guest.id: guest.power for guest in guests.values()} == self._bench.conductor.told
+        if known and self._looks % FULL_LOOK:
+            return
+        servers = await self._servers(ctx, guests)
         await self._remove_strangers(ctx, guests, servers)
         for server in servers.values():
             guest = guests.get(server.id)

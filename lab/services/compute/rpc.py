@@ -43,6 +43,8 @@ class Conductor:
 
     def __init__(self, process: Process) -> None:
         self._rpc = process.rpc
+        self.told: dict[str, int] = {}
+        """The power state of each guest here, as this agent last told the conductor."""
 
     async def on(self, ctx: Context, objname: str, method: str, instance: Json, **kwargs: Any) -> Any:
         """Act on one record, e.g. `on(ctx, 'BlockDeviceMapping', 'save', {...})`."""
@@ -64,6 +66,11 @@ class Conductor:
         """
         kwargs: Json = {} if expected is None else {"expected_task_state": expected}
         await self.on(ctx, "Instance", "save", {"id": server.id, "changes": changes}, **kwargs)
+        power = changes.get("power_state")
+        if power:
+            self.told[server.id] = power
+        elif power == 0:
+            self.told.pop(server.id, None)
         return server.evolve(**changes)
 
     async def begin_build(self, ctx: Context, server: Server, host: str) -> Server:

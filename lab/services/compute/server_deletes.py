@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from lab.errors import Conflict, LabError
 from lab.services.compute import notifications, records
-from lab.services.compute.model import BlockDevice, ComputeService, Server, ServerNotFound
+from lab.services.compute.model import BlockDevice, Server, ServerNotFound
 from lab.services.compute.network_client import Networks
 from lab.services.compute.placement_client import Placement
 from lab.services.compute.rpc import ComputeRpc, brief_device
 from lab.services.compute.server_network import free_ports
+from lab.services.compute.servicegroup import host_is_up
 from lab.services.compute.states import DELETING
 from lab.services.compute.volume_client import Volumes
 
@@ -21,12 +22,6 @@ if TYPE_CHECKING:
     from lab.context import Context
     from lab.process import Process
     from lab.store import Transaction
-
-
-def host_is_up(tx: Transaction, process: Process, host: str) -> bool:
-    """Say whether the agent of a host reported lately."""
-    service = tx.one(ComputeService, host=host, binary="nova-compute")
-    return service is not None and service.is_up(process.runtime.now_ns(), process.config.service_down_time_s)
 
 
 class ServerDeleter:

@@ -8,6 +8,7 @@ from lab.errors import Conflict, LabError, NotFound
 from lab.services.compute.model import ComputeNode, ComputeService, Server
 from lab.services.compute.placement_client import Placement
 from lab.services.compute.rpc import ComputeRpc
+from lab.services.compute.servicegroup import fresh, host_is_up
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -45,7 +46,7 @@ class ServiceAdmin:
                 changes |= {"disabled": disabled, "disabled_reason": reason if disabled else None}
             if forced_down is not None:
                 changes["forced_down"] = forced_down
-            return tx.update(current, **changes)
+            return fresh(tx, tx.update(current, **changes))
 
         changed = await self._process.store.run(write)
         if changed.binary == COMPUTE_BINARY and changed.disabled != service.disabled and self._is_up(changed):
@@ -73,7 +74,6 @@ class ServiceAdmin:
 
     async def host_uptime(self, ctx: Context, node: ComputeNode) -> str | None:
         """Ask a host how long it has been up; a dead one does not answer."""
-        service = await self._process.store.run(lambda tx: tx.one(ComputeService, host=node.host, binary=COMPUTE_BINARY))
-        if service is None or not self._is_up(service):
+        if not await self._process.store.run(lambda tx: host_is_up(tx, self._process, node.host)):
             return None
         return await self._compute.host_uptime(ctx, node.host)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.services.compute.model import ComputeService, next_number
+from lab.services.compute.model import ComputeService, ServiceHeartbeat, next_number
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -28,12 +28,62 @@ def register(tx: Transaction, values: Json, now: Moment) -> ComputeService:
     return tx.insert(ComputeService.make(id=number, created_at=now[0], updated_at=now[0], last_seen_ns=now[1], **values))
 
 
+def fresh(tx: Transaction, service: ComputeService) -> ComputeService:
+    """Return the service with the time of its last report, which may stand with the group that it reports with."""
+    if service.heartbeat is None:
+        return service
+    group = tx.get(ServiceHeartbeat, service.heartbeat)
+    if group is None or group.last_seen_ns <= service.last_seen_ns:
+        return service
+    return service.evolve(last_seen_ns=group.last_seen_ns, updated_at=group.updated_at, report_count=group.report_count)
+
+
+def host_is_up(tx: Transaction, process: Process, host: str) -> bool:
+    """Say whether the agent of a host reported lately."""
+    service = tx.one(ComputeService, host=host, binary="nova-compute")
+    if service is None:
+        return False
+    return fresh(tx, service).is_up(process.runtime.now_ns(), process.config.service_down_time_s)
+
+
 def seen(tx: Transaction, service_ids: list[str], now: Moment) -> None:
-    """Note that these services reported; unknown ones are ignored, their processes register again when they start."""
-    for uuid in service_ids:
+    """Note that these services reported together; unknown ones are ignored, their processes register when they start.
+
+    Agents report in batches with the same members each time, so that a thousand of them cost ten writes a period.
+    """
+    group = tx.get(ServiceHeartbeat, service_ids[0])
+    if group is not None and group.members == service_ids:
+        tx.update(group, last_seen_ns=now[1], updated_at=now[0], report_count=group.report_count + 1)
+    else:
+        _regroup(tx, service_ids, now)
+
+
+def _regroup(tx: Transaction, service_ids: list[str], now: Moment) -> None:
+    """Put services that report together for the first time into a group; groups that lose members are dissolved."""
+    known = [service for uuid in service_ids if (service := tx.get(ComputeService, uuid)) is not None]
+    for old in dict.fromkeys(service.heartbeat for service in known if service.heartbeat is not None):
+        _dissolve(tx, old)
+    mine = tx.get(ServiceHeartbeat, service_ids[0])
+    if mine is not None:
+        _dissolve(tx, mine.id)
+    together = service_ids[0] if len(service_ids) > 1 else None
+    for service in known:
+        tx.update(service, heartbeat=together, last_seen_ns=now[1], updated_at=now[0], report_count=service.report_count + 1)
+    if together is not None:
+        tx.insert(ServiceHeartbeat.make(id=together, members=service_ids, last_seen_ns=now[1], updated_at=now[0]))
+
+
+def _dissolve(tx: Transaction, group_id: str) -> None:
+    """End a group; each member keeps the time of its last report itself."""
+    group = tx.get(ServiceHeartbeat, group_id)
+    if group is None:
+        return
+    for uuid in group.members:
         service = tx.get(ComputeService, uuid)
-        if service is not None:
-            tx.update(service, last_seen_ns=now[1], updated_at=now[0], report_count=service.report_count + 1)
+        if service is not None and service.heartbeat == group_id:
+            last = fresh(tx, service)
+            tx.update(service, heartbeat=None, last_seen_ns=last.last_seen_ns, updated_at=last.updated_at)
+    tx.delete(group)
 
 
 class ServiceReporter:

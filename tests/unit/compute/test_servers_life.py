@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from lab.errors import Conflict, LabError, VolumeError
-from lab.services.compute.model import BlockDevice, ComputeService, InstanceActionEvent
+from lab.services.compute.model import BlockDevice, ComputeService, InstanceActionEvent, ServiceHeartbeat
 from lab.services.compute.objects import Objects
+from lab.services.compute.servicegroup import fresh
 from sim.faults import Match
 from tests.unit.compute.neighbours import IMAGE, NETWORK
 from tests.unit.compute.small_nova import ADMIN, SmallNova, play
@@ -445,7 +448,7 @@ def test_orphaned_allocations_are_found() -> None:
             ctx, "placement", "PUT", f"/allocations/{server_id}", body=body, version=(1, 28), auth="none", headers={"x-auth-token": ADMIN}
         )
         assert await cloud.held(server_id)
-        await cloud.settle(650)
+        await cloud.settle(1900)
         assert await cloud.held(server_id) == {}
 
     play(main)
@@ -478,18 +481,30 @@ def test_a_disabled_host_says_so_to_placement() -> None:
 
 def test_services_are_up_while_they_report() -> None:
     async def main(cloud: SmallNova) -> None:
-        async def up(binary: str) -> bool:
-            service = await cloud.wires.store.run(lambda tx: tx.one(ComputeService, binary=binary))
-            assert service is not None
-            return service.is_up(cloud.wires.runtime.now_ns(), 60)
+        async def up() -> list[str]:
+            def read(tx: Any) -> list[str]:
+                services = [fresh(tx, service) for service in tx.all(ComputeService)]
+                return [s.host if s.binary == "nova-compute" else s.binary for s in services if s.is_up(now, 60)]
 
+            now = cloud.wires.runtime.now_ns()
+            return sorted(await cloud.wires.store.run(read))
+
+        hosts = sorted(cloud.hypervisors)
         await cloud.settle(120)
-        assert [await up(b) for b in ("nova-compute", "nova-conductor", "nova-scheduler")] == [True] * 3
+        assert await up() == [*hosts, "nova-conductor", "nova-scheduler"]
+        groups = await cloud.wires.store.run(lambda tx: tx.all(ServiceHeartbeat))
+        assert groups
+        assert all(len(group.members) > 1 for group in groups)
         cloud.wires.kill(AGENT)
-        await cloud.settle(80)
-        assert [await up(b) for b in ("nova-compute", "nova-conductor")] == [False, True]
+        await cloud.settle(55)
+        assert "compute-1" in await up()
+        await cloud.settle(25)
+        assert await up() == [*hosts[1:], "nova-conductor", "nova-scheduler"]
+        cloud.wires.restart(AGENT)
+        await cloud.settle(40)
+        assert await up() == [*hosts, "nova-conductor", "nova-scheduler"]
 
-    play(main)
+    play(main, hosts=12)
 
 
 def test_an_unknown_object_action_lists_the_known_ones() -> None:

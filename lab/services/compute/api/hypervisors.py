@@ -15,6 +15,7 @@ from lab.services.compute.api.fields import is_uuid
 from lab.services.compute.api.paging import cut, is_full, next_link, page_of, truth
 from lab.services.compute.api.part import ComputePart
 from lab.services.compute.model import ComputeNode, ComputeService, Server
+from lab.services.compute.servicegroup import fresh
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -126,7 +127,7 @@ class HypervisorsPart(ComputePart):
 
     async def _hosts(self, with_servers: bool) -> list[Host]:
         def read(tx: Transaction) -> list[Host]:
-            services = {service.host: service for service in tx.find(ComputeService, binary=COMPUTE_BINARY)}
+            services = {service.host: fresh(tx, service) for service in tx.find(ComputeService, binary=COMPUTE_BINARY)}
             return [
                 Host(node, services[node.host], _servers_on(tx, node.host) if with_servers else None)
                 for node in tx.all(ComputeNode)
@@ -156,7 +157,7 @@ class HypervisorsPart(ComputePart):
             service = None if node is None else tx.one(ComputeService, host=node.host, binary=COMPUTE_BINARY)
             if node is None or service is None:
                 return None
-            return Host(node, service, _servers_on(tx, node.host) if with_servers else None)
+            return Host(node, fresh(tx, service), _servers_on(tx, node.host) if with_servers else None)
 
         host: Host | None = await self.process.store.run(read)
         if host is None:

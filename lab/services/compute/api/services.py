@@ -13,6 +13,7 @@ from lab.services.compute.api.fields import Boolean, HostFqdn, is_uuid
 from lab.services.compute.api.part import ComputePart
 from lab.services.compute.api.times import naive
 from lab.services.compute.model import ComputeService
+from lab.services.compute.servicegroup import fresh
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -79,7 +80,10 @@ class ServicesPart(ComputePart):
         }
 
     async def _services(self) -> tuple[list[ComputeService], dict[str, str]]:
-        return await self.process.store.run(lambda tx: (tx.all(ComputeService), zones_by_host(tx)))
+        def read(tx: Transaction) -> tuple[list[ComputeService], dict[str, str]]:
+            return [fresh(tx, service) for service in tx.all(ComputeService)], zones_by_host(tx)
+
+        return await self.process.store.run(read)
 
     def _zone(self, service: ComputeService, zones: dict[str, str]) -> str:
         if service.binary != COMPUTE_BINARY:
@@ -166,8 +170,10 @@ class ServicesPart(ComputePart):
 
         def read(tx: Transaction) -> ComputeService | None:
             if req.version >= (2, 53):
-                return tx.get(ComputeService, wanted)
-            return next((service for service in tx.all(ComputeService) if str(service.id) == wanted), None)
+                found = tx.get(ComputeService, wanted)
+            else:
+                found = next((service for service in tx.all(ComputeService) if str(service.id) == wanted), None)
+            return None if found is None else fresh(tx, found)
 
         service: ComputeService | None = await self.process.store.run(read)
         if service is None:
