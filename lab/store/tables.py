@@ -90,7 +90,7 @@ class SqlTable:
         indexes = [Index(f"{self.name}_key", *(table.c[k] for k in plan.key), unique=True)]
         indexes += [Index(f"{self.name}_u_{'_'.join(g)}", *(table.c[f] for f in g), unique=True) for g in plan.unique]
         indexes += [Index(f"{self.name}_i_{'_'.join(g)}", *(table.c[f] for f in g)) for g in plan.index]
-        made = [CreateTable(table, if_not_exists=True), *(CreateIndex(i, if_not_exists=True) for i in indexes)]
+        made: list[Any] = [CreateTable(table, if_not_exists=True), *(CreateIndex(i, if_not_exists=True) for i in indexes)]
         return [str(statement.compile(dialect=dialect)) for statement in made]
 
     def row(self, record: Record) -> list[Any]:
