@@ -49,9 +49,7 @@ class SimHypervisor(HypervisorDriver):
         await self._spend("query")
         host = self.host
         disk_gib = host.disk.capacity // GIB
-        return HostInventory(
-            host.hypervisor_type, QEMU_VERSION, host.vcpus, host.memory_mib, disk_gib, host.address, TRAITS
-        )
+        return HostInventory(host.hypervisor_type, QEMU_VERSION, host.vcpus, host.memory_mib, disk_gib, host.address, TRAITS)
 
     async def has_image(self, image_id: str) -> bool:
         await self._spend("query")

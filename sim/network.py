@@ -71,7 +71,12 @@ class SimL2(L2Driver, GroupFirewall):
         self.host.device_watcher = self._changed
 
     def _changed(self, port_id: str) -> None:
-        """Note that a tap came or went, to be told at the next poll."""
+        """Note that a tap came, to be told at the next poll; one that went is told at once, as OVSDB's monitor does."""
+        if port_id not in self.host.bridge.taps:
+            self._seen.pop(port_id, None)
+            if self._callback is not None:
+                self._callback(port_id, False)
+            return
         if not self._seen:
             self.dc.fabric.later(self._until_poll(), self._poll)
         self._seen[port_id] = None

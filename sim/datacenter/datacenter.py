@@ -36,9 +36,7 @@ class Datacenter:
     recorded hop of every ping; `on_write(key, value)` every change on a disk (value None: removed).
     """
 
-    def __init__(
-        self, env: simpy.Environment, streams: Streams, spec: DatacenterSpec | None = None, timing: Timing | None = None
-    ) -> None:
+    def __init__(self, env: simpy.Environment, streams: Streams, spec: DatacenterSpec | None = None, timing: Timing | None = None) -> None:
         self.env = env
         self.spec = spec or DatacenterSpec()
         self.timing = timing or default_timing()

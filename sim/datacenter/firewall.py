@@ -97,7 +97,6 @@ class Firewall:
         port_id = self.wiring.port_id
         return f"security groups of port {port_id}: no {direction} rule lets {packet.payload} {way} {remote}"
 
-
     def _prefixes(self, rule: SecurityRule) -> tuple[str | None, ...] | None:
         """Return whom a rule lets through; None when that is not known yet."""
         if rule.remote_group is None or rule.remote_prefix != NOBODY:

@@ -38,8 +38,7 @@ class Disk:
         """Use bytes for something. Raises NoSpace and takes nothing when they are not there."""
         if nbytes > self.free:
             raise NoSpace(
-                f"No space left on device: {self.where} has {self.free} bytes free, {what} needs {nbytes}; "
-                "remove something or add a disk"
+                f"No space left on device: {self.where} has {self.free} bytes free, {what} needs {nbytes}; remove something or add a disk"
             )
         self.used += nbytes
 

@@ -82,8 +82,7 @@ class Nas(Host):
         """Use space. Raises NoSpace and uses nothing when it is not there."""
         if nbytes > self.free:
             raise NoSpace(
-                f"No space left on {self.name}:{self.pool}: {self.free} bytes free, {what} needs {nbytes}; "
-                "delete volumes or add disks"
+                f"No space left on {self.name}:{self.pool}: {self.free} bytes free, {what} needs {nbytes}; delete volumes or add disks"
             )
         self.written += nbytes
 

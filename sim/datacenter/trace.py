@@ -39,9 +39,7 @@ class Trace:
 
     __slots__ = ("end", "focus", "hops", "on_hop")
 
-    def __init__(
-        self, focus: frozenset[str] | None = None, end: str | None = None, on_hop: Callable[[Hop], None] | None = None
-    ) -> None:
+    def __init__(self, focus: frozenset[str] | None = None, end: str | None = None, on_hop: Callable[[Hop], None] | None = None) -> None:
         self.focus = focus
         self.end = end
         """The host that the question is meant to reach, when it is known."""

@@ -75,9 +75,7 @@ def test_a_shared_channel_is_busy_exactly_as_long_as_its_bytes_take(capacity: in
     capacities=st.lists(st.integers(1_000, 10**6), min_size=2, max_size=4),
     paths=st.lists(st.sets(st.integers(0, 3), min_size=1, max_size=3), min_size=1, max_size=8),
 )
-def test_no_channel_passes_more_than_it_can_and_every_flow_has_a_bottleneck(
-    capacities: list[int], paths: list[set[int]]
-) -> None:
+def test_no_channel_passes_more_than_it_can_and_every_flow_has_a_bottleneck(capacities: list[int], paths: list[set[int]]) -> None:
     channels = [Channel(str(i), c) for i, c in enumerate(capacities)]
     flows = Flows(simpy.Environment())
     routes = [tuple(channels[i] for i in sorted({i % len(channels) for i in path})) for path in paths]

@@ -60,9 +60,7 @@ def test_without_a_trunk_a_guest_gets_no_address(site: Site) -> None:
     c = site.guest("c", net, "compute-3", 13)
     site.sleep(BOOTED)
     result = site.ping(c, "10.0.0.2")
-    assert result.reason == (
-        "server c has no address on port port-c: VLAN 142 is not trunked on leaf-2:spine-1"
-    )
+    assert result.reason == ("server c has no address on port port-c: VLAN 142 is not trunked on leaf-2:spine-1")
     assert "no lease on" in site.run(site.hypervisor("compute-3").console("id-c"))
 
 

@@ -45,8 +45,10 @@ def test_frames_reach_exactly_whom_the_configuration_says(
     try:
         for host in HOSTS if tunnels else HOSTS[:3]:
             site.dc.host(host).bridge.peers = tuple(a for a in site.dc.addresses if a != site.dc.host(host).address)
-        guests = [(settle(site, n, host, Net(f"{kind}{number}", kind, number, "10.0.0")), host, (kind, number))
-                  for n, (host, (kind, number)) in enumerate(placements, 1)]
+        guests = [
+            (settle(site, n, host, Net(f"{kind}{number}", kind, number, "10.0.0")), host, (kind, number))
+            for n, (host, (kind, number)) in enumerate(placements, 1)
+        ]
         for switch, vlan in omitted:
             site.dc.switch(switch).omit(vlan)
         for a, host_a, net_a in guests:
