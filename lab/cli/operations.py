@@ -23,8 +23,8 @@ AFTERMATH_S = 20.0
 """How long an operation's last messages may take: longer than send_events_interval (2 s) and the agents' polling (2 s)."""
 IMAGE_BYTES = 100_000
 """Size of the uploaded image. Source: the image of the captured traces."""
-HUGE_MIB = 9_000_000
-"""The memory that no host has. Source: the captured `server_create_novalidhost`."""
+HUGE_GIB = 9_000_000
+"""A disk that no host has; the captured `server_create_novalidhost` asks for so much memory, which our default quota forbids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Prepared:
 
     async def huge(self) -> None:
         """Have a flavor that fits nowhere."""
-        await self.stage.flavor("huge", ram_mib=HUGE_MIB)
+        await self.stage.flavor("huge", disk_gib=HUGE_GIB)
 
     async def forgotten(self) -> None:
         """Empty every token cache, and come with a new token."""
