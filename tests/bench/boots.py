@@ -98,7 +98,9 @@ async def verify(cloud: SimulatedCloud) -> dict[str, int]:
     def look(tx: Any) -> dict[str, int]:
         found: Counter[str] = Counter()
         ports = {port.device_id: port for port in tx.all(Port) if port.device_id}
-        holders = {allocation.consumer_id if hasattr(allocation, "consumer_id") else allocation.consumer_uuid for allocation in tx.all(Allocation)}
+        holders = {
+            allocation.consumer_id if hasattr(allocation, "consumer_id") else allocation.consumer_uuid for allocation in tx.all(Allocation)
+        }
         for server in tx.find(Server, deleted=False):
             found["servers"] += 1
             port = ports.get(server.id)
@@ -114,7 +116,7 @@ def flow(cloud: SimulatedCloud, server_name: str) -> int:
     journal = cloud.journal
     asked = next(e for e in journal.find(kind="rest", name="POST", where="/v2.1/servers") if f'"{server_name}"'.encode() in e.body_bytes())
     entries = [e for e in journal.find(since=asked.seq - 1, request_id=asked.request_id)]
-    assert all(e.body is None or e.json() is not None for e in entries)
+    assert all(e.body is None or e.body_bytes() for e in entries)
     return len(entries)
 
 

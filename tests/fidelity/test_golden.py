@@ -57,9 +57,18 @@ def test_any_spine_message_taken_out_is_noticed(operation: str) -> None:
 
 def test_states_are_notified_in_the_captured_order() -> None:
     wanted = dict(
-        line.split(" : ", 1) for line in (Path(__file__).parent / "golden" / "state_transitions.txt").read_text().splitlines() if " : " in line
+        line.split(" : ", 1)
+        for line in (Path(__file__).parent / "golden" / "state_transitions.txt").read_text().splitlines()
+        if " : " in line
     )
-    for operation in ("server_create", "server_create_novalidhost", "server_delete_warm", "server_stop", "server_start", "server_reboot_soft"):
+    for operation in (
+        "server_create",
+        "server_create_novalidhost",
+        "server_delete_warm",
+        "server_stop",
+        "server_start",
+        "server_reboot_soft",
+    ):
         states = []
         for entry in record(operation).entries:
             if entry.kind == "state" and entry.target == "server":
