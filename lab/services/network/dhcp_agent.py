@@ -148,7 +148,8 @@ class DhcpAgent:
             await self._stop(network_id)
         elif name == "network_sync":
             await self._serve(ctx, payload["network"])
-        elif name == "network_create_end" or network_id in self.networks:
+        else:
+            # A network that is not known yet too: messages may overtake each other, or one may be lost.
             await self._configure(ctx, network_id)
 
     # -- networks ----------------------------------------------------------------------------------

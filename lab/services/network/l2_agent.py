@@ -218,7 +218,9 @@ class L2Agent:
         try:
             while True:
                 self._again.pop(port_id, None)
-                ctx = self._ctx.get(port_id) or self.process.context()
+                # A tap that goes has nothing to do with the request that last changed its port.
+                ctx = self._ctx.get(port_id) if port_id in self.present else None
+                ctx = ctx or self.process.context()
                 CURRENT.set(ctx)
                 try:
                     done = await (self._up(ctx, port_id) if port_id in self.present else self._down(ctx, port_id))
