@@ -21,7 +21,7 @@ from sim.datacenter.host import Host
 
 
 class SimL2(L2Driver, GroupFirewall):
-    """The bridge of one host. Taps are noticed by polling, as neutron's Open vSwitch agent does."""
+    """The bridge of one host. New taps are noticed by polling, as neutron's Open vSwitch agent does."""
 
     def __init__(self, dc: Datacenter, host: str) -> None:
         self.dc = dc
