@@ -113,9 +113,7 @@ class World:
     def held(self, server: str) -> dict[str, Any]:
         """What a server holds in placement."""
         ctx = Context(request_id="req-held")
-        work = self.conductor.rest.json(
-            ctx, "placement", "GET", f"/allocations/{server}", version=(1, 28), auth="service"
-        )
+        work = self.conductor.rest.json(ctx, "placement", "GET", f"/allocations/{server}", version=(1, 28), auth="service")
         allocations: dict[str, Any] = self.run(work)["allocations"]
         return allocations
 
