@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lab.errors import NetworkError
 from lab.services.network.driver import PortWiring
@@ -41,14 +41,18 @@ class Tap:
         self.deliver: Callable[[Frame], None] | None = None
 
 
+SegmentKey: TypeAlias = tuple[str, int, str]
+"""Network type, segmentation id, and the network's id where nothing else tells networks apart (local ones)."""
+
+
 class Segment:
     """One network on this host: who is in it, and behind what its other addresses are."""
 
-    __slots__ = ("id", "kind", "macs", "ports")
+    __slots__ = ("id", "key", "kind", "macs", "ports")
 
-    def __init__(self, kind: str, number: int) -> None:
-        self.kind = kind
-        self.id = number
+    def __init__(self, key: SegmentKey) -> None:
+        self.key = key
+        self.kind, self.id = key[0], key[1]
         self.ports: dict[str, None] = {}
         self.macs: dict[str, str] = {}
         """MAC address -> port id, 'uplink', or the address of a tunnel's far end."""
@@ -66,7 +70,7 @@ class Bridge(Device):
         self.wirings: dict[str, PortWiring] = {}
         self.peers: tuple[str, ...] = ()
         """The tunnel ends of the other hosts; its own among them does no harm, so that all hosts may share one list."""
-        self._segments: dict[tuple[str, int], Segment] = {}
+        self._segments: dict[SegmentKey, Segment] = {}
         self._firewalls: dict[str, Firewall] = {}
         self.members: dict[str, tuple[str, ...]] = {}
         """The members of security groups as far as they are known here, as prefixes."""
@@ -84,7 +88,7 @@ class Bridge(Device):
             self.unwire(wiring.port_id)
         segment = self._segments.get(key)
         if segment is None:
-            segment = self._segments[key] = Segment(*key)
+            segment = self._segments[key] = Segment(key)
             if segment.kind == "vlan":
                 self.fabric.allow(self.host.name, segment.id)
         segment.ports[wiring.port_id] = None
@@ -102,13 +106,13 @@ class Bridge(Device):
         segment = self._segments[self._key(wiring)]
         del segment.ports[port_id]
         if not segment.ports:
-            del self._segments[segment.kind, segment.id]
+            del self._segments[segment.key]
             if segment.kind == "vlan":
                 self.fabric.release(self.host.name, segment.id)
         else:
             segment.macs = {mac: where for mac, where in segment.macs.items() if where != port_id}
 
-    def _key(self, wiring: PortWiring) -> tuple[str, int]:
+    def _key(self, wiring: PortWiring) -> SegmentKey:
         kind = wiring.network_type
         if kind in ("vlan", "flat") and wiring.physical_network not in self.host.physical_networks:
             known = ", ".join(self.host.physical_networks) or "none"
@@ -118,7 +122,7 @@ class Bridge(Device):
             )
         if kind not in ("vlan", "flat", "local", *TUNNELS):
             raise NetworkError(f"port {wiring.port_id}: the bridge of {self.host.name} knows no network type {kind}")
-        return kind, wiring.segmentation_id or 0
+        return kind, wiring.segmentation_id or 0, wiring.network_id if kind == "local" else ""
 
     def segment_of(self, port_id: str) -> Segment | None:
         """Return the segment that the port is wired into."""
@@ -188,14 +192,19 @@ class Bridge(Device):
 
     def _uplink(self, segment: Segment, frame: Frame, where: str | None) -> None:
         nic = self.host.uplink
-        if nic is None or segment.kind == "local":
+        if nic is None:
+            return
+        end = None if frame.trace is None else frame.trace.end
+        away = end not in (None, self.host.name)
+        if segment.kind == "local":
+            if away:
+                self.note("", "drop", frame, f"a local network does not leave {self.host.name}")
             return
         if segment.kind in TUNNELS:
             peers = self.peers if where is None else (where,)
             for peer in peers:
                 self._encapsulate(nic, segment, frame, peer)
-            end = None if frame.trace is None else frame.trace.end
-            if end not in (None, self.host.name) and not self._leads_to(peers, end):
+            if away and not self._leads_to(peers, end):
                 self.note("vxlan", "drop", frame, f"no tunnel leads from {self.host.name} to {end}")
             return
         out = frame.tagged(segment.id) if segment.kind == "vlan" else frame
@@ -222,7 +231,7 @@ class Bridge(Device):
 
     def from_uplink(self, frame: Frame) -> None:
         """Take a frame of a VLAN, or of the flat network, that came in at the host's card."""
-        segment = self._segments.get(("flat", 0) if frame.vlan is None else ("vlan", frame.vlan))
+        segment = self._segments.get(("flat", 0, "") if frame.vlan is None else ("vlan", frame.vlan, ""))
         if segment is None:
             if frame.vlan is not None:
                 self.note("uplink", "drop", frame, f"{self.host.name} has no port in VLAN {frame.vlan}")
@@ -231,7 +240,7 @@ class Bridge(Device):
 
     def from_tunnel(self, tunnelled: Vxlan, peer: str) -> None:
         """Take a frame out of a tunnel."""
-        kinds = (self._segments.get((kind, tunnelled.vni)) for kind in TUNNELS)
+        kinds = (self._segments.get((kind, tunnelled.vni, "")) for kind in TUNNELS)
         segment = next((found for found in kinds if found is not None), None)
         if segment is None:
             self.note("vxlan", "drop", tunnelled.inner, f"{self.host.name} has no port in segment {tunnelled.vni}")

@@ -145,7 +145,7 @@ class Datacenter:
         here, there = host_a.bridge.segment_of(port_a), host_b.bridge.segment_of(port_b)
         assert here is not None
         assert there is not None
-        if (here.kind, here.id) != (there.kind, there.id):
+        if here.key != there.key:
             return Reach(None, host_a.bridge.name, "", f"ports {port_a} and {port_b} are in different networks")
         if host_a is host_b:
             return Reach(0)

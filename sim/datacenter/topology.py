@@ -69,6 +69,8 @@ class DatacenterSpec:
 def build(dc: Datacenter) -> None:
     """Build what the datacenter's spec says."""
     spec, fabric = dc.spec, dc.fabric
+    if len(spec.physical_networks) > 1:
+        raise ValueError(f"hosts have one card, so one physical network, not {', '.join(spec.physical_networks)}")
     spine = fabric.switch(SPINE)
     dc.border = Router(fabric, BORDER)
     fabric.add(dc.border)

@@ -32,7 +32,7 @@ class Net:
         """What wires a port of this network."""
         more.setdefault("rules", OPEN)
         physical = "physnet1" if self.kind in ("vlan", "flat") else None
-        number = None if self.kind == "flat" else self.number
+        number = None if self.kind in ("flat", "local") else self.number
         mac = f"fa:16:3e:{self.number >> 8 & 255:02x}:{self.number & 255:02x}:{int(address.rpartition('.')[2]):02x}"
         return PortWiring(port_id, f"tap{port_id[:11]}", mac, (address,), self.name, self.kind, number, physical, **more)
 

@@ -15,7 +15,7 @@ from sim.datacenter.guest import Guest, Lease
 from tests.unit.sim.conftest import Net, Site
 
 HOSTS = ("compute-1", "compute-2", "compute-3", "compute-4")
-NETS = (("flat", 0), ("vlan", 100), ("vlan", 101), ("vxlan", 100), ("vxlan", 9))
+NETS = (("flat", 0), ("vlan", 100), ("vlan", 101), ("vxlan", 100), ("vxlan", 9), ("local", 0), ("local", 1))
 # One address range for all: only the segments keep the guests apart.
 placements = st.lists(st.tuples(st.sampled_from(HOSTS), st.sampled_from(NETS)), min_size=2, max_size=6)
 omitted = st.lists(st.tuples(st.sampled_from(("leaf-1", "leaf-2", "spine-1")), st.sampled_from((0, 100, 101))), max_size=2)
