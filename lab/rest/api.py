@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import orjson
@@ -30,6 +31,12 @@ from lab.rest.routes import PUBLIC, Route, Trie, Version, VersionRange, explain
 JSON_TYPES = ("application/json", "application/vnd.openstack", "application/openstack-images")
 
 
+@cache
+def trie_of(routes: tuple[Route, ...]) -> Trie:
+    """The routes of a service by path; they are data and never change."""
+    return Trie(routes)
+
+
 class Api:
     """Base of each service's API: routes and faults as class data, handlers as methods.
 
@@ -49,7 +56,7 @@ class Api:
     def __init__(self, process: Process) -> None:
         self.process = process
         self.config = process.config
-        self.trie = Trie(self.routes)
+        self.trie = trie_of(tuple(self.routes))
         self.table = self.faults or FaultTable(STYLES[self.service])
         self.authenticator = Authenticator(process)
         self._handlers = {route.handler: getattr(self, route.handler) for route in self.routes}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from lab.context import Context
@@ -62,8 +63,10 @@ class Authenticator:
             raise LabError(f"The token could not be checked: {error}; try again") from error
         if response.status != 200:
             raise Unauthorized(UNAUTHORIZED)
-        found = context_of(response.json()["token"], token)
-        keep = runtime.now_ns() + round(config.token_cache_s * NANOSECOND)
+        body = response.json()["token"]
+        found = context_of(body, token)
+        ends = round((datetime.fromisoformat(body["expires_at"]) - runtime.utc()).total_seconds() * NANOSECOND)
+        keep = runtime.now_ns() + min(round(config.token_cache_s * NANOSECOND), max(0, ends))
         if len(self._cache) > 20_000:
             self._cache.clear()
         self._cache[token] = (keep, found)

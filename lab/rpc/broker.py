@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -48,7 +48,7 @@ class Consumer:
         self.queues: list[Queue] = []
         self.own: deque[Message] = deque()
         """Fanout messages that wait for a worker of this consumer."""
-        self.interests: dict[str, None] | None = None
+        self.interests: dict[str, None] = {}
 
     def free(self) -> bool:
         """Whether it can take a message now."""
@@ -91,6 +91,9 @@ class Broker:
         self._pools: dict[str, Pool] = {}
         self._deadlines: dict[float, Deadlines] = {}
         self._interested: dict[tuple[str, str], dict[Consumer, None]] = {}
+        self._open: dict[str, dict[Consumer, None]] = {}
+        """Listeners of fanouts that never declared an interest: they get everything."""
+        self._targets: dict[str, str] = {}
         self._order = 0
         self._waiting = 0
         """Messages in all lines together: mostly none, and then a worker that gets free need not look."""
@@ -122,6 +125,8 @@ class Broker:
                 consumer.queues.append(queue)
         if fanout:
             self.fanouts.setdefault(topic, {})[consumer] = None
+            self._open.setdefault(topic, {})[consumer] = None
+            self._targets.pop(topic, None)
         process.at_end(partial(self._leave, consumer))
         for queue in consumer.queues:
             if queue.messages:
@@ -131,21 +136,23 @@ class Broker:
         for queue in consumer.queues:
             queue.consumers.remove(consumer)
         self.fanouts.get(consumer.topic, {}).pop(consumer, None)
-        for key in consumer.interests or ():
+        self._open.get(consumer.topic, {}).pop(consumer, None)
+        self._targets.pop(consumer.topic, None)
+        for key in consumer.interests:
             self._interested.get((consumer.topic, key), {}).pop(consumer, None)
 
     def interest(self, process: Process, topic: str, key: str, wanted: bool) -> None:
         """Declare or drop a consumer's interest in fanouts under a key."""
-        for consumer in self.fanouts.get(topic, ()):
-            if consumer.process is process:
-                if consumer.interests is None:
-                    consumer.interests = {}
-                if wanted:
-                    consumer.interests[key] = None
-                    self._interested.setdefault((topic, key), {})[consumer] = None
-                else:
-                    consumer.interests.pop(key, None)
-                    self._interested.get((topic, key), {}).pop(consumer, None)
+        for consumer in process.memory.get("rpc consumers", ()):
+            if consumer.topic != topic:
+                continue
+            self._open.get(topic, {}).pop(consumer, None)
+            if wanted:
+                consumer.interests[key] = None
+                self._interested.setdefault((topic, key), {})[consumer] = None
+            else:
+                consumer.interests.pop(key, None)
+                self._interested.get((topic, key), {}).pop(consumer, None)
 
     def queue(self, name: str) -> Queue:
         """The queue of that name, declared at its first use."""
@@ -239,15 +246,12 @@ class Broker:
 
     def fanout(self, message: Message, keys: Sequence[str] | None) -> None:
         """Journal a fanout once and bring it to those who listen."""
-        listeners = self.fanouts.get(message.topic, {})
         if keys is None:
-            woken = list(listeners)
+            woken = list(self.fanouts.get(message.topic, ()))
         else:
             found = {c: None for key in keys for c in self._interested.get((message.topic, key), ())}
-            woken = [*found, *(c for c in listeners if c.interests is None)] if len(listeners) < 64 else list(found)
-        binaries = dict.fromkeys(c.process.binary for c in listeners)
-        first = next(iter(binaries), message.topic)
-        target = first if len(binaries) < 2 else f"{first.split('-')[0]} agents"
+            woken = [*found, *self._open.get(message.topic, ())]
+        target = self._targets.get(message.topic) or self._fanout_target(message.topic)
         where = f"{message.topic}_fanout fanout"
         self._journal(message, target, where)
         verdict = self._judge(message, target, where)
@@ -262,6 +266,13 @@ class Broker:
             for _ in range(1 + (verdict.copies if verdict is not None else 0)):
                 if not (consumer.free() and self._hand(consumer, message, delay, verdict)):
                     self._wait(consumer.own, message)
+
+    def _fanout_target(self, topic: str) -> str:
+        """What the journal calls the listeners of a topic together; kept until one joins or leaves."""
+        binaries = list(dict.fromkeys(c.process.binary for c in self.fanouts.get(topic, ())))
+        first = binaries[0] if binaries else topic
+        self._targets[topic] = target = first if len(binaries) < 2 else f"{first.split('-')[0]} agents"
+        return target
 
     # -- handling -----------------------------------------------------------------------------
 
