@@ -23,7 +23,7 @@ from lab.context import Context
 from lab.errors import LabError, TransportError
 from lab.journal import Journal
 from lab.journal.export import trace
-from lab.rest.api import Api
+from lab.rest.api import Api, trie_of
 from lab.rest.message import Response, Stream
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "COPY"]
@@ -210,13 +210,7 @@ def _docs_first(app: FastAPI) -> None:
 
 
 def _streams(api: type[Api], method: str, path: str) -> bool:
-    from lab.rest.routes import Trie
-
-    trie = api.__dict__.get("_edge_trie")
-    if trie is None:
-        trie = Trie(api.routes)
-        api._edge_trie = trie  # type: ignore[attr-defined]
-    found = trie.match(path)
+    found = trie_of(tuple(api.routes)).match(path)
     return bool(found and any(r.streaming for r in found[0].get(method, ())))
 
 
