@@ -2,7 +2,8 @@
 
 The world runs in slices on the server's own event loop; only plain requests and answers cross between
 them. Pace: paused, one message at a time, times N, or as fast as possible; while nothing but periodic
-work waits, time goes at times 1 whatever the pace, so an idle cloud idles.
+work waits, time goes at times 1 whatever the pace, so an idle cloud idles and its clock keeps up with the
+wall's. The pace changes in the very instant in which the last piece of work ends.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ STEPS = 64
 IDLE_TICK_S = 0.05
 """The shortest wait between two wake-ups of an idle world."""
 MAX_SPEED = math.inf
+HUNG_S = 3600
+"""Virtual time after which work that nobody outside waits for, and in which nothing moved, counts as hung: it no longer
+hurries the clock. Longer than every timeout of the services (long_rpc_timeout is 1,800 s)."""
 
 
 @dataclass(slots=True)
@@ -55,7 +59,10 @@ class Runner:
         self._pending: dict[asyncio.Future[Any], None] = {}
         self._timer: asyncio.Handle | None = None
         self._anchor = (0.0, 0)
-        self._pace = 0.0
+        """A wall instant (seconds) and the virtual one (ns) that belongs to it."""
+        self._pace = 1.0
+        self._moved = (0, 0)
+        """How busy the world was, and since when."""
         self._messages_left = 0
         self._pumping = False
 
@@ -64,7 +71,7 @@ class Runner:
     def start(self) -> None:
         """Begin to run the world on the running loop."""
         self._host = asyncio.get_running_loop()
-        self._reanchor(1.0)
+        self._anchor = (time.perf_counter(), self._now())
         self._kick()
 
     def stop(self) -> None:
@@ -101,6 +108,7 @@ class Runner:
 
     def pause(self) -> None:
         """Stop the clock; inputs wait."""
+        self._keep_up()
         self.paused = True
 
     def resume(self, speed: float | None = None) -> None:
@@ -109,22 +117,24 @@ class Runner:
             if speed <= 0:
                 raise ValueError(f"a speed of {speed} does not move; pause instead")
             self.speed = speed
+        self._keep_up()
         self.paused = False
-        self._reanchor(self._pace or 1.0)
+        self._anchor = (time.perf_counter(), self._now())
         self._kick()
 
     def step(self, messages: int = 1) -> None:
         """Let that many messages happen, then pause."""
-        self.paused = True
+        self.pause()
         self._messages_left += messages
         self._kick()
 
     def state(self) -> dict[str, Any]:
         """The clock as faces show it."""
         speed: float | str = "max" if math.isinf(self.speed) else self.speed
+        now = self._due()
         return {
-            "t_s": self.world.time(),
-            "utc": self.world.runtime.iso_us() + "Z",
+            "t_s": now / NANOSECOND,
+            "utc": self.world.runtime.iso_us(now) + "Z",
             "steps": self.world.steps,
             "speed": speed,
             "paused": self.paused,
@@ -157,42 +167,76 @@ class Runner:
 
     def _run_slice(self) -> float | None:
         """Take inputs, run the world for a slice, answer after how many wall seconds to go on (None: when kicked)."""
-        world = self.world
-        if self.paused:
-            return self._run_messages()
-        self._take_inputs()
         end = time.perf_counter() + SLICE_S
+        if self.paused:
+            return self._run_messages(end)
+        self._keep_up()
+        self._take_inputs()
         while True:
             pace = self._set_pace()
-            limit = NEVER - 1 if math.isinf(pace) else self._limit(pace)
-            upcoming = world.advance(limit, STEPS)
-            if math.isinf(pace) and (world.runtime.busy or world._ready):
-                if time.perf_counter() >= end:
-                    return 0.0
-                continue
-            pace = self._set_pace()
-            due = (upcoming - self._limit(pace)) / NANOSECOND / pace if not math.isinf(pace) else 0.0
-            if due > 0:
-                return max(due, IDLE_TICK_S) if not world.runtime.busy else due
+            upcoming = self._run_on(self._limit())
+            if upcoming >= NEVER:
+                return None
+            if self._set_pace() == pace and not math.isinf(pace):
+                due = (upcoming - self._limit()) / NANOSECOND / pace
+                if due > 0:
+                    return due if self.world.runtime.busy else max(due, IDLE_TICK_S)
             if time.perf_counter() >= end:
                 return 0.0
 
+    def _run_on(self, limit: int) -> int:
+        """Make up to STEPS steps, until the limit and not beyond the end of the present hurry; when the next thing happens."""
+        world = self.world
+        hurried = self._hurried()
+        with world._as_running():
+            for _ in range(STEPS):
+                upcoming = world.next_ns()
+                if upcoming > limit or self._hurried() != hurried:
+                    return upcoming
+                world.step()
+            return world.next_ns()
+
+    def _hurried(self) -> bool:
+        """Whether anything is in flight; work inside the world that has not moved for an hour is hung and does not count."""
+        busy = self.world.runtime.busy
+        if busy != self._moved[0]:
+            self._moved = (busy, self._now())
+        return bool(self._pending) or (busy > 0 and self._now() - self._moved[1] < HUNG_S * NANOSECOND)
+
     def _set_pace(self) -> float:
-        """Times 1 while idle, the asked speed while something is in flight; a change starts a new count."""
-        pace = self.speed if self.world.runtime.busy or self.world._ready else min(1.0, self.speed)
+        """The asked speed while something is in flight, times 1 while idle; a change starts a new count."""
+        pace = self.speed if self._hurried() else min(1.0, self.speed)
         if pace != self._pace:
-            self._reanchor(pace)
+            wall, virtual = self._anchor
+            now = time.perf_counter()
+            if pace < self._pace and not math.isinf(self._pace):
+                # Slower from the instant in which the work ended; this slice may have come to it late.
+                now = min(now, wall + (self._now() - virtual) / NANOSECOND / self._pace)
+            self._anchor = (now, self._now())
+            self._pace = pace
         return pace
 
-    def _reanchor(self, pace: float) -> None:
-        self._anchor = (time.perf_counter(), self.world.env.now)  # type: ignore[assignment]
-        self._pace = pace
+    def _due(self) -> int:
+        """Where the clock stands: beyond the last thing that happened when time went by without any."""
+        if self._host is None or self.paused or math.isinf(self._pace):
+            return self._now()
+        return max(self._now(), min(self._limit(), self.world.next_ns()))
 
-    def _limit(self, pace: float) -> int:
+    def _keep_up(self) -> None:
+        """Bring the world's clock to where it stands."""
+        self.world.env.jump(self._due())
+
+    def _now(self) -> int:
+        return int(self.world.env.now)
+
+    def _limit(self) -> int:
+        """How far the clock may go now."""
+        if math.isinf(self._pace):
+            return NEVER - 1
         wall, virtual = self._anchor
-        return virtual + round((time.perf_counter() - wall) * pace * NANOSECOND)
+        return virtual + round((time.perf_counter() - wall) * self._pace * NANOSECOND)
 
-    def _run_messages(self) -> float | None:
+    def _run_messages(self, end: float) -> float | None:
         self._take_inputs()
         world = self.world
         while self._messages_left > 0:
@@ -201,7 +245,8 @@ class Runner:
                 world.step()
             new = sum(1 for e in self.journal.since(before) if e.kind in TRACED)
             self._messages_left -= min(new, self._messages_left)
-        self._reanchor(self._pace or 1.0)
+            if time.perf_counter() >= end and self._messages_left > 0:
+                return 0.0
         return None
 
     def _take_inputs(self) -> None:
@@ -229,6 +274,7 @@ class Runner:
             self.world.runtime.busy -= 1
 
     def _settle(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+        self._pending.pop(future, None)
         if future.done():
             return
         if error is None:
