@@ -9,7 +9,7 @@ from lab.rest import ADMIN, READER, Request, Route
 from lab.services.network import query as queries
 from lab.services.network import views
 from lab.services.network.agents import DHCP_TYPE
-from lab.services.network.api.collection import Collection, Room, picked
+from lab.services.network.api.collection import Collection, Room
 from lab.services.network.attributes import boolean, privileged
 from lab.services.network.errors import HTTPBadRequest
 from lab.services.network.manager import Plugin
@@ -59,7 +59,7 @@ class AgentRoutes(Room):
     async def show_agent(self, ctx: Context, request: Request) -> Json:
         """Show an agent."""
         agent = await self.plugin.agents.need(request.params["agent_id"])
-        return {"agent": picked(request, show(self.plugin, agent))}
+        return {"agent": self.picked(ctx, request, show(self.plugin, agent))}
 
     async def update_agent(self, ctx: Context, request: Request) -> Json:
         """Enable, disable or describe an agent."""

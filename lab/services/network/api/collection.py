@@ -14,6 +14,9 @@ from lab.services.network.manager import Plugin, candidates
 from lab.services.network.model import Json
 from lab.store import Record
 
+QUERIES_MAX = 512
+"""Queries kept in their read form."""
+
 
 @dataclass(frozen=True, slots=True)
 class Collection:
@@ -33,10 +36,27 @@ class Room(Api):
 
     plugin: Plugin
 
+    def query(self, ctx: Context, request: Request) -> queries.Query:
+        """Read the request's query; other services ask the same over and over, so what was read is kept a while."""
+        if not request.query_string:
+            return queries.NO_QUERY
+        known: dict[tuple[str, bool], queries.Query] = self.process.memory.setdefault("queries", {})
+        key = (request.query_string, privileged(ctx))
+        query = known.get(key)
+        if query is None:
+            if len(known) >= QUERIES_MAX:
+                known.clear()
+            query = known[key] = queries.read(request, key[1])
+        return query
+
+    def picked(self, ctx: Context, request: Request, view: Json) -> Json:
+        """Leave only the fields that the query names."""
+        return self.query(ctx, request).pick(view)
+
     async def list_records(self, ctx: Context, request: Request, kind: Collection) -> Json:
         """Answer the records that the query asks for and the caller may see."""
         plugin = self.plugin
-        query = queries.read(request, privileged(ctx))
+        query = self.query(ctx, request)
 
         def work(tx: Any) -> tuple[list[Any], list[Json], bool]:
             found = [
@@ -63,14 +83,6 @@ class Room(Api):
         return result
 
 
-def picked(request: Request, view: Json) -> Json:
-    """Leave only the fields that the query names."""
-    return queries.read(request).pick(view) if request.query_string else view
-
-
 def wrapped(noun: Noun, views: list[Json], bulk: bool) -> Json:
     """Put new resources into their envelope."""
     return {noun.plural: views} if bulk else {noun.name: views[0]}
-
-
-__all__ = ["Collection", "Room", "picked", "wrapped"]

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import ADMIN, MEMBER, READER, Request, Route
 from lab.services.network import nouns
-from lab.services.network.api.collection import Collection, Room, picked, wrapped
+from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.errors import NetworkNotFound
 from lab.services.network.model import AddressPool, IPAllocation, Json, Network, Subnet
@@ -55,7 +55,7 @@ class NetworkRoutes(Room):
         def work(tx: Any) -> Json:
             return plugin.networks.view(tx, plugin.networks.need(tx, ctx, network_id), ctx)
 
-        return {"network": picked(request, await plugin.store.run(work))}
+        return {"network": self.picked(ctx, request, await plugin.store.run(work))}
 
     async def create_network(self, ctx: Context, request: Request) -> Json:
         """Make one network or several."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
-from lab.services.network.api.collection import Collection, Room, picked, wrapped
+from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.model import Json, Router
 from lab.services.network.routers import INDEXED
@@ -47,7 +47,7 @@ class RouterRoutes(Room):
         def work(tx: Any) -> Json:
             return views.router(plugin.routers.need(tx, ctx, router_id))
 
-        return {"router": picked(request, await plugin.store.run(work))}
+        return {"router": self.picked(ctx, request, await plugin.store.run(work))}
 
     async def create_router(self, ctx: Context, request: Request) -> Json:
         """Make one router or several."""

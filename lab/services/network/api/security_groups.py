@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
-from lab.services.network.api.collection import Collection, Room, picked, wrapped
+from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.model import Json, SecurityGroup, SecurityGroupRule
 from lab.services.network.security_groups import INDEXED, RULE_INDEXED
@@ -59,7 +59,7 @@ class SecurityGroupRoutes(Room):
         def work(tx: Any) -> Json:
             return plugin.security_groups.view(tx, plugin.security_groups.need(tx, ctx, group_id))
 
-        return {"security_group": picked(request, await plugin.store.run(work))}
+        return {"security_group": self.picked(ctx, request, await plugin.store.run(work))}
 
     async def create_security_group(self, ctx: Context, request: Request) -> Json:
         """Make one security group or several, each with two rules that let everything out."""
@@ -102,7 +102,7 @@ class SecurityGroupRoutes(Room):
         def work(tx: Any) -> Json:
             return views.security_group_rule(plugin.security_groups.need_rule(tx, ctx, rule_id))
 
-        return {"security_group_rule": picked(request, await plugin.store.run(work))}
+        return {"security_group_rule": self.picked(ctx, request, await plugin.store.run(work))}
 
     async def create_security_group_rule(self, ctx: Context, request: Request) -> Json:
         """Add one rule or several."""

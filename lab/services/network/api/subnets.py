@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
-from lab.services.network.api.collection import Collection, Room, picked, wrapped
+from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.model import Json, Subnet
 from lab.services.network.subnets import INDEXED
@@ -44,7 +44,7 @@ class SubnetRoutes(Room):
         def work(tx: Any) -> Json:
             return views.subnet(plugin.subnets.need(tx, ctx, subnet_id))
 
-        return {"subnet": picked(request, await plugin.store.run(work))}
+        return {"subnet": self.picked(ctx, request, await plugin.store.run(work))}
 
     async def create_subnet(self, ctx: Context, request: Request) -> Json:
         """Make one subnet or several."""
