@@ -12,7 +12,8 @@ from lab.context import Context
 from lab.errors import LabError
 from lab.process import CURRENT, Process
 from lab.services.network import rpc
-from lab.services.network.driver import NOBODY, GroupFirewall, L2Driver, PortWiring, SecurityRule
+from lab.services.network.driver import NOBODY, L2Driver, PortWiring, SecurityRule
+from lab.services.network.group_members import GroupMembers
 from lab.services.network.ml2 import MechanismManager
 from lab.services.network.model import DHCP_OWNER, Json
 
@@ -54,12 +55,10 @@ class L2Agent:
         self.address = address
         self.agent_id = f"ovs-agent-{process.host}"
         self.mechanism = MechanismManager(process.config).agent
-        self.asks = isinstance(driver, GroupFirewall)
-        """Whether the switch asks for the members of groups; else they are spelled out in its rules."""
+        self.groups = GroupMembers(process, driver, self.plugin)
         self.present: dict[str, None] = {}
         self.details: dict[str, Json] = {}
         self.wired: dict[str, PortWiring] = {}
-        self.members: dict[str, list[str]] = {}
         self.peers: dict[str, None] | None = None
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
@@ -83,8 +82,7 @@ class L2Agent:
         self._serve(rpc.GROUP_UPDATE, groups, key)
         self._serve(rpc.TUNNEL_UPDATE, {"tunnel_update": self.tunnel_update}, key)
         self.driver.on_device(self._on_device)
-        if self.asks:
-            self.driver.on_unknown_group(self._on_unknown_group)  # type: ignore[attr-defined]
+        self.groups.start(self._touch_group)
         self.process.rpc.report(rpc.REPORTS, "report_state", self.process.config.agent_report_interval_s, self._state)
         self.process.spawn(self._sync(), "sync")
 
@@ -136,10 +134,11 @@ class L2Agent:
         await self._forget(port_id)
 
     async def _forget(self, port_id: str) -> None:
+        wired = port_id in self.wired
+        self._drop(port_id)
         self.details.pop(port_id, None)
         self._ctx.pop(port_id, None)
-        if port_id in self.wired:
-            self._drop(port_id)
+        if wired:
             await self.driver.unwire(port_id)
 
     async def on_rule(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
@@ -154,14 +153,7 @@ class L2Agent:
 
     async def security_groups_member_updated(self, ctx: Context, security_groups: list[str]) -> None:
         """Forget the members of groups that changed; they are asked for when next needed."""
-        for group_id in security_groups:
-            if self.members.pop(group_id, None) is None:
-                continue
-            self.process.rpc.drop_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
-            if self.asks:
-                await self.driver.set_members(group_id, None)  # type: ignore[attr-defined]
-            else:
-                self._touch_group(ctx, group_id)
+        await self.groups.updated(ctx, security_groups)
 
     async def tunnel_update(self, ctx: Context, tunnel_ip: str, tunnel_type: str, host: str) -> None:
         """Take a new tunnel endpoint."""
@@ -178,23 +170,6 @@ class L2Agent:
         else:
             self.present.pop(port_id, None)
         self._touch(port_id)
-
-    def _on_unknown_group(self, group_id: str) -> None:
-        """A packet met a rule about a group whose members are not known."""
-        self.process.spawn(self._learn(self.process.context(), group_id), "group members")
-
-    async def _learn(self, ctx: Context, group_id: str) -> None:
-        CURRENT.set(ctx)
-        self.process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
-        self.members[group_id] = []
-        try:
-            members = await self.plugin.group_members(ctx, group_id)
-        except LabError as error:
-            self.process.log(ctx, f"The members of security group {group_id} are not known: {error.message}", "error")
-            members = []
-        if group_id in self.members:
-            self.members[group_id] = members
-            await self.driver.set_members(group_id, tuple(members))  # type: ignore[attr-defined]
 
     # -- one port at a time ----------------------------------------------------------------------
 
@@ -247,7 +222,10 @@ class L2Agent:
             if body["network_type"] in TUNNELLED:
                 await self._open_tunnels(ctx)
             return True
-        wiring = wiring_of(port_id, body, None if self.asks else await self._spell(ctx, body))
+        members = None
+        if not self.groups.asked_for:
+            members = await self.groups.spelled(ctx, [rule[6] for rule in body["rules"] if rule[6] is not None])
+        wiring = wiring_of(port_id, body, members)
         if self.wired.get(port_id) != wiring:
             if wiring.network_type in TUNNELLED:
                 await self._open_tunnels(ctx)
@@ -280,31 +258,21 @@ class L2Agent:
         if self.details.get(port_id, {}).get("device_owner") == DHCP_OWNER:
             return True
         report = self.process.spawn(self.plugin.update_device_list(ctx, [], [port_id], self.agent_id), "device down")
-        if port_id in self.wired:
-            self._drop(port_id)
+        self._drop(port_id)
         await self.driver.unwire(port_id)
         await report
         return True
 
     def _drop(self, port_id: str) -> None:
         """Forget what was wired, and the groups that no other port here is in."""
-        self.wired.pop(port_id, None)
+        if self.wired.pop(port_id, None) is None:
+            return
         left = {group for other in self.wired for group in self.details.get(other, {}).get("groups", ())}
         for group_id in self.details.get(port_id, {}).get("groups", ()):
             if group_id not in left:
                 self.process.rpc.drop_interest(rpc.VO_RULE, rpc.group_key(group_id))
 
     # -- groups and tunnels ----------------------------------------------------------------------
-
-    async def _spell(self, ctx: Context, body: Json) -> dict[str, list[str]]:
-        """The members of all groups that a port's rules name, for a switch that cannot ask."""
-        for rule in body["rules"]:
-            group_id = rule[6]
-            if group_id is not None and group_id not in self.members:
-                self.members[group_id] = []
-                self.process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
-                self.members[group_id] = await self.plugin.group_members(ctx, group_id)
-        return self.members
 
     async def _refresh(self, ctx: Context, groups: list[str]) -> None:
         """Ask how the ports of these groups are to be wired now."""
