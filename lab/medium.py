@@ -76,10 +76,10 @@ class Verdict:
     lose_reply: bool = False
     fail: str = ""
     """Driver calls: 'raise' before the effect, 'hang' for ever, 'lie' (take effect, then raise)."""
-    before: Callable[[], None] | None = None
-    """Done in the instant before it is handled (kill the receiver…)."""
-    after: Callable[[], None] | None = None
-    """Done in the instant after it was handled."""
+    before: Callable[[str], None] | None = None
+    """Done in the instant before it is handled, and told the process that would handle it (kill the receiver…)."""
+    after: Callable[[str], None] | None = None
+    """Done in the instant after it was handled, and told by whom."""
 
 
 class Interference(ABC):

@@ -397,7 +397,7 @@ class DriverHandle:
         if verdict is None:
             return await method(*args, **kwargs)
         if verdict.before is not None:
-            verdict.before()
+            verdict.before(passing.source)
             if not self._process.alive:
                 raise ProcessKilled(self._process.name)
         if verdict.delay_ns:
@@ -409,7 +409,7 @@ class DriverHandle:
             await asyncio.get_running_loop().create_future()
         result = await method(*args, **kwargs)
         if verdict.after is not None:
-            verdict.after()
+            verdict.after(passing.source)
         if verdict.fail == "lie":
             raise error(f"{passing.name} reported failure: a fault was armed")
         return result

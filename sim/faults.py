@@ -7,7 +7,7 @@ acts on its nth to (nth + times - 1)th match. Every act is journaled.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from random import Random
 
@@ -97,7 +97,7 @@ class Faults(Interference):
                 f"unknown fault {act!r} for {'a driver call' if driver else 'a message'}; known: {', '.join(known)}"
             )
         self._numbers += 1
-        self.rules[self._numbers] = Rule(self._numbers, match, act, _verdict(act, delay_s, then))
+        self.rules[self._numbers] = Rule(self._numbers, match, act, self._verdict(act, delay_s, then))
         self._wires.interference = self
         return self._numbers
 
@@ -125,17 +125,15 @@ class Faults(Interference):
             if rule.match.fits(passing) and rule.due(self._dice):
                 rule.done += 1
                 self.note(f"{rule.act} {passing.name}", passing.target, passing.seq)
-                return self._bound(rule, passing)
+                return rule.verdict
         return None
 
-    def _bound(self, rule: Rule, passing: Passing) -> Verdict:
-        """The verdict with its receiver filled in."""
-        victim = passing.source if passing.kind == "driver" else passing.target
-        if rule.act == "kill_before":
-            return replace(rule.verdict, before=lambda: self._kill(victim))
-        if rule.act == "kill_after":
-            return replace(rule.verdict, after=lambda: self._kill(victim))
-        return rule.verdict
+    def _verdict(self, act: str, delay_s: float, then: Callable[[], None] | None) -> Verdict:
+        if act == "kill_before":
+            return Verdict(before=self._kill)
+        if act == "kill_after":
+            return Verdict(after=self._kill)
+        return _verdict(act, delay_s, then)
 
 
 def _verdict(act: str, delay_s: float, then: Callable[[], None] | None) -> Verdict:
@@ -149,4 +147,4 @@ def _verdict(act: str, delay_s: float, then: Callable[[], None] | None) -> Verdi
         case "raise" | "hang" | "lie":
             return Verdict(fail=act)
         case _:
-            return Verdict(delay_ns=round(delay_s * NANOSECOND), before=then)
+            return Verdict(delay_ns=round(delay_s * NANOSECOND), before=None if then is None else lambda _: then())

@@ -15,7 +15,7 @@ import orjson
 
 from lab.context import Context
 from lab.deadlines import Deadlines
-from lab.errors import RestTimeout, Unreachable
+from lab.errors import ProcessKilled, RestTimeout, Unreachable
 from lab.medium import Passing, Verdict
 from lab.process import Process
 from lab.rest.api import Api
@@ -205,7 +205,7 @@ class Router:
         # The worker takes the next request while this one's handler waits for others, as with green threads.
         listener.busy -= 1
         if verdict is not None and verdict.before is not None:
-            verdict.before()
+            verdict.before(process.name)
         if not process.alive:
             self._reset(listener, exchange)
             return
@@ -219,9 +219,10 @@ class Router:
         response = await listener.api.handle(exchange.request, ctx)
         verdict = exchange.verdict
         if verdict is not None and verdict.after is not None:
-            verdict.after()
-        if listener.process.alive:
-            self._reply(listener, exchange, response)
+            verdict.after(listener.process.name)
+        if not listener.process.alive:
+            raise ProcessKilled(listener.process.name)
+        self._reply(listener, exchange, response)
 
     def _reply(self, listener: Listener, exchange: Exchange, response: Response) -> None:
         wires, process, client = self.wires, listener.process, exchange.client

@@ -296,7 +296,7 @@ class Broker:
         # held until the end, two calls that need a worker of their own caller would wait for each other for ever.
         consumer.pool.busy -= 1
         if verdict is not None and verdict.before is not None:
-            verdict.before()
+            verdict.before(process.name)
         if not process.alive:
             if not message.ctx.periodic:
                 self.wires.runtime.busy -= 1
@@ -334,7 +334,7 @@ class Broker:
                 process.failed(ctx, message.method, error)
                 process.runtime.errors.append(error)
         if verdict is not None and verdict.after is not None:
-            verdict.after()
+            verdict.after(process.name)
         if message.waiter is not None and process.alive and not (verdict is not None and verdict.lose_reply):
             self._reply(process, message, status, data)
 
