@@ -44,8 +44,15 @@ class Runtime(ABC):
         self.epoch = epoch
         self.busy = 0
         """How many requests, messages and operations are in flight that are not periodic work."""
+        self.stretched = (1.0, 0)
+        """How much longer than its own lifetime a client in wall time is given, and since when (ns)."""
         self.errors: list[BaseException] = []
         """Unexpected exceptions of tasks: bugs; `lab.run` fails with the first."""
+
+    def stretch(self, factor: float) -> None:
+        """Give clients in wall time that much longer from now on; never less than before."""
+        if factor > self.stretched[0]:
+            self.stretched = (factor, self.now_ns())
 
     @abstractmethod
     def now_ns(self) -> int:

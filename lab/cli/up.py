@@ -155,7 +155,7 @@ def settings(orders: Orders, url: str) -> Config:
         public_url=url,
         admin_password=orders.password,
         service_password=secrets.token_urlsafe(24),
-        token_lifetime_factor=token_factor(orders.speed, orders.paused),
+        token_lifetime_factor=token_factor(orders.speed, orders.paused or orders.db is not None),
     )
 
 

@@ -87,7 +87,7 @@ class TokenManager:
             known = await self._process.store.run(lambda tx: self._look(tx, tx.get(Token, digest)))
             known.context.token = secret
             self._known[digest] = known
-        late_ns = self._process.runtime.now_ns() - known.expires_ns
+        late_ns = self._process.runtime.now_ns() - self._end_ns(known.expires_ns)
         if late_ns >= 0 and not (allow_expired and late_ns < self._window_ns):
             raise NoSuchToken
         return known
@@ -192,7 +192,15 @@ class TokenManager:
 
     def _lifetime_ns(self) -> int:
         config = self._process.config
-        return int(min(config.token_expiration_s * config.token_lifetime_factor, LIFETIME_MAX_S)) * NANOSECOND
+        factor = max(config.token_lifetime_factor, self._process.runtime.stretched[0])
+        return int(min(config.token_expiration_s * factor, LIFETIME_MAX_S)) * NANOSECOND
+
+    def _end_ns(self, expires_ns: int) -> int:
+        """When a token really ends: one that lived when the clock was made faster gets a whole lifetime from that instant."""
+        factor, since_ns = self._process.runtime.stretched
+        if factor > self._process.config.token_lifetime_factor and expires_ns > since_ns:
+            return max(expires_ns, since_ns + self._lifetime_ns())
+        return expires_ns
 
     def _audit_id(self) -> str:
         return urlsafe_b64encode(self._audit.getrandbits(128).to_bytes(16, "big")).rstrip(b"=").decode()
@@ -204,7 +212,7 @@ class TokenManager:
 
         def sweep(tx: Transaction) -> None:
             for token in tx.all(Token):
-                if token.expires_ns + self._window_ns < now_ns:
+                if self._end_ns(token.expires_ns) + self._window_ns < now_ns:
                     tx.delete(token)
 
         await self._process.store.run(sweep)
