@@ -35,6 +35,26 @@ class Stage:
         return f"{self.name}: (start: {self.start}, end: {self.end})"
 
 
+class KeptRows:
+    """Rows as a decision keeps them for good: a bit a host while they ascend, as placement's order nearly always does."""
+
+    __slots__ = ("_bits", "_rows", "count")
+
+    def __init__(self, rows: Rows, size: int) -> None:
+        self.count = len(rows)
+        self._bits, self._rows = b"", rows
+        if len(rows) and (np.diff(rows) > 0).all():
+            flags = np.zeros(size, dtype=np.bool_)
+            flags[rows] = True
+            self._bits, self._rows = np.packbits(flags).tobytes(), rows[:0].copy()
+
+    def rows(self) -> Rows:
+        """The rows in their order."""
+        if not self._bits:
+            return self._rows
+        return np.unpackbits(np.frombuffer(self._bits, dtype=np.uint8)).nonzero()[0]
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What was decided upon, and from which state: all that an explanation needs, and nothing big."""
@@ -42,7 +62,7 @@ class Decision:
     version: int
     request: Request
     situation: Situation
-    candidates: Rows
+    candidates: KeptRows
     stages: tuple[Stage, ...]
 
     @property
@@ -108,6 +128,7 @@ class Decider:
     def __init__(self, config: Config) -> None:
         self.filters: Sequence[Filter] = chosen(config.enabled_filters)
         self.weighers: Sequence[tuple[Weigher, float]] = weighted(config.weight_multipliers)
+        self._kept: tuple[Rows, KeptRows] | None = None
 
     def decide(self, pool: Pool, request: Request, situation: Situation, index: int = 0) -> tuple[Decision, Ranking]:
         """Filter and weigh a pool; `index` above 0 is another server of the same request."""
@@ -125,7 +146,13 @@ class Decider:
                 break
         version = pool.numbers.hosts.version
         ranking = Ranking(narrowed, scores(narrowed, self.weighers, request, situation) if len(narrowed) else np.empty(0))
-        return Decision(version, request, situation, start.rows, tuple(stages)), ranking
+        return Decision(version, request, situation, self._keep(start), tuple(stages)), ranking
+
+    def _keep(self, pool: Pool) -> KeptRows:
+        """The pool's rows for good; decisions over the same rows share them."""
+        if self._kept is None or self._kept[0] is not pool.rows:
+            self._kept = (pool.rows, KeptRows(pool.rows, pool.numbers.size))
+        return self._kept[1]
 
     def explain(self, decision: Decision, table: HostTable) -> dict[str, Any]:
         """Why each host was taken or not, from the numbers that the decision saw.
@@ -133,7 +160,7 @@ class Decider:
         Raises:
             LookupError: that version of the hosts is no longer kept.
         """
-        pool = Pool(table.at(decision.version), decision.candidates)
+        pool = Pool(table.at(decision.version), decision.candidates.rows())
         hosts: dict[int, dict[str, Any]] = {row: {"host": table.hosts[row], "uuid": table.uuids[row]} for row in pool.rows.tolist()}
         request, situation = decision.request, decision.situation
         for stage in decision.stages:
@@ -213,7 +240,7 @@ def journal_body(decision: Decision, decider: Decider, table: HostTable, ranking
             "state_version": decision.version,
             "server_id": decision.request.server_id,
             "request": decision.request.summary(),
-            "candidates": len(decision.candidates),
+            "candidates": decision.candidates.count,
             "ranking": [{"host": table.hosts[row], "total": total} for row, total in ranking],
         }
         try:

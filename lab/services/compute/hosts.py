@@ -17,7 +17,7 @@ import numpy.typing as npt
 from lab.services.compute.model import ComputeNode, ComputeService, ServiceHeartbeat
 
 if TYPE_CHECKING:
-    from lab.store import Store
+    from lab.process import Process
 
 Rows = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
@@ -211,12 +211,7 @@ class HostTable:
         cached = self._beats.get(group.id)
         if cached is None or cached[0] is not group.members or cached[1] != self.shape:
             members = frozenset(group.members)
-            rows = [
-                row
-                for host, service in self._services.items()
-                if service.uuid in members
-                for row in self.rows_of_host.get(host, ())
-            ]
+            rows = [row for host, service in self._services.items() if service.uuid in members for row in self.rows_of_host.get(host, ())]
             cached = self._beats[group.id] = (group.members, self.shape, np.array(rows, dtype=np.intp))
         self.last_seen_ns[cached[2]] = group.last_seen_ns
         return 1.0
@@ -363,21 +358,21 @@ def _numbers(node: ComputeNode, old: Values) -> Values:
     return new
 
 
-def follow(store: Store) -> HostTable:
-    """A table of all compute hosts that every later commit brings up to date."""
-    table = HostTable()
+def follow(process: Process) -> HostTable:
+    """A table of all compute hosts that every later commit brings up to date, as long as the process lives."""
+    table, store = HostTable(), process.store
 
     def node_changed(place: int) -> None:
-        if not nodes.live[place]:
+        if not nodes.live[place] and process.alive:
             table.drop_node(nodes.keys[place])
 
     def service_changed(place: int) -> None:
-        if not services.live[place]:
+        if not services.live[place] and process.alive:
             table.drop_service(services.keys[place])
 
     # `columns` hands every committed record to these functions; the number they answer is not used.
-    services = store.columns(ComputeService, {"row": table.put_service})
-    nodes = store.columns(ComputeNode, {"row": table.put_node})
+    services = store.columns(ComputeService, {"row": lambda record: table.put_service(record) if process.alive else 0.0})
+    nodes = store.columns(ComputeNode, {"row": lambda record: table.put_node(record) if process.alive else 0.0})
     store.columns(ServiceHeartbeat, {"row": table.put_heartbeat})
     services.listeners.append(service_changed)
     nodes.listeners.append(node_changed)

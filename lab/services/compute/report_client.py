@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -26,6 +25,8 @@ CLAIMS_VERSION = (1, 28)
 ROOT_REQUIRED = "OWNER_NOVA,!COMPUTE_STATUS_DISABLED"
 """Hosts of nova whose operator did not disable them. Source: nova/scheduler/request_filter.py."""
 MIB_PER_GIB = 1024
+PATHS = 256
+"""How many paths are remembered."""
 _UNLIMITED_HINTS = ("group", "same_host", "different_host")
 """Requests that compare hosts must see them all. Source: resources_from_request_spec in nova/scheduler/utils.py."""
 
@@ -81,8 +82,6 @@ def candidates_path(request: Request, limit: int, aggregates: Sequence[str] = ()
         aggregates: the UUIDs of aggregates of which a host must be in one.
         node: the UUID of the one compute node that is asked for.
     """
-    if not (aggregates or node or request.hints or request.extra_specs or request.image_properties):
-        return _plain_path(limit, tuple(resources(request).items()))
     pairs: list[tuple[str, str]] = [
         ("resources", ",".join(f"{name}:{amount}" for name, amount in resources(request).items())),
         ("root_required", ROOT_REQUIRED),
@@ -99,18 +98,25 @@ def candidates_path(request: Request, limit: int, aggregates: Sequence[str] = ()
     return f"/allocation_candidates?{urlencode(sorted(pairs))}"
 
 
-@lru_cache(maxsize=256)
-def _plain_path(limit: int, amounts: tuple[tuple[str, int], ...]) -> str:
-    """The path of a request for sizes alone: the same few flavors are asked for again and again."""
-    text = ",".join(f"{name}:{amount}" for name, amount in amounts)
-    return f"/allocation_candidates?{urlencode([('limit', limit), ('resources', text), ('root_required', ROOT_REQUIRED)])}"
-
-
 class ReportClient:
     """One scheduler's calls to placement, always as the service."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._paths: dict[tuple[int, ...], str] = {}
+
+    def path(self, request: Request, aggregates: Sequence[str] = (), node: str | None = None) -> str:
+        """The path of `candidates_path`, remembered for requests for sizes alone: the same few flavors come again and again."""
+        limit = self._process.config.max_placement_results
+        if aggregates or node or request.hints or request.extra_specs or request.image_properties:
+            return candidates_path(request, limit, aggregates, node)
+        sizes = (request.vcpus, request.memory_mb, request.root_gb, request.ephemeral_gb, request.swap_mb, request.is_bfv)
+        path = self._paths.get(sizes)
+        if path is None:
+            if len(self._paths) >= PATHS:
+                self._paths.clear()
+            path = self._paths[sizes] = candidates_path(request, limit)
+        return path
 
     async def candidates(self, ctx: Context, path: str) -> Found:
         """Who could hold what the path asks for. Raises RemoteFault, RestTimeout, Unreachable."""
@@ -119,6 +125,8 @@ class ReportClient:
             raise RemoteFault("placement", response.status, response.content().decode("utf-8", "replace"))
         view = getattr(response.body, "view", None)
         if view is not None:
+            # The journal keeps the body: it shall not keep the rows of every answer with it.
+            response.body.view = None  # type: ignore[union-attr]
             return Found(view, {})
         requests: dict[str, Json] = {}
         for each in response.json()["allocation_requests"]:

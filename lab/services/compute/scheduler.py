@@ -15,7 +15,7 @@ from lab.errors import NoValidHost, RemoteFault, TransportError
 from lab.services.compute.decision import Decider, Decision, Ranking, journal_body
 from lab.services.compute.hosts import HostTable, Pool, follow
 from lab.services.compute.model import ComputeNode
-from lab.services.compute.report_client import CANDIDATES_VERSION, Found, ReportClient, candidates_path
+from lab.services.compute.report_client import CANDIDATES_VERSION, Found, ReportClient
 from lab.services.compute.request_spec import Request
 from lab.services.compute.rpc import SCHEDULER
 from lab.services.compute.servicegroup import ServiceReporter
@@ -49,7 +49,7 @@ class Scheduler:
         self._config = process.config
         self._decider = Decider(process.config)
         self._placement = ReportClient(process)
-        self._hosts: HostTable = follow(process.store)
+        self._hosts: HostTable = follow(process)
         self._situations = Situations(process, self._hosts)
 
     def start(self) -> None:
@@ -120,7 +120,7 @@ class Scheduler:
         aggregates: Sequence[str] = ()
         if request.availability_zone and ZONE_FILTER not in self._config.enabled_filters:
             aggregates = await self._situations.zone_aggregates(request.availability_zone)
-        path = candidates_path(request, self._config.max_placement_results, aggregates, await self._target(request))
+        path = self._placement.path(request, aggregates, await self._target(request))
         try:
             return await self._placement.candidates(ctx, path)
         except (RemoteFault, TransportError) as error:
@@ -188,7 +188,7 @@ class Scheduler:
             where=request.server_id,
             status=hosts.hosts[winner] if winner is not None else "NoValidHost",
             body=journal_body(decision, self._decider, hosts, looked_at),
-            note={"version": decision.version, "candidates": len(decision.candidates), "passed": len(ranking), "score": best},
+            note={"version": decision.version, "candidates": decision.candidates.count, "passed": len(ranking), "score": best},
         )
         return winner, looked_at
 
@@ -222,9 +222,7 @@ class Scheduler:
         for server_id in server_ids:
             await self._placement.release(ctx, server_id)
 
-    def _selections(
-        self, chosen: Sequence[int], best: Sequence[tuple[int, float]], found: Found, alternates: int
-    ) -> list[list[Json]]:
+    def _selections(self, chosen: Sequence[int], best: Sequence[tuple[int, float]], found: Found, alternates: int) -> list[list[Json]]:
         """For each claimed host itself and the best of the others."""
         others = [row for row, _ in best if row not in chosen][:alternates]
         spare = [self._selection(row, found) for row in others]

@@ -30,21 +30,21 @@ from lab.services.placement.table import ProviderTable
 
 if TYPE_CHECKING:
     from lab.process import Process
-    from lab.store import Store, Transaction
+    from lab.store import Transaction
 
 RESERVED_CAN_BE_TOTAL: Version = (1, 26)
 _STALE = "Resource provider's generation already changed. Please update the generation and try again."
 
 
-def follow(store: Store) -> ProviderTable:
-    """A table of all providers that every later commit brings up to date."""
+def follow(process: Process) -> ProviderTable:
+    """A table of all providers that every later commit brings up to date, as long as the process lives."""
     table = ProviderTable()
 
     def changed(place: int) -> None:
-        if not columns.live[place]:
+        if not columns.live[place] and process.alive:
             table.drop(columns.keys[place])
 
-    columns = store.columns(ResourceProvider, {"row": table.put})
+    columns = process.store.columns(ResourceProvider, {"row": lambda r: table.put(r) if process.alive else 0.0})
     columns.listeners.append(changed)
     return table
 
@@ -62,7 +62,7 @@ class Providers:
 
     def __init__(self, process: Process) -> None:
         self._process = process
-        self.table = follow(process.store)
+        self.table = follow(process)
 
     async def show(self, uuid: str) -> ResourceProvider:
         """One provider, or NotFound."""
