@@ -6,12 +6,15 @@ from typing import Any, ClassVar
 
 from lab.context import Context
 from lab.rest import ADMIN, MEMBER, READER, Request, Route
-from lab.services.network import nouns
+from lab.services.network import nouns, views
 from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.errors import NetworkNotFound
 from lab.services.network.model import AddressPool, IPAllocation, Json, Network, Subnet
 from lab.services.network.networks import INDEXED, sees
+
+LOOKED_UP = frozenset({"subnets", "availability_zones"})
+"""Fields of a network that other records know; nova asks six times a boot for others."""
 
 NETWORKS = Collection(
     "networks",
@@ -51,11 +54,14 @@ class NetworkRoutes(Room):
     async def show_network(self, ctx: Context, request: Request) -> Json:
         """Show a network."""
         plugin, network_id = self.plugin, request.params["network_id"]
+        query = self.query(ctx, request)
+        bare = bool(query.fields) and not query.fields & LOOKED_UP
 
         def work(tx: Any) -> Json:
-            return plugin.networks.view(tx, plugin.networks.need(tx, ctx, network_id), ctx)
+            network = plugin.networks.need(tx, ctx, network_id)
+            return views.network(network, [], [], ctx) if bare else plugin.networks.view(tx, network, ctx)
 
-        return {"network": self.picked(ctx, request, await plugin.store.run(work))}
+        return {"network": query.pick(await plugin.store.run(work))}
 
     async def create_network(self, ctx: Context, request: Request) -> Json:
         """Make one network or several."""
