@@ -39,6 +39,24 @@ class Decision:
         return table
 
 
-def read(entry: Entry) -> Decision | None:
-    """Read a decision from its journal entry; None when the entry is about something else."""
-    raise NotImplementedError
+def read(entry: Entry) -> Decision:
+    """Read a decision from its journal entry, which explains itself when it is looked at."""
+    body = entry.json()
+    rows = [row_of(host, entry.status) for host in body["hosts"]]
+    order = {"chosen": 0, "passed": 1, "refused": 2}
+    rows.sort(key=lambda row: (order[row[1]], -(row[2] or 0.0)))
+    return Decision(body["server_id"], entry.status, tuple(rows))
+
+
+def row_of(host: dict[str, Any], winner: str) -> tuple[str, str, float | None, str]:
+    """One host's row: its name, verdict, weight, and why."""
+    if not host.get("passed", False):
+        return host["host"], "refused", None, host.get("reason", "")
+    verdict = "chosen" if host["host"] == winner else "passed"
+    return host["host"], verdict, host["total"], ", ".join(map(weight_of, host["weights"].items())) or "="
+
+
+def weight_of(item: tuple[str, dict[str, float]]) -> str:
+    """One weigher's share: what it saw, and what that counted."""
+    name, share = item
+    return f"{name} {share['raw']:g} -> {share['score']:+.2f}"

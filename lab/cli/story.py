@@ -123,9 +123,9 @@ class Story:
 
         decisions = []
         for entry in self.entries:
-            decision = read(entry) if entry.kind == "decision" else None
-            if decision is None:
+            if entry.kind != "decision" or entry.name != "select_destinations":
                 continue
+            decision = read(entry)
             name = next((s.name for s in stage.servers.values() if s.id == decision.server_id), decision.server_id)
             decisions.append({"server": name, **decision.dump()})
             if not self.teller.silent:
