@@ -42,6 +42,8 @@ class Runtime(ABC):
         self.seed = seed
         self.boot = boot
         self.epoch = epoch
+        self._iso = (-1, "")
+        """The second that was last written out, and how: many records are written in one second."""
         self.busy = 0
         """How many requests, messages and operations are in flight that are not periodic work."""
         self.stretched = (1.0, 0)
@@ -88,8 +90,10 @@ class Runtime(ABC):
 
     def iso(self, t_ns: int | None = None) -> str:
         """An instant (default now) as '2026-01-01T00:00:12Z'."""
-        moment = self.utc() if t_ns is None else self.at(t_ns)
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        second = (self.now_ns() if t_ns is None else t_ns) // NANOSECOND
+        if second != self._iso[0]:
+            self._iso = (second, (self.epoch + timedelta(seconds=second)).strftime("%Y-%m-%dT%H:%M:%SZ"))
+        return self._iso[1]
 
     def iso_us(self, t_ns: int | None = None) -> str:
         """An instant (default now) as '2026-01-01T00:00:12.123456', without a zone."""

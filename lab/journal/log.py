@@ -1,6 +1,7 @@
 """The journal's memory: an open chunk, a bounded window of chunks, and packed segments in a file.
 
-Entries are never changed. The newest `window` entries lie in memory as they are; older chunks are packed
+Entries are never changed. In memory they are plain tuples, which the garbage collector leaves alone (a NamedTuple it
+would walk again and again), and become an `Entry` for whoever reads them. The newest `window` entries lie in memory as they are; older chunks are packed
 (msgpack, zstandard) and appended to a file with an index, and queries read both alike.
 """
 
@@ -22,7 +23,11 @@ CHUNK = 4096
 """Entries per chunk: what one segment holds and what one old look-up unpacks."""
 WINDOW = 200_000
 
+Row = tuple[Any, ...]
+"""An entry's fields in order."""
+
 _new = tuple.__new__
+_SEQ, _BODY = Entry._fields.index("seq"), Entry._fields.index("body")
 
 
 class Journal:
@@ -32,14 +37,14 @@ class Journal:
         self.runtime = runtime
         self.seq = 0
         self._now = runtime.now_ns
-        self._open: list[Entry] = []
-        self._chunks: deque[list[Entry]] = deque()
+        self._open: list[Row] = []
+        self._chunks: deque[list[Row]] = deque()
         self._keep = max(1, window // CHUNK)
         self._file: IO[bytes] | None = None
         self._index: list[tuple[int, int, int]] = []
         self._packer = zstandard.ZstdCompressor(level=1)
         self._sinks: list[Callable[[Entry], None]] = []
-        self._unpacked: tuple[int, list[Entry]] | None = None
+        self._unpacked: tuple[int, list[Row]] | None = None
         self._lazy: dict[int, LazyBody] = {}
         """The lazy bodies of packed entries by seq."""
         self.packed_bytes = 0
@@ -60,15 +65,13 @@ class Journal:
     ) -> int:
         """Append an entry and answer its seq (from 1)."""
         self.seq = seq = self.seq + 1
-        entry = _new(
-            Entry,
-            (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note),
-        )
+        row = (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note)
         chunk = self._open
-        chunk.append(entry)
+        chunk.append(row)
         if len(chunk) >= CHUNK:
             self._close_chunk()
         if self._sinks:
+            entry = _new(Entry, row)
             for sink in self._sinks:
                 sink(entry)
         return seq
@@ -79,24 +82,25 @@ class Journal:
         if len(self._chunks) > self._keep:
             self._pack(self._chunks.popleft())
 
-    def _pack(self, chunk: list[Entry]) -> None:
+    def _pack(self, chunk: list[Row]) -> None:
         # A lazy body stays what it takes to make it: rendering all of them would cost more than the cloud itself.
         rows = []
-        for entry in chunk:
-            if isinstance(entry.body, LazyBody):
-                entry.body.view = None
-                self._lazy[entry.seq] = entry.body
-                rows.append(entry._replace(body=None))
+        for row in chunk:
+            body = row[_BODY]
+            if isinstance(body, LazyBody):
+                body.view = None
+                self._lazy[row[_SEQ]] = body
+                rows.append((*row[:_BODY], None, *row[_BODY + 1 :]))
             else:
-                rows.append(entry)
+                rows.append(row)
         data = self._packer.compress(msgpack.packb(rows, use_bin_type=True))
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="glasscloud-journal-")  # noqa: SIM115 (kept open for the journal's life)
-        self._index.append((chunk[0].seq, self._file.seek(0, 2), len(data)))
+        self._index.append((chunk[0][_SEQ], self._file.seek(0, 2), len(data)))
         self._file.write(data)
         self.packed_bytes += len(data)
 
-    def _unpack(self, number: int) -> list[Entry]:
+    def _unpack(self, number: int) -> list[Row]:
         if self._unpacked is not None and self._unpacked[0] == number:
             return self._unpacked[1]
         if self._file is None:
@@ -104,8 +108,11 @@ class Journal:
         _, offset, size = self._index[number]
         self._file.seek(offset)
         raw = zstandard.ZstdDecompressor().decompress(self._file.read(size))
-        chunk = [Entry._make(row) for row in msgpack.unpackb(raw, raw=False, strict_map_key=False)]
-        chunk = [e._replace(body=self._lazy[e.seq]) if e.seq in self._lazy else e for e in chunk]
+        lazy = self._lazy
+        chunk = [
+            (*row[:_BODY], lazy[row[_SEQ]], *row[_BODY + 1 :]) if row[_SEQ] in lazy else tuple(row)
+            for row in msgpack.unpackb(raw, raw=False, strict_map_key=False)
+        ]
         self._unpacked = (number, chunk)
         return chunk
 
@@ -116,18 +123,22 @@ class Journal:
         """The oldest seq that is not packed away."""
         for chunk in (*self._chunks, self._open):
             if chunk:
-                return chunk[0].seq
+                return chunk[0][_SEQ]  # type: ignore[no-any-return]
         return self.seq + 1
 
     def since(self, seq: int = 0) -> Iterator[Entry]:
         """All entries after `seq`, oldest first, from the file and from memory."""
+        for row in self._rows(seq):
+            yield _new(Entry, row)
+
+    def _rows(self, seq: int) -> Iterator[Row]:
         if seq + 1 < self.first_in_memory:
             start = max(0, bisect_right([first for first, _, _ in self._index], seq + 1) - 1)
             for number in range(start, len(self._index)):
-                yield from (e for e in self._unpack(number) if e.seq > seq)
+                yield from (row for row in self._unpack(number) if row[_SEQ] > seq)
         for chunk in (*list(self._chunks), list(self._open)):
-            if chunk and chunk[-1].seq > seq:
-                yield from chunk[max(0, seq + 1 - chunk[0].seq) :]
+            if chunk and chunk[-1][_SEQ] > seq:
+                yield from chunk[max(0, seq + 1 - chunk[0][_SEQ]) :]
 
     def get(self, seq: int) -> Entry:
         """The entry with this seq. Raises KeyError when there is none."""
@@ -140,9 +151,9 @@ class Journal:
     def find(self, since: int = 0, **wanted: object) -> Iterator[Entry]:
         """Entries after `since` whose fields equal the wanted ones; the text '*' at an end matches a prefix."""
         tests: list[tuple[int, object]] = [(Entry._fields.index(name), value) for name, value in wanted.items()]
-        for entry in self.since(since):
-            if all(_matches(entry[i], value) for i, value in tests):
-                yield entry
+        for row in self._rows(since):
+            if all(_matches(row[i], value) for i, value in tests):
+                yield _new(Entry, row)
 
     def subscribe(self, sink: Callable[[Entry], None]) -> Callable[[], None]:
         """Hand every new entry to `sink` as it is written; the answer takes the subscription back."""
