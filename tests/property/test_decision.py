@@ -20,7 +20,8 @@ from lab.config import FILTERS_2018, WEIGHERS, Config
 from lab.services.compute import weighers as weighers_module
 from lab.services.compute.decision import Decider, Decision, Ranking
 from lab.services.compute.filters import FILTERS, Situation
-from lab.services.compute.hosts import HostTable, Pool, Rows
+from lab.services.compute.host_pool import Pool, Rows
+from lab.services.compute.hosts import HostTable
 from lab.services.compute.model import ComputeNode, ComputeService
 from lab.services.compute.request_spec import Request
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lab.services.compute.hosts import COLUMNS
+from lab.services.compute.host_pool import COLUMNS
 from lab.services.compute.model import ComputeNode
 
 _NUMBERS: Mapping[str, Callable[[float, float], bool]] = {

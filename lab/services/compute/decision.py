@@ -18,7 +18,8 @@ import orjson
 from lab.config import Config
 from lab.journal import LazyBody
 from lab.services.compute.filters import Filter, Situation, chosen
-from lab.services.compute.hosts import HostTable, Pool, Rows, Values
+from lab.services.compute.host_pool import Pool, Rows, Values
+from lab.services.compute.hosts import HostTable
 from lab.services.compute.request_spec import Request
 from lab.services.compute.weighers import Weigher, normalised, scores, weighted
 

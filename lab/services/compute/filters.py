@@ -15,7 +15,7 @@ import numpy as np
 
 from lab.config import Config
 from lab.services.compute.capabilities import capability_problem, image_problem
-from lab.services.compute.hosts import Mask, Pool, Values
+from lab.services.compute.host_pool import Mask, Pool, Values
 from lab.services.compute.model import ComputeNode
 from lab.services.compute.request_spec import Request
 

@@ -14,38 +14,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from lab.services.compute.host_pool import AT, COLUMNS, HostNumbers, Mask, Pool, Rows, Values
 from lab.services.compute.model import ComputeNode, ComputeService, ServiceHeartbeat
 
 if TYPE_CHECKING:
     from lab.process import Process
 
-Rows = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
-Values = npt.NDArray[np.float64]
 
-COLUMNS = (
-    "vcpus_total",
-    "vcpus_used",
-    "total_ram_mb",
-    "free_ram_mb",
-    "total_disk_gb",
-    "free_disk_mb",
-    "num_instances",
-    "num_io_ops",
-    "failed_builds",
-    "hypervisor_version",
-    "cpu_allocation_ratio",
-    "ram_allocation_ratio",
-    "disk_allocation_ratio",
-    "pci_devices",
-    "disabled",
-    "forced_down",
-    "up",
-)
-"""Names as in nova's HostState. All are exact in a float: whole numbers far below 2^53, and the ratios as they are."""
-
-_AT = {name: index for index, name in enumerate(COLUMNS)}
-_UP = _AT["up"]
+_UP = AT["up"]
 HISTORY = 131_072
 """How many changes can be undone, at 150 bytes each."""
 COMPUTE_BINARY = "nova-compute"
@@ -58,57 +34,6 @@ class Candidates(Protocol):
     rows: Rows
     shape: int
     resources: dict[str, int]
-
-
-class HostNumbers:
-    """The columns at one instant; a read-only view, or a copy of the past."""
-
-    __slots__ = ("_data", "hosts", "last_seen_ns", "size")
-
-    def __init__(self, data: Values, size: int, last_seen_ns: npt.NDArray[np.int64], hosts: HostTable) -> None:
-        self._data, self.size, self.last_seen_ns, self.hosts = data, size, last_seen_ns, hosts
-
-    def column(self, name: str) -> Values:
-        """One column over all rows."""
-        return self._data[_AT[name], : self.size]
-
-
-class Pool:
-    """Some of the hosts, in the order in which placement named them: what filters narrow and weighers weigh."""
-
-    __slots__ = ("_taken", "_whole", "numbers", "rows")
-
-    def __init__(self, numbers: HostNumbers, rows: Rows, *, whole: bool = False) -> None:
-        self.numbers, self.rows = numbers, rows
-        self._whole = whole
-        self._taken: dict[str, Values] = {}
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def column(self, name: str) -> Values:
-        """One column over the hosts of the pool; not to be written to."""
-        if self._whole:
-            return self.numbers.column(name)
-        taken = self._taken.get(name)
-        if taken is None:
-            taken = self._taken[name] = self.numbers.column(name)[self.rows]
-        return taken
-
-    def only(self, mask: Mask) -> Pool:
-        """The hosts that pass."""
-        return self if mask.all() else Pool(self.numbers, self.rows[mask])
-
-    def marked(self, rows: Iterable[int]) -> Mask:
-        """Which hosts of the pool are among these rows."""
-        flags = np.zeros(self.numbers.size, dtype=np.bool_)
-        flags[list(rows)] = True
-        return flags[self.rows]
-
-    def nodes(self) -> list[ComputeNode]:
-        """The records of the pool's hosts."""
-        found = [self.numbers.hosts.nodes[row] for row in self.rows.tolist()]
-        return [node for node in found if node is not None]
 
 
 class HostTable:
@@ -164,7 +89,7 @@ class HostTable:
 
     def varied(self, columns: Iterable[str]) -> bool:
         """Whether any of these columns ever had two different values."""
-        return any(self._varied[_AT[name]] for name in columns)
+        return any(self._varied[AT[name]] for name in columns)
 
     # -- following the records ----------------------------------------------------------------
 
@@ -224,9 +149,9 @@ class HostTable:
         if service.heartbeat is None or service.last_seen_ns > self.last_seen_ns[row]:
             self.last_seen_ns[row] = service.last_seen_ns
         now = self._data[:, row]
-        if now[_AT["disabled"]] != service.disabled or now[_AT["forced_down"]] != service.forced_down:
+        if now[AT["disabled"]] != service.disabled or now[AT["forced_down"]] != service.forced_down:
             new = now.copy()
-            new[_AT["disabled"]], new[_AT["forced_down"]] = service.disabled, service.forced_down
+            new[AT["disabled"]], new[AT["forced_down"]] = service.disabled, service.forced_down
             self._set(row, new)
 
     # -- what a decision does -----------------------------------------------------------------
@@ -257,7 +182,7 @@ class HostTable:
     def refresh(self, now_ns: int, down_after_ns: int, forget_after_ns: int) -> None:
         """Bring up to date what depends on the clock: who was not heard from, and claims whose host never reported."""
         n = len(self.uuids)
-        up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[_AT["forced_down"], :n] == 0)
+        up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[AT["forced_down"], :n] == 0)
         for row in (up != self._data[_UP, :n]).nonzero()[0].tolist():
             new = self._data[:, row].copy()
             new[_UP] = up[row]
@@ -274,11 +199,11 @@ class HostTable:
     def consume(self, row: int, vcpus: int, memory_mb: int, disk_mb: int, now_ns: int) -> None:
         """Book a claim on a host until its next report, as nova's HostState.consume_from_request does."""
         new = self._data[:, row].copy()
-        new[_AT["free_ram_mb"]] -= memory_mb
-        new[_AT["free_disk_mb"]] -= disk_mb
-        new[_AT["vcpus_used"]] += vcpus
-        new[_AT["num_instances"]] += 1
-        new[_AT["num_io_ops"]] += 1
+        new[AT["free_ram_mb"]] -= memory_mb
+        new[AT["free_disk_mb"]] -= disk_mb
+        new[AT["vcpus_used"]] += vcpus
+        new[AT["num_instances"]] += 1
+        new[AT["num_io_ops"]] += 1
         self._consumed.pop(row, None)
         self._consumed[row] = now_ns
         self._set(row, new)
@@ -307,7 +232,7 @@ class HostTable:
         # It begins as a copy of the first row, so that every difference between the two is a change that is noticed.
         self._data[:, row] = self._data[:, 0]
         fresh = self._data[:, row].copy()
-        fresh[_AT["disabled"]] = fresh[_AT["forced_down"]] = fresh[_UP] = 0
+        fresh[AT["disabled"]] = fresh[AT["forced_down"]] = fresh[_UP] = 0
         self._set(row, fresh)
         service = self._services.get(node.host)
         if service is not None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import NoValidHost, RemoteFault, TransportError
 from lab.services.compute.decision import Decider, Decision, Ranking, journal_body
-from lab.services.compute.hosts import HostTable, Pool, follow
+from lab.services.compute.host_pool import Pool
+from lab.services.compute.hosts import HostTable, follow
 from lab.services.compute.model import ComputeNode
 from lab.services.compute.report_client import CANDIDATES_VERSION, Found, ReportClient
 from lab.services.compute.request_spec import Request

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.services.compute.filters import Situation
-from lab.services.compute.hosts import Pool, Values
+from lab.services.compute.host_pool import Pool, Values
 from lab.services.compute.request_spec import Request
 
 MAX_DEVS = 100
