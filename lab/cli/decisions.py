@@ -35,28 +35,24 @@ class Decision:
         styles = {"chosen": "bold green", "passed": "", "refused": "red"}
         for host, verdict, weight, why in self.hosts:
             number = "" if weight is None else f"{weight:.3f}"
-            table.add_row(host, say(verdict, lang), number, why, style=styles[verdict])
+            table.add_row(host, say(verdict, lang), number, why or say("equal", lang), style=styles[verdict])
         return table
 
 
 def read(entry: Entry) -> Decision:
     """Read a decision from its journal entry, which explains itself when it is looked at."""
     body = entry.json()
-    rows = [row_of(host, entry.status) for host in body["hosts"]]
+    telling = {name for host in body["hosts"] for name, share in host.get("weights", {}).items() if share["score"]}
+    rows = [row_of(host, entry.status, telling) for host in body["hosts"]]
     order = {"chosen": 0, "passed": 1, "refused": 2}
     rows.sort(key=lambda row: (order[row[1]], -(row[2] or 0.0)))
     return Decision(body["server_id"], entry.status, tuple(rows))
 
 
-def row_of(host: dict[str, Any], winner: str) -> tuple[str, str, float | None, str]:
-    """One host's row: its name, verdict, weight, and why."""
+def row_of(host: dict[str, Any], winner: str, telling: set[str]) -> tuple[str, str, float | None, str]:
+    """One host's row: its name, verdict, weight, and why: the filter's words, or the weighers that tell hosts apart."""
     if not host.get("passed", False):
         return host["host"], "refused", None, host.get("reason", "")
     verdict = "chosen" if host["host"] == winner else "passed"
-    return host["host"], verdict, host["total"], ", ".join(map(weight_of, host["weights"].items())) or "="
-
-
-def weight_of(item: tuple[str, dict[str, float]]) -> str:
-    """One weigher's share: what it saw, and what that counted."""
-    name, share = item
-    return f"{name} {share['raw']:g} -> {share['score']:+.2f}"
+    shares = [f"{name} {share['raw']:,g} -> {share['score']:+.2f}" for name, share in host["weights"].items() if name in telling]
+    return host["host"], verdict, host["total"], ", ".join(shares)

@@ -82,6 +82,7 @@ class Story:
             self.teller.line("legend", "dim")
             racks = default.datacenter.get("racks", 1)
             self.teller.line("datacenter", racks=racks, hosts=len(cloud.world.computes), processes=len(cloud.wires.processes) - 1)
+            await cloud.sleep(AFTERMATH_S)  # the agents have registered; their first reports are no part of the story
             begun = stage.now()
             await self.build(cloud, stage)
             decisions = self.explain(stage)
