@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import LabError
 from lab.services.compute.guest import DEFAULT_ROOT, next_device
 from lab.services.compute.model import BlockDevice, BuildAbort, Server
+from lab.services.compute.volume_client import volume_name
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -55,7 +56,7 @@ class BlockDevices:
         """Make a volume from an image, a snapshot or nothing; its id is kept before the wait, so that it can be undone."""
         bench, device = self._bench, devices[i]
         request: Json = {
-            "name": f"{server.id}-blank-vol" if device.source_type == "blank" else "",
+            "name": volume_name(device),
             "description": "",
             "size": device.volume_size,
             "volume_type": device.volume_type,
@@ -87,7 +88,12 @@ class BlockDevices:
         """
         bench, done = self._bench, True
         for i, device in enumerate(devices):
-            if device.destination_type != "volume" or device.volume_id is None:
+            if device.destination_type != "volume":
+                continue
+            if device.source_type != "volume" and (sweep or device.volume_id is None):
+                strays = bench.volumes.delete_strays(ctx, device)
+                done &= await bench.attempt(ctx, "deleting stray volumes", strays)
+            if device.volume_id is None:
                 continue
             if device.attachment_id is not None:
                 ended = await bench.attempt(ctx, "ending the attachment", bench.volumes.attachment_delete(ctx, device.attachment_id))

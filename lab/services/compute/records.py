@@ -150,6 +150,11 @@ def _used(node: ComputeNode, server: Server, sign: int) -> Json:
 
 def recount(tx: Transaction, node: ComputeNode, reserved_mb: int) -> ComputeNode:
     """Work the node's used numbers out anew from the servers that name its host."""
+    return tx.update(node, **counts_of(tx, node, reserved_mb))
+
+
+def counts_of(tx: Transaction, node: ComputeNode, reserved_mb: int) -> Json:
+    """The node's used numbers as the servers that name its host make them."""
     empty = {
         "vcpus_used": 0,
         "memory_mb_used": reserved_mb,
@@ -163,7 +168,7 @@ def recount(tx: Transaction, node: ComputeNode, reserved_mb: int) -> ComputeNode
         if server.vm_state != DELETED:
             fresh = fresh.evolve(**_used(fresh, server, 1))
             io += io_load(server.__dict__)
-    return tx.update(node, **{name: getattr(fresh, name) for name in empty}, num_io_ops=io, current_workload=io)
+    return {**{name: getattr(fresh, name) for name in empty}, "num_io_ops": io, "current_workload": io}
 
 
 # -- actions: what the user asked, and the steps that followed --------------------------------

@@ -73,8 +73,8 @@ class ServerDeleter:
             kept = {vif["port_id"] for vif in server.network_info if vif["preserve_on_delete"]}
             await free_ports(self._networks, ctx, server.id, kept)
         for device in devices:
-            if device.destination_type == "volume" and device.volume_id is not None:
-                await self._release_volume(ctx, server, device)
+            if device.destination_type == "volume":
+                await self._release_volume(ctx, server, device, scheduled)
         if scheduled:
             await self._placement.release(ctx, server.id)
         now = process.runtime.iso()
@@ -85,8 +85,11 @@ class ServerDeleter:
         notifications.updated(process, ctx, old, new)
         notifications.usage(process, ctx, new, "delete.end")
 
-    async def _release_volume(self, ctx: Context, server: Server, device: BlockDevice) -> None:
-        assert device.volume_id is not None
+    async def _release_volume(self, ctx: Context, server: Server, device: BlockDevice, scheduled: bool) -> None:
+        if scheduled and device.source_type != "volume":
+            await self._volumes.delete_strays(ctx, device)
+        if device.volume_id is None:
+            return
         if device.attachment_id is not None:
             await self._volumes.attachment_delete(ctx, device.attachment_id)
         else:

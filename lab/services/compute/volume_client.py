@@ -10,12 +10,21 @@ from lab.services.compute.own_token import auth_of
 if TYPE_CHECKING:
     from lab.context import Context
     from lab.process import Process
+    from lab.services.compute.model import BlockDevice
 
 Json = dict[str, Any]
 
 VERSION = (3, 44)
 """The first microversion in which an attachment is completed by its caller. Source: cinder's rest_api_version_history."""
 _WAITING = ("creating", "downloading")
+
+
+def volume_name(device: BlockDevice) -> str:
+    """The name of a volume that nova makes for a device, by which it is found again.
+
+    Upstream names only blank volumes so, and loses the others when an answer is lost.
+    """
+    return f"{device.server_id}-{device.source_type}-vol"
 
 
 class VolumeNotCreated(RemoteFault):
@@ -44,6 +53,13 @@ class Volumes:
         """Ask for a new volume; it is `creating` when this returns."""
         answer: Json = await self._json(ctx, "POST", "/v3/volumes", {"volume": request})
         return dict(answer["volume"])
+
+    async def delete_strays(self, ctx: Context, device: BlockDevice) -> None:
+        """Delete volumes that were made for a device and are not its volume: a repeated or unanswered request's."""
+        answer: Json = await self._json(ctx, "GET", f"/v3/volumes?all_tenants=1&name={volume_name(device)}")
+        for volume in answer["volumes"]:
+            if volume["id"] != device.volume_id:
+                await self.delete(ctx, volume["id"])
 
     async def delete(self, ctx: Context, volume_id: str) -> None:
         """Ask for the end of a volume; gone is no error."""

@@ -210,6 +210,7 @@ class Cinder(Neighbour):
     routes: ClassVar[Sequence[Route]] = (
         Route("GET", "/", "home", PUBLIC, 300),
         Route("POST", "/v3/volumes", "create", success=202),
+        Route("GET", "/v3/volumes", "list_volumes"),
         Route("GET", "/v3/volumes/{volume_id}", "show"),
         Route("DELETE", "/v3/volumes/{volume_id}", "delete", success=202),
         Route("POST", "/v3/volumes/{volume_id}/action", "act", success=202),
@@ -234,6 +235,9 @@ class Cinder(Neighbour):
         volume["born"] = self.process.runtime.now()
         self.volumes[volume["id"]] = volume
         return {"volume": volume}
+
+    async def list_volumes(self, ctx: Context, req: Request) -> Json:
+        return {"volumes": [volume for volume in self.volumes.values() if volume.get("name") == req.arg("name")]}
 
     async def show(self, ctx: Context, req: Request) -> Json:
         volume = self.volumes.get(req.params["volume_id"])

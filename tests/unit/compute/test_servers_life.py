@@ -264,6 +264,21 @@ def test_a_volume_that_takes_too_long_aborts_the_build() -> None:
     play(main, hosts=2)
 
 
+@pytest.mark.parametrize("act", ["duplicate", "lose_reply"])
+def test_a_volume_that_nova_does_not_know_of_is_found(act: str) -> None:
+    async def main(cloud: SmallNova) -> None:
+        cloud.faults.arm(act, Match("POST /v3/volumes"))
+        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[ROOT])
+        await cloud.settle(400)
+        assert (await cloud.record(server_id)).vm_state == ("active" if act == "duplicate" else "error")
+        await cloud.delete(server_id)
+        await cloud.settle()
+        assert cloud.cinder.volumes == {}
+        assert await cloud.leftovers(server_id) == []
+
+    play(main)
+
+
 def test_a_volume_of_the_user_is_kept() -> None:
     async def main(cloud: SmallNova) -> None:
         volume_id = await cloud.volume()
