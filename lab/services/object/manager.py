@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from lab.process import Process
 from lab.services.object.model import (
@@ -21,6 +23,20 @@ class Databases:
     def __init__(self, process: Process) -> None:
         self.process = process
         self._last_ns = 0
+        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def only(self, path: str) -> AsyncIterator[None]:
+        """Let one writer at a time change an object, so that its listing follows its replicas in the same order."""
+        lock, users = self._locks.get(path, (asyncio.Lock(), 0))
+        self._locks[path] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._locks.pop(path)
+            if users > 1:
+                self._locks[path] = (lock, users - 1)
 
     def stamp_ns(self) -> int:
         """Return a timestamp that is later than all this proxy gave before: the newest write wins."""
@@ -108,14 +124,16 @@ class Databases:
         """Return a container's listing."""
         return await self.process.store.run(lambda tx: tx.find(ObjectEntry, account=account, container=container))
 
-    async def list_object(self, entry: ObjectEntry) -> None:
-        """Put an object into its container's listing, unless a newer one is there. The container may be gone by now."""
+    async def list_object(self, entry: ObjectEntry) -> bool:
+        """Put an object into its container's listing, unless a newer one is there; say whether there is a container."""
 
-        def work(tx: Transaction) -> None:
+        def work(tx: Transaction) -> bool:
             container = tx.get(ObjectContainer, (entry.account, entry.container))
             old = tx.get(ObjectEntry, entry.key())
-            if container is None or (old is not None and old.timestamp_ns >= entry.timestamp_ns):
-                return
+            if container is None:
+                return False
+            if old is not None and old.timestamp_ns >= entry.timestamp_ns:
+                return True
             if old is not None:
                 tx.delete(old)
             tx.insert(entry)
@@ -124,8 +142,9 @@ class Databases:
                 object_count=container.object_count + (old is None),
                 bytes_used=container.bytes_used + entry.size - (old.size if old is not None else 0),
             )
+            return True
 
-        await self.process.store.run(work)
+        return await self.process.store.run(work)
 
     async def unlist_object(self, account: str, container: str, name: str, timestamp_ns: int) -> None:
         """Take an object out of the listing, unless it was written again after `timestamp_ns`."""

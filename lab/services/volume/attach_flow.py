@@ -202,10 +202,16 @@ class AttachFlow:
 
 
 def follow(tx: Transaction, volume_id: str, now: str) -> tuple[str, str] | None:
-    """Let the volume's status follow its attachments; return the old and new status when it changed."""
+    """Let the volume's status follow its attachments; return the old and new status when it changed.
+
+    A status of another story, such as error_extending, stays; whether the volume is attached is true all the same.
+    """
     volume = tx.get(Volume, volume_id)
-    if volume is None or volume.status not in CONNECTED:
+    if volume is None:
         return None
     status, attach_status = status_from_attachments(attachments_of(tx, volume_id))
+    if volume.status not in CONNECTED:
+        tx.update(volume, attach_status=attach_status, updated_at=now)
+        return None
     move_volume(tx, volume, status, now, attach_status=attach_status)
     return None if status == volume.status else (volume.status, status)

@@ -56,6 +56,15 @@ class ChangeFlow:
             await self.process.store.run(lambda tx: self._forget(tx, record.id))
             self.process.state(ctx, "volume", record.id, "deleting", None)
             self.process.notify(ctx, "volume.delete.end", None, usage(record, status="deleting"))
+            await self._tell_room(ctx)
+
+    async def _tell_room(self, ctx: Context) -> None:
+        """Let the schedulers know of the room that a deletion made; if the backend does not say, the next report will."""
+        try:
+            await self.host.measure()
+        except LabError:
+            return
+        self.host.publish(ctx)
 
     @staticmethod
     def _forget(tx: Transaction, volume_id: str) -> None:

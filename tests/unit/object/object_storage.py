@@ -52,6 +52,7 @@ class Keystone(Api):
             "user": {"id": f"u-{name}", "name": name, "domain": {"id": "default"}},
             "project": {"id": project, "name": project, "domain": {"id": "default"}},
             "roles": [{"id": role, "name": role} for role in roles],
+            "expires_at": "2126-01-01T00:00:00.000000Z",
         }
         return {"token": body}
 

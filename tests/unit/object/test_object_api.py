@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from hashlib import md5
 
 import orjson
@@ -74,6 +75,10 @@ def test_uploads_in_chunks_checked_and_limited() -> None:
         assert (await cloud.ask("GET", "c/empty")).content() == b""
         assert (await cloud.ask("PUT", f"c/{'n' * 1025}", b"x")).status == 400
         assert (await cloud.ask("PUT", "none/o", b"x")).status == 404
+        for name in ("%FF", "a%00b"):
+            assert (await cloud.ask("PUT", f"c/{name}", b"x")).status == 412
+            assert (await cloud.ask("PUT", name)).status == 412
+        assert (await cloud.ask("PUT", "a%2Fb")).status == 400
         assert (await cloud.ask("PUT", "c/new", b"x", If_None_Match="*")).status == 201
         assert (await cloud.ask("PUT", "c/new", b"y", If_None_Match="*")).status == 412
 
@@ -202,3 +207,29 @@ def test_who_may() -> None:
         assert info.json()["swift"]["max_file_size"] == 5368709122
 
     play(story, hosts=3)
+
+
+def test_writers_of_one_object_leave_listing_and_replicas_agreed() -> None:
+    async def story(cloud: ObjectStorage) -> None:
+        await cloud.ask("PUT", "c")
+        for _ in range(4):
+            steps = [cloud.ask("PUT", "c/o", bytes([65 + n]) * (n + 1)) for n in range(3)]
+            await asyncio.gather(*steps, cloud.ask("DELETE", "c/o"), cloud.ask("PUT", "c/o", b"last" * 5))
+            answer = await cloud.ask("GET", "c/o")
+            rows = orjson.loads((await cloud.ask("GET", "c?format=json")).content())
+            assert [row["bytes"] for row in rows] == ([len(answer.content())] if answer.status == 200 else [])
+            head = await cloud.ask("HEAD", "c")
+            assert head.headers["X-Container-Bytes-Used"] == str(sum(row["bytes"] for row in rows))
+
+    play(story)
+
+
+def test_a_container_that_goes_while_an_object_is_written_takes_it_along() -> None:
+    async def story(cloud: ObjectStorage) -> None:
+        await cloud.ask("PUT", "c")
+        put, gone = await asyncio.gather(cloud.ask("PUT", "c/o", b"x"), cloud.ask("DELETE", "c"))
+        assert (put.status, gone.status) == (404, 204)
+        await cloud.ask("PUT", "c")
+        assert (await cloud.ask("GET", "c/o")).status == 404
+
+    play(story)

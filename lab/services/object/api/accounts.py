@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.errors import BadRequest
 from lab.rest import PUBLIC, Request, Response, Route
-from lab.services.object.api.part import ObjectPart, listed, metadata_of, titled
+from lab.services.object.api.part import ObjectPart, checked_name, listed, metadata_of, titled
 from lab.services.object.listing import Page, cut
 from lab.services.object.model import MAX_CONTAINER_NAME_LENGTH, ObjectContainer
 from lab.services.object.times import http_date, stamp
@@ -121,11 +121,11 @@ class ContainersPart(ObjectPart):
 
     async def put_container(self, ctx: Context, req: Request) -> Response:
         """Make a container: 201, or 202 when it is there already."""
-        account, name = self.own_account(ctx, req, writing=True), req.params["container"]
+        account, name = self.own_account(ctx, req, writing=True), checked_name(req.path.split("/")[3])
         if len(name.encode()) > MAX_CONTAINER_NAME_LENGTH:
             raise BadRequest(f"Container name length of {len(name.encode())} longer than {MAX_CONTAINER_NAME_LENGTH}")
-        if "/" in name or "\0" in name:
-            raise BadRequest("a container's name cannot hold a slash or a zero")
+        if "/" in name:
+            raise BadRequest("a container's name cannot hold a slash")
         new = await self.databases.put_container(account, name, metadata_of(req, "container"), _acls(req))
         return Response(201 if new else 202)
 

@@ -95,20 +95,23 @@ class ObjectsPart(ObjectPart):
         etag = md5(data, usedforsecurity=False).hexdigest()
         if asked and asked != etag:
             raise WrongChecksum
-        at = self.databases.stamp_ns()
-        kept = tuple(sorted({**{k: v for k, v in metadata.items() if v}, "etag": etag}.items()))
         path = f"/{container.account}/{container.name}/{name}"
-        await self.replicas.put(ctx, StoredObject(path, at, data, kept))
-        entry = ObjectEntry.make(
-            account=container.account,
-            container=container.name,
-            name=name,
-            timestamp_ns=at,
-            size=len(data),
-            etag=etag,
-            content_type=metadata.get("content-type", DEFAULT_TYPE),
-        )
-        await self.databases.list_object(entry)
+        kept = tuple(sorted({**{k: v for k, v in metadata.items() if v}, "etag": etag}.items()))
+        async with self.databases.only(path):
+            at = self.databases.stamp_ns()
+            await self.replicas.put(ctx, StoredObject(path, at, data, kept))
+            entry = ObjectEntry.make(
+                account=container.account,
+                container=container.name,
+                name=name,
+                timestamp_ns=at,
+                size=len(data),
+                etag=etag,
+                content_type=metadata.get("content-type", DEFAULT_TYPE),
+            )
+            if not await self.databases.list_object(entry):
+                await self.replicas.delete(ctx, path, self.databases.stamp_ns())
+                raise NoSuchObject  # the container went while the object was written
         return Response(201, headers={"Etag": etag, "Last-Modified": http_date(self.process.runtime, at)})
 
     async def copy_object(self, ctx: Context, req: Request) -> Response:
@@ -205,8 +208,9 @@ class ObjectsPart(ObjectPart):
         container = await self.writable(ctx, req)
         name = object_name(req)
         path = f"/{container.account}/{container.name}/{name}"
-        await self._find(ctx, path)
-        at = self.databases.stamp_ns()
-        await self.replicas.delete(ctx, path, at)
-        await self.databases.unlist_object(container.account, container.name, name, at)
+        async with self.databases.only(path):
+            await self._find(ctx, path)
+            at = self.databases.stamp_ns()
+            await self.replicas.delete(ctx, path, at)
+            await self.databases.unlist_object(container.account, container.name, name, at)
         return Response(204)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 import orjson
 
@@ -136,4 +136,15 @@ def listed(req: Request, rows: list[dict[str, Any]], headers: dict[str, str]) ->
 
 def object_name(req: Request) -> str:
     """Return the object's name from the path as it was sent: a slash at its end belongs to it."""
-    return unquote(req.path.split("/", 4)[4])
+    return checked_name(req.path.split("/", 4)[4])
+
+
+def checked_name(raw: str) -> str:
+    """Return a name of the path decoded. Raises PreconditionFailed when it is no UTF-8 or holds a zero."""
+    try:
+        name = unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        name = "\0"
+    if "\0" in name:
+        raise PreconditionFailed("Invalid UTF8 or contains NULL")
+    return name

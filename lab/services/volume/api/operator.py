@@ -48,6 +48,7 @@ class OperatorPart(VolumePart):
         Route("GET", "/backups", "list_nothing", READER, summary="List backups"),
         Route("GET", "/backups/detail", "list_nothing", READER, summary="List backups"),
         Route("GET", "/os-volume-transfer/detail", "list_nothing", READER, summary="List transfers"),
+        Route("GET", "/volume-transfers/detail", "list_nothing", READER, since=(3, 55), summary="List transfers"),
         Route("GET", "/qos-specs", "list_nothing", READER, summary="List QoS specs"),
         Route("GET", "/messages", "list_nothing", READER, since=(3, 3), summary="List user messages"),
     )
@@ -205,6 +206,7 @@ class OperatorPart(VolumePart):
         nouns = {
             "backups": "backups",
             "os-volume-transfer": "transfers",
+            "volume-transfers": "transfers",
             "qos-specs": "qos_specs",
             "messages": "messages",
         }

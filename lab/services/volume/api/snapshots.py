@@ -112,7 +112,7 @@ class SnapshotsPart(VolumePart):
             await self.snapshots.delete(ctx, snapshot_id, force=True)
             return
         status = value.get("status") if isinstance(value, dict) else None
-        if status not in SNAPSHOT_MOVES:
+        if not isinstance(status, str) or status not in SNAPSHOT_MOVES:
             raise BadRequest(f"Must specify a valid status, not {status}; known: {', '.join(SNAPSHOT_MOVES)}")
         await self.snapshots.change(ctx, snapshot_id, status=status)
 
