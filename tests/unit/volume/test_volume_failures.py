@@ -185,7 +185,7 @@ def test_one_failing_driver_call(verb: str, fail: str) -> None:
 @pytest.mark.parametrize("name", ["create_volume", "delete_volume"])
 def test_a_backend_that_dies_with_the_message_in_its_hands(name: str) -> None:
     async def story(cloud: BlockStorage) -> None:
-        kill = Verdict(before=lambda: cloud.wires.kill("cinder-volume@nas-1"))
+        kill = Verdict(before=cloud.wires.kill)
 
         def rule(passing: Passing) -> Verdict | None:
             mine = passing.name == name and passing.where.startswith("cinder-volume")
