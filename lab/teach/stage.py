@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 SETTLE_S = 600.0
 """How long a step waits for a state unless told otherwise: twice vif_plugging_timeout (300 s)."""
+PATIENCE_S = 30.0
+"""How long a ping is tried: a guest is ACTIVE when its power is on, and has yet to boot and to ask for an address."""
+PING_INTERVAL_S = 5.0
 MIB = 1 << 20
 
 
@@ -175,10 +178,12 @@ class Stage:
         if thing is not None:
             await self.settled(thing, (status or "ACTIVE",), timeout_s, fresh=True)
 
-    async def ping(self, source: str, to: str, count: int = 1) -> Pinged:
-        """Send echo requests from one server to the other; the last answer counts."""
-        result = Pinged(False, None, ())
-        for _ in range(count):
+    async def ping(self, source: str, to: str, timeout_s: float = PATIENCE_S) -> Pinged:
+        """Send an echo request from one server to the other, again and again until one is answered or the time is up."""
+        end = self.now() + timeout_s
+        result = await self._ping(source, to)
+        while not result.ok and self.now() < end:
+            await self.cloud.sleep(PING_INTERVAL_S)
             result = await self._ping(source, to)
         self.pings[source, to] = result
         return result

@@ -55,7 +55,7 @@ STEPS: Mapping[str, Shape] = MappingProxyType({
     "reboot": shape("server", timeout_s=SECONDS),
     "delete": shape(server=NAME, volume=NAME, network=NAME, image=NAME, timeout_s=SECONDS),
     "wait": shape(seconds=SECONDS, server=NAME, volume=NAME, status=NAME, timeout_s=SECONDS),
-    "ping": shape("from", "to", count=SIZE),
+    "ping": shape("from", "to", timeout_s=SECONDS),
 })
 """What the workload can do, in the order in which it is written. `wait: false` lets a step go on at once."""
 
