@@ -77,10 +77,13 @@ class ProcessStore(Store):
 
     def __init__(self, process: Process, store: Store) -> None:
         self._process, self._store = process, store
+        self._at_once: Callable[[Callable[[Any], Any]], Any] | None = getattr(store, "at_once", None)
 
     async def run(self, work: Callable[[Any], T]) -> T:
         if not self._process.alive:
             raise ProcessKilled(self._process.name)
+        if self._at_once is not None:
+            return self._at_once(work)  # type: ignore[no-any-return]
         return await self._store.run(work)
 
     def columns(self, model: Any, extract: Any) -> Any:

@@ -65,6 +65,10 @@ class Runtime(ABC):
         """Call back after a delay; zero means in this instant, after what is ready now."""
 
     @abstractmethod
+    def hop(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
+        """The same for good: what cannot be called off costs less."""
+
+    @abstractmethod
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str, owner: object) -> asyncio.Task[Any]:
         """Start a task that belongs to `owner` (a process), so that it can be hung and dropped with it."""
 

@@ -33,19 +33,28 @@ class Stuck(RuntimeError):
     """The simulated world cannot go on; the text lists the tasks that wait."""
 
 
-class SimRuntime(Runtime):
-    """The runtime of a simulated cloud."""
+Hop = tuple[Callable[..., object], tuple[Any, ...]]
+"""A callback and its arguments."""
 
-    def __init__(self, loop: SimLoop, seed: int | str, boot: int, epoch: datetime) -> None:
+
+class SimRuntime(Runtime):
+    """The runtime of a simulated cloud. Its clock stands at `t_ns` when it is made, whatever time the loop has."""
+
+    def __init__(self, loop: SimLoop, seed: int | str, boot: int, epoch: datetime, t_ns: int | None = None) -> None:
         super().__init__(seed, boot, epoch)
         self.loop = loop
         self._env = loop.env
+        self.hop = loop.hop  # type: ignore[method-assign]  # the loop's own, without a call in between
+        self.origin_ns: int = 0 if t_ns is None else loop.env._now - t_ns
 
     def now_ns(self) -> int:
-        return self._env._now  # type: ignore[return-value]
+        return self._env._now - self.origin_ns
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         return self.loop.after(delay_ns, callback, *args)
+
+    def hop(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
+        self.loop.hop(delay_ns, callback, *args)
 
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str, owner: object) -> asyncio.Task[Any]:
         task = SimTask(coro, loop=self.loop, name=name, context=None)
@@ -76,8 +85,10 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.steps = 0
         """Callbacks run so far: where in a run an input came in."""
         self.frozen: dict[int, list[SimHandle]] = {}
-        self._ready: deque[SimHandle] = deque()
-        self._timers: list[tuple[int, int, SimHandle]] = []
+        self._ready: deque[Any] = deque()
+        self._timers: list[tuple[Any, ...]] = []
+        """(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
+        self._order = self.env.order
         self._cancelled = 0
         self._burst: set[object] = set()
         self._still = 0
@@ -97,15 +108,22 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Virtual seconds since the epoch."""
         return self.env.now / NANOSECOND
 
+    def hop(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
+        """Call back bare after a delay in nanoseconds, for good: a message's way from here to there."""
+        if delay_ns <= 0:
+            self._ready.append((callback, args))
+        else:
+            heapq.heappush(self._timers, (self.env._now + delay_ns, next(self._order), callback, args))
+
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
-        """Call back bare after a delay in nanoseconds: the cheapest hop."""
+        """Call back bare after a delay in nanoseconds, unless it is called off."""
         if delay_ns <= 0:
             handle = SimHandle(self, callback, args, None, -1)
             self._ready.append(handle)
             return handle
         when = self.env._now + delay_ns
-        handle = SimHandle(self, callback, args, None, when)  # type: ignore[arg-type]
-        heapq.heappush(self._timers, (when, next(self.env.order), handle))  # type: ignore[misc]
+        handle = SimHandle(self, callback, args, None, when)
+        heapq.heappush(self._timers, (when, next(self._order), None, handle))
         return handle
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
@@ -114,22 +132,22 @@ class SimLoop(_Base):  # type: ignore[misc]
         return handle
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
-        return self._call_at_ns(self.env._now + max(0, round(delay * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
+        return self._call_at_ns(self.env._now + max(0, round(delay * NANOSECOND)), callback, args, context)
 
     def call_at(self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
-        return self._call_at_ns(max(self.env._now, round(when * NANOSECOND)), callback, args, context)  # type: ignore[arg-type]
+        return self._call_at_ns(max(self.env._now, round(when * NANOSECOND)), callback, args, context)
 
     def _call_at_ns(
         self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
     ) -> SimHandle:
         handle = SimHandle(self, callback, args, context or contextvars.copy_context(), when)
-        heapq.heappush(self._timers, (when, next(self.env.order), handle))
+        heapq.heappush(self._timers, (when, next(self._order), None, handle))
         return handle
 
     def _timer_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > PURGE_MIN and self._cancelled * 2 > len(self._timers):
-            self._timers = [entry for entry in self._timers if entry[2].callback is not None]
+            self._timers = [entry for entry in self._timers if entry[2] is not None or entry[3].callback is not None]
             heapq.heapify(self._timers)
             self._cancelled = 0
 
@@ -157,9 +175,9 @@ class SimLoop(_Base):  # type: ignore[misc]
     def next_ns(self) -> int:
         """When the next thing happens: now if anything is ready, NEVER if nothing is left."""
         if self._ready:
-            return self.env._now  # type: ignore[return-value]
+            return self.env._now
         timers = self._timers
-        while timers and timers[0][2].callback is None:
+        while timers and timers[0][2] is None and timers[0][3].callback is None:
             heapq.heappop(timers)
             self._cancelled -= 1
         return min(timers[0][0] if timers else NEVER, self.env.head()[0])
@@ -170,17 +188,17 @@ class SimLoop(_Base):  # type: ignore[misc]
             self._drain()
             return
         timers = self._timers
-        while timers and timers[0][2].callback is None:
+        while timers and timers[0][2] is None and timers[0][3].callback is None:
             heapq.heappop(timers)
             self._cancelled -= 1
         env = self.env
         events: list[Any] = env._queue
         if timers and (not events or (timers[0][0], timers[0][1]) < (events[0][0], events[0][2])):
-            when, _, handle = heapq.heappop(timers)
+            when, _, callback, rest = heapq.heappop(timers)
             if when > env._now:
                 self._still = 0
                 env._now = when
-            self._ready.appendleft(handle)
+            self._ready.append(rest if callback is None else (callback, rest))
             self._drain()
         elif events:
             if events[0][0] > env._now:
@@ -197,16 +215,20 @@ class SimLoop(_Base):  # type: ignore[misc]
         count = len(ready)
         self.steps += count
         for _ in range(count):
-            handle = popleft()
-            callback = handle.callback
-            if callback is None or (self.frozen and self._hold(handle)):
-                continue
-            handle.callback = None
+            item = popleft()
+            if type(item) is tuple:
+                callback, args = item
+                context = None
+            else:
+                callback, args, context = item.callback, item.args, item.context
+                if callback is None or (self.frozen and self._hold(item)):
+                    continue
+                item.callback = None
             try:
-                if handle.context is None:
-                    callback(*handle.args)
+                if context is None:
+                    callback(*args)
                 else:
-                    handle.context.run(callback, *handle.args)
+                    context.run(callback, *args)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:
@@ -231,7 +253,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         self._burst.clear()
         if len(burst) == 1:
             return
-        places = [i for i, handle in enumerate(self._ready) if getattr(handle.callback, "__self__", None) in burst]
+        places = [i for i, handle in enumerate(self._ready) if not isinstance(handle, tuple) and getattr(handle.callback, "__self__", None) in burst]
         wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)  # type: ignore[union-attr]
         for place, handle in zip(places, wakeups, strict=True):
             self._ready[place] = handle

@@ -198,7 +198,7 @@ class Router:
         api, request = listener.api, exchange.request
         exchange.label = api.label(request)
         work = self.wires.medium.work(listener.process.binary, exchange.label)
-        self.wires.runtime.after(distance + work, self._begin, listener, exchange)
+        self.wires.runtime.hop(distance + work, self._begin, listener, exchange)
 
     def _begin(self, listener: Listener, exchange: Exchange) -> None:
         process, verdict = listener.process, exchange.verdict
@@ -245,7 +245,7 @@ class Router:
                 if verdict.drop:
                     return
                 delay += verdict.delay_ns
-        wires.runtime.after(delay, _deliver, exchange.future, response)
+        wires.runtime.hop(delay, _deliver, exchange.future, response)
 
     def _journal_answer(self, source: str, exchange: Exchange, status: str, response: Response | None) -> int:
         wires, request = self.wires, exchange.request
@@ -283,7 +283,7 @@ class Router:
             error = Unreachable(
                 f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer"
             )
-            self.wires.runtime.after(delay, _fail, exchange.future, error)
+            self.wires.runtime.hop(delay, _fail, exchange.future, error)
 
 
 def _deliver(future: asyncio.Future[Response], response: Response) -> None:

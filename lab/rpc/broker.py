@@ -130,7 +130,7 @@ class Broker:
         process.at_end(partial(self._leave, consumer))
         for queue in consumer.queues:
             if queue.messages:
-                self.wires.runtime.after(0, self._feed, consumer)
+                self.wires.runtime.hop(0, self._feed, consumer)
 
     def _leave(self, consumer: Consumer) -> None:
         for queue in consumer.queues:
@@ -196,7 +196,7 @@ class Broker:
 
     def _later(self, delay_ns: int, message: Message, queue: Queue, verdict: Verdict | None) -> None:
         if delay_ns:
-            self.wires.runtime.after(delay_ns, self._enqueue, message, queue, verdict)
+            self.wires.runtime.hop(delay_ns, self._enqueue, message, queue, verdict)
         else:
             self._enqueue(message, queue, verdict)
 
@@ -232,7 +232,7 @@ class Broker:
         distance = wires.medium.latency(message.sender.host, wires.mq_host)
         if distance is None:
             if message.sender.alive:
-                wires.runtime.after(round(RETRY_S * 1e9), self._enqueue, message, queue, verdict)
+                wires.runtime.hop(round(RETRY_S * 1e9), self._enqueue, message, queue, verdict)
             return
         if not queue.messages:
             consumer = queue.pick()
@@ -287,7 +287,7 @@ class Broker:
             wires.runtime.busy += 1
         way = distance + onward
         work = wires.medium.work(process.binary, message.display)
-        wires.runtime.after(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way, verdict)
+        wires.runtime.hop(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way, verdict)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int, verdict: Verdict | None) -> None:
@@ -364,7 +364,7 @@ class Broker:
         out = wires.medium.latency(process.host, wires.mq_host)
         back = wires.medium.latency(wires.mq_host, sender.host)
         if out is not None and back is not None:
-            wires.runtime.after(out + back + delay, _answer, message, status, data)
+            wires.runtime.hop(out + back + delay, _answer, message, status, data)
 
     def _finish(self, message: Message, error: BaseException | None) -> None:
         if not message.ctx.periodic:

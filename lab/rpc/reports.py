@@ -43,7 +43,7 @@ class Reports:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group()
-            self._wires.runtime.after(round(period_s * NANOSECOND / TICKS), self._tick, key)
+            self._wires.runtime.hop(round(period_s * NANOSECOND / TICKS), self._tick, key)
         tick = group.ticks[group.joined % TICKS]
         group.joined += 1
         tick[process] = payload
@@ -52,7 +52,7 @@ class Reports:
 
     def _tick(self, key: tuple[str, str, float]) -> None:
         group = self._groups[key]
-        self._wires.runtime.after(round(key[2] * NANOSECOND / TICKS), self._tick, key)
+        self._wires.runtime.hop(round(key[2] * NANOSECOND / TICKS), self._tick, key)
         reporters = group.ticks[group.turn]
         group.turn = (group.turn + 1) % TICKS
         if reporters:

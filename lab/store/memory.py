@@ -260,6 +260,8 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         self._tables: dict[type[Record], _Table] = {}
+        self.at_once = self.transact
+        """Runs a transaction without anything to await: memory never makes anybody wait."""
 
     def table(self, model: type[Record]) -> _Table:
         """The table of a record class, made at its first use."""

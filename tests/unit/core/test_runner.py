@@ -105,7 +105,11 @@ def test_a_question_that_needs_no_clock_is_answered_while_paused():
 
 def test_an_error_that_stops_the_world_fails_what_is_pending_and_what_comes():
     async def main(tiny, runner):
-        pending = asyncio.ensure_future(runner.call(lambda: asyncio.sleep(10**8)))
+        async def forever():
+            while True:
+                await asyncio.sleep(1)
+
+        pending = asyncio.ensure_future(runner.call(forever))
         await asyncio.sleep(0.05)
         runner.world.env.timeout(1).callbacks.append(lambda _: (_ for _ in ()).throw(LookupError("broken")))
         with pytest.raises(WorldStopped, match="broken"):
