@@ -254,7 +254,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         if len(burst) == 1:
             return
         places = [i for i, handle in enumerate(self._ready) if not isinstance(handle, tuple) and getattr(handle.callback, "__self__", None) in burst]
-        wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)  # type: ignore[union-attr]
+        wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)
         for place, handle in zip(places, wakeups, strict=True):
             self._ready[place] = handle
 

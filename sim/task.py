@@ -21,7 +21,7 @@ NEVER = 1 << 62
 class VirtualEnvironment(simpy.Environment):
     """A SimPy environment in integer nanoseconds; delays are rounded once and never negative."""
 
-    _now: int  # type: ignore[assignment]  # SimPy allows any number
+    _now: int  # SimPy allows any number
 
     def __init__(self) -> None:
         super().__init__(initial_time=0)
