@@ -72,14 +72,14 @@ class Attachments:
         async with bench.locks.hold(asked.id), bench.event(ctx, asked.id, "compute_attach_volume"):
             if attachment in self._plugged:
                 return
-            server = await bench.conductor.server(ctx, asked.id)
-            self._tell(ctx, server, "volume_attach.start", volume_id)
+            self._tell(ctx, asked, "volume_attach.start", volume_id)
             try:
+                server = await bench.conductor.server(ctx, asked.id)
                 await self._plug(ctx, server, device)
             except LabError as error:
-                told = {"instance_id": server.id, "volume_id": volume_id, "reason": str(error)}
+                told = {"instance_id": asked.id, "volume_id": volume_id, "reason": str(error)}
                 bench.process.notify(ctx, "", "instance.volume_attach.error", told, "error")
-                await self._unplug(ctx, server, device)
+                await self._unplug(ctx, asked, device)
                 raise
             self._plugged[attachment] = None
             told = {"instance_id": server.id, "volume_id": volume_id}
@@ -104,7 +104,9 @@ class Attachments:
         bench = self._bench
         await bench.attempt(ctx, "removing the disk", bench.driver.detach_disk(server.id, device.volume_id or ""))
         if device.attachment_id is not None:
-            await bench.attempt(ctx, "ending the attachment", bench.volumes.attachment_delete(ctx, device.attachment_id))
+            ending = bench.volumes.attachment_delete(ctx, device.attachment_id)
+            if not await bench.attempt(ctx, "ending the attachment", ending):
+                return  # the record is how the server's delete finds what is left
         forget = bench.conductor.on(ctx, "BlockDeviceMapping", "destroy", {"id": device.id})
         await bench.attempt(ctx, "forgetting the device", forget)
 
@@ -117,11 +119,11 @@ class Attachments:
             except NotFound:
                 return  # a repeat: detached already
             device = BlockDevice.load(found)
-            server = await bench.conductor.server(ctx, asked.id)
-            self._tell(ctx, server, "volume_detach.start", volume_id)
-            await bench.volumes.discover(ctx)
-            await bench.volumes.get(ctx, volume_id)
             try:
+                server = await bench.conductor.server(ctx, asked.id)
+                self._tell(ctx, server, "volume_detach.start", volume_id)
+                await bench.volumes.discover(ctx)
+                await bench.volumes.get(ctx, volume_id)
                 await bench.driver.detach_disk(server.id, volume_id)
             except LabError:
                 await bench.attempt(ctx, "taking the detach back", bench.volumes.roll_detaching(ctx, volume_id))

@@ -83,8 +83,8 @@ class BlockDevices:
     async def release(self, ctx: Context, server: Server, devices: list[BlockDevice], *, delete: bool, sweep: bool = False) -> bool:
         """End the attachments of a server's volumes, and with `delete` the volumes that are to end with it.
 
-        Each step is tried whatever became of the others; False when one failed. With `sweep` the attachments that a repeated
-        or unanswered request made are looked for by the server's id.
+        Each step is tried whatever became of the others; False when one failed. With `sweep` what a repeated or unanswered
+        request made is looked for too.
         """
         bench, done = self._bench, True
         for i, device in enumerate(devices):
@@ -102,8 +102,8 @@ class BlockDevices:
                     devices[i] = device.evolve(attachment_id=None, connection_info=None)
                     forget = bench.conductor.save_device(ctx, device, attachment_id=None, connection_info=None)
                     await bench.attempt(ctx, "forgetting the attachment", forget)
-            if sweep or device.attachment_id is None:
-                stray = bench.volumes.release(ctx, device.volume_id, server.id)
+            else:
+                stray = bench.volumes.release(ctx, server.id, device.volume_id)
                 done &= await bench.attempt(ctx, "ending stray attachments", stray)
             if delete and device.delete_on_termination:
                 done &= await bench.attempt(ctx, "deleting the volume", bench.volumes.delete(ctx, device.volume_id))

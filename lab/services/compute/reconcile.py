@@ -81,7 +81,7 @@ class Reconciler:
             devices = await bench.conductor.devices(ctx, server.id)
             async with bench.locks.hold(server.id):
                 try:
-                    await self._terminator.delete(ctx, server, devices)
+                    await self._terminator.delete(ctx, server, devices, had_volumes=True)
                 except LabError as error:
                     await bench.set_error(ctx, server, error)
         elif server.vm_state == BUILDING:

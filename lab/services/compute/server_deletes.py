@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lab.errors import Conflict, LabError
 from lab.services.compute import notifications, records
-from lab.services.compute.model import BlockDevice, Server, ServerNotFound
+from lab.services.compute.model import BlockDevice, InstanceAction, Server, ServerNotFound
 from lab.services.compute.network_client import Networks
 from lab.services.compute.placement_client import Placement
 from lab.services.compute.rpc import ComputeRpc, brief_device
@@ -44,6 +44,9 @@ class ServerDeleter:
         process = self._process
         now = process.runtime.iso()
 
+        def had_volumes(tx: Transaction) -> bool:
+            return any(action.action == "attach_volume" for action in tx.find(InstanceAction, server_id=server.id))
+
         def mark(tx: Transaction) -> tuple[Server, Server, bool]:
             current = records.need_server(tx, server.id)
             if current.locked and not ctx.is_admin:
@@ -59,8 +62,11 @@ class ServerDeleter:
         devices = await process.store.run(lambda tx: tx.find(BlockDevice, server_id=server.id))
         host = new.host
         if host is not None and await process.store.run(lambda tx: host_is_up(tx, process, host)):
-            self._compute.cast(ctx, new, "terminate_instance", bdms=[brief_device(device) for device in devices])
+            told = {"had_volumes": True} if await process.store.run(had_volumes) else {}
+            self._compute.cast(ctx, new, "terminate_instance", bdms=[brief_device(device) for device in devices], **told)
             return
+        if await process.store.run(had_volumes):
+            await self._volumes.release(ctx, server.id)
         await self._delete_here(ctx, new, devices, scheduled)
 
     async def _delete_here(self, ctx: Context, server: Server, devices: list[BlockDevice], scheduled: bool) -> None:
@@ -93,7 +99,7 @@ class ServerDeleter:
         if device.attachment_id is not None:
             await self._volumes.attachment_delete(ctx, device.attachment_id)
         else:
-            await self._volumes.release(ctx, device.volume_id, server.id)
+            await self._volumes.release(ctx, server.id, device.volume_id)
         if device.delete_on_termination:
             try:
                 await self._volumes.delete(ctx, device.volume_id)

@@ -27,14 +27,14 @@ class Terminator:
     def __init__(self, bench: Workbench, block_devices: BlockDevices) -> None:
         self._bench, self._block_devices = bench, block_devices
 
-    async def terminate_instance(self, ctx: Context, instance: Json, bdms: list[Json] | None = None) -> None:
-        """Delete the server; a repeat finds nothing left to do."""
+    async def terminate_instance(self, ctx: Context, instance: Json, bdms: list[Json] | None = None, had_volumes: bool = False) -> None:
+        """Delete the server; a repeat finds nothing left to do. `had_volumes`: one was attached once, now perhaps no more."""
         bench, server = self._bench, Server.load(instance)
         async with bench.locks.hold(server.id):
             try:
                 async with bench.event(ctx, server.id, "compute_terminate_instance"):
                     devices = [BlockDevice.load(each) for each in bdms or []]
-                    await self.delete(ctx, server, devices)
+                    await self.delete(ctx, server, devices, had_volumes=had_volumes)
             except ServerNotFound:
                 bench.process.log(ctx, f"Instance {server.id} is deleted already.")
             except LabError as error:
@@ -42,24 +42,28 @@ class Terminator:
                 await bench.set_error(ctx, server, error)
                 raise
 
-    async def delete(self, ctx: Context, server: Server, devices: list[BlockDevice]) -> None:
+    async def delete(self, ctx: Context, server: Server, devices: list[BlockDevice], *, had_volumes: bool) -> None:
         """Take everything of the server from this host and end its record. The caller holds the server's lock."""
         bench = self._bench
         bench.usage(ctx, server, "delete.start")
-        server = await self._shutdown(ctx, server, devices)
+        server = await self._shutdown(ctx, server, devices, had_volumes)
         terminated = bench.process.runtime.iso()
         server = await bench.conductor.save(ctx, server, vm_state=DELETED, task_state=None, power_state=NOSTATE, terminated_at=terminated)
         await self._complete(ctx, server)
         bench.usage(ctx, server, "delete.end")
 
-    async def _shutdown(self, ctx: Context, server: Server, devices: list[BlockDevice]) -> Server:
+    async def _shutdown(self, ctx: Context, server: Server, devices: list[BlockDevice], had_volumes: bool) -> Server:
         """Guest, ports, volumes. The guest goes first, so that nothing is taken from under it."""
         bench = self._bench
         bench.usage(ctx, server, "shutdown.start")
         await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
         await bench.driver.destroy(server.id)
         await bench.network.deallocate(ctx, server)
-        if not await self._block_devices.release(ctx, server, devices, delete=True, sweep=True):
+        released = await self._block_devices.release(ctx, server, devices, delete=True, sweep=True)
+        if had_volumes or any(device.destination_type == "volume" for device in devices):
+            strays = bench.volumes.release(ctx, server.id)
+            released &= await bench.attempt(ctx, "ending stray attachments", strays)
+        if not released:
             raise VolumeError(f"volumes of server {server.id} could not be given back; delete it again")
         bench.usage(ctx, server, "shutdown.end")
         return server

@@ -102,10 +102,10 @@ class Volumes:
         answer: Json = await self._json(ctx, "GET", f"/v3/attachments?instance_id={server_id}", version=VERSION)
         return list(answer.get("attachments", []))
 
-    async def release(self, ctx: Context, volume_id: str, server_id: str) -> None:
-        """End whatever attachment there is between a volume and a server: for attachments whose answer was lost."""
+    async def release(self, ctx: Context, server_id: str, volume_id: str | None = None) -> None:
+        """End what attachments there still are of a server, or of one volume with it: those whose answer was lost."""
         for attachment in await self.attachments_of(ctx, server_id):
-            if attachment.get("volume_id") == volume_id:
+            if volume_id is None or attachment.get("volume_id") == volume_id:
                 await self.attachment_delete(ctx, attachment["id"])
 
     async def wait_created(self, ctx: Context, volume_id: str) -> None:
