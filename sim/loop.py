@@ -127,7 +127,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         return handle
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
-        handle = SimHandle(self, callback, args, context or contextvars.copy_context(), -1)
+        handle = SimHandle(self, callback, args, contextvars.copy_context() if context is None else context, -1)
         self._ready.append(handle)
         return handle
 
@@ -140,7 +140,7 @@ class SimLoop(_Base):  # type: ignore[misc]
     def _call_at_ns(
         self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
     ) -> SimHandle:
-        handle = SimHandle(self, callback, args, context or contextvars.copy_context(), when)
+        handle = SimHandle(self, callback, args, contextvars.copy_context() if context is None else context, when)
         heapq.heappush(self._timers, (when, next(self._order), None, handle))
         return handle
 

@@ -59,14 +59,16 @@ class SimWorld(World):
         self.loop = loop
         self.config = config or Config()
         self.keeper = _keeper(db) if db else None
-        boot, epoch = 0, epoch or SCENARIO_EPOCH
+        boot, t_ns, epoch = 0, 0, epoch or SCENARIO_EPOCH
         if self.keeper is not None:
             clock = self.keeper.boot(seed, epoch.isoformat())
-            seed, boot, epoch = clock.seed, clock.boot, datetime.fromisoformat(clock.epoch)
-            loop.env.jump(max(clock.t_ns, int(loop.env.now)))
-        self.runtime = SimRuntime(loop, seed, boot, epoch)
+            seed, boot, t_ns, epoch = clock.seed, clock.boot, clock.t_ns, datetime.fromisoformat(clock.epoch)
+            if not loop.steps:
+                loop.env.jump(t_ns)  # a loop of its own shows the cloud's time
+        self.runtime = SimRuntime(loop, seed, boot, epoch, t_ns)
         loop.adopt(self.runtime)
         self.datacenter = Datacenter(loop.env, self.runtime.random, spec_of(datacenter))
+        self.datacenter.fabric.origin_ns = self.runtime.origin_ns
         self.medium = SimMedium(self.datacenter)
         store: Store = MemoryStore()
         if self.keeper is not None:

@@ -26,6 +26,8 @@ class Fabric:
 
     def __init__(self, env: simpy.Environment, streams: Streams) -> None:
         self.env = env
+        self.origin_ns = 0
+        """When on the environment's clock the cloud's own began."""
         self.streams = streams
         self.devices: dict[str, Device] = {}
         self.links: dict[str, Link] = {}
@@ -41,8 +43,8 @@ class Fabric:
         self._macs = 0
 
     def now(self) -> int:
-        """Virtual nanoseconds."""
-        return self.env.now  # type: ignore[return-value]
+        """Virtual nanoseconds of the cloud's clock."""
+        return self.env.now - self.origin_ns  # type: ignore[return-value]
 
     def later(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
         """Call back after a delay."""
