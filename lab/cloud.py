@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -64,6 +64,9 @@ def start(wires: Wires, world: World) -> None:
         world.network_host,
         partial(network.start_dhcp_agent, driver=world.dhcp(world.network_host)),
     )
+    if "router" in wires.config.service_plugins:
+        routers = world.routers(world.network_host)
+        wires.start("neutron-l3-agent", world.network_host, partial(network.start_l3_agent, driver=routers))
     for host in dict.fromkeys((world.network_host, *world.computes)):
         wires.start(
             "neutron-l2-agent",
@@ -109,21 +112,22 @@ class Cloud:
         if isinstance(loop, SimLoop):
             world = SimWorld(loop, seed, **options)
             cloud = SimulatedCloud(world, InWorld(world.client))
-            await cloud.ready()
             try:
+                await cloud.ready()
                 yield cloud
             finally:
                 await world.close()
             return
         from sim.runner import Runner
 
-        world = SimWorld(SimLoop(seed, epoch=options.get("epoch")), seed, **options)
+        world = SimWorld(SimLoop(seed), seed, **options)
         runner = Runner(world.loop, world.wires.journal)
         runner.start()
         cloud = SimulatedCloud(world, ThroughRunner(runner, world.client))
         try:
             await runner.call(cloud.ready)
             yield cloud
+            await runner.call(world.close)
         finally:
             runner.stop()
             world.loop.close()
@@ -174,7 +178,14 @@ class SimulatedCloud(Cloud):
 
     async def ping(self, server_id: str, target: str) -> Any:
         """Send an echo request from a server to an address, and answer the walk of its frames."""
-        return await self.world.ping(server_id, target)
+        return await self.within(lambda: self.world.ping(server_id, target))
+
+    async def within(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine function inside the world, on its own clock."""
+        transport = self.session.transport
+        if isinstance(transport, ThroughRunner):
+            return await transport.within(work)
+        return await work()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], seed: int | str = 0, **loop_options: Any) -> T:

@@ -253,7 +253,10 @@ class SimLoop(_Base):  # type: ignore[misc]
         self._burst.clear()
         if len(burst) == 1:
             return
-        places = [i for i, handle in enumerate(self._ready) if not isinstance(handle, tuple) and getattr(handle.callback, "__self__", None) in burst]
+        places = [
+            i for i, item in enumerate(self._ready)
+            if not isinstance(item, tuple) and getattr(item.callback, "__self__", None) in burst
+        ]
         wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)
         for place, handle in zip(places, wakeups, strict=True):
             self._ready[place] = handle

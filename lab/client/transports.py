@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from lab.context import Context
 from lab.errors import Unreachable
 from lab.process import Process
 from lab.rest.message import Request, Response, Stream
 
-PREFIXES = ("identity", "image", "compute", "network", "volume", "placement", "object")
+T = TypeVar("T")
 
 
 class InWorld:
@@ -89,6 +89,11 @@ class ThroughRunner:
             lambda: self._inner.request(service, method, target, headers, body), label
         )
         return response
+
+    async def within(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Run a coroutine function inside the world and answer its result."""
+        result: T = await self._runner.call(work)
+        return result
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the cloud's clock."""

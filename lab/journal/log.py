@@ -1,8 +1,9 @@
 """The journal's memory: an open chunk, a bounded window of chunks, and packed segments in a file.
 
-Entries are never changed. In memory they are plain tuples, which the garbage collector leaves alone (a NamedTuple it
-would walk again and again), and become an `Entry` for whoever reads them. The newest `window` entries lie in memory as they are; older chunks are packed
-(msgpack, zstandard) and appended to a file with an index, and queries read both alike.
+Entries are never changed. In memory they are plain tuples, which the garbage collector leaves alone (a NamedTuple
+it would walk again and again), and become an `Entry` for whoever reads them. The newest `window`
+entries lie in memory as they are; older chunks are packed (msgpack, zstandard) and appended to a file with an index,
+and queries read both alike.
 """
 
 from __future__ import annotations

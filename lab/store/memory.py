@@ -70,6 +70,22 @@ class _Table:
         else:
             self.rows[key] = new
             seq = self.seqs[key]
+        if self.uniques:
+            self._claim(key, old, new)
+        for fields, index in self.indexes.items():
+            before, after = _value(old, fields, True), _value(new, fields, True)
+            if before == after and old is not None and new is not None:
+                continue
+            if old is not None:
+                _take_out(index, before, key)
+            if new is not None:  # a null value is indexed too
+                if after not in index:
+                    index[after] = _Bucket()
+                index[after].add(key, seq)
+        return seq
+
+    def _claim(self, key: Any, old: Any, new: Any) -> None:
+        """Give the old unique values back and take the new ones."""
         for fields, unique in self.uniques.items():
             before, after = _value(old, fields), _value(new, fields)
             if before != after:
@@ -77,25 +93,19 @@ class _Table:
                     unique.pop(before, None)
                 if after is not None:
                     unique[after] = key
-        for fields, index in self.indexes.items():
-            before, after = _value(old, fields, True), _value(new, fields, True)
-            if before != after or old is None or new is None:  # a null value is indexed too
-                if old is not None:
-                    bucket = index[before]
-                    bucket.keys.pop(key, None)
-                    if not bucket.keys:
-                        del index[before]
-                if new is not None:
-                    if after not in index:
-                        index[after] = _Bucket()
-                    index[after].add(key, seq)
-        return seq
 
     def ordered(self) -> list[Any]:
         if not self.sorted:
             self.rows = {key: self.rows[key] for key in sorted(self.rows, key=self.seqs.__getitem__)}
             self.sorted = True
         return list(self.rows.values())
+
+
+def _take_out(index: dict[Any, _Bucket], value: Any, key: Any) -> None:
+    bucket = index[value]
+    bucket.keys.pop(key, None)
+    if not bucket.keys:
+        del index[value]
 
 
 def _value(record: Any, fields: tuple[str, ...], nulls: bool = False) -> Any:

@@ -10,6 +10,7 @@ simulated cloud in memory needs no SQL.
 
 from __future__ import annotations
 
+import inspect
 import types
 import typing
 from collections.abc import Callable
@@ -155,7 +156,7 @@ def _nullable(annotation: Any) -> bool:
 
 def _declared(cls: type[Record]) -> dict[str, Any]:
     """The fields of a class and of its bases, base first, with their types."""
-    names = [name for base in reversed(cls.__mro__) for name in base.__dict__.get("__annotations__", {})]
+    names = [name for base in reversed(cls.__mro__) for name in inspect.get_annotations(base)]
     hints = typing.get_type_hints(cls)
     return {name: hints[name] for name in dict.fromkeys(names) if typing.get_origin(hints[name]) is not ClassVar}
 

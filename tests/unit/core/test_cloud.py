@@ -1,0 +1,101 @@
+"""The façade on its three transports."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import lab
+from lab.client.resource import WaitFailed
+from lab.client.session import ApiError
+from lab.errors import LabError, Unreachable
+from sim.loop import SimLoop
+
+SMALL = {"racks": 1, "hosts_per_rack": 1}
+
+
+async def server_with_network(cloud):
+    """Create one server on a network of its own and wait for it."""
+    image = await cloud.image.images.create("cirros")
+    await image.upload(b"not really an image")
+    flavor = await cloud.compute.flavors.create("m1.tiny", vcpus=1, ram=512, disk=1)
+    network = await cloud.network.networks.create("blue")
+    await cloud.network.subnets.create(network.id, "10.0.0.0/24")
+    server = await cloud.compute.servers.create("web", flavor.id, image=image.id, networks=[{"uuid": network.id}])
+    assert server.status == "BUILD"
+    return await server.wait_for("ACTIVE"), image
+
+
+def test_a_program_in_virtual_time():
+    async def main():
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            server, image = await server_with_network(cloud)
+            assert await image.download() == b"not really an image"
+            assert server.addresses
+            await server.delete()
+            await server.wait_gone()
+            return asyncio.get_running_loop().time()
+
+    assert lab.run(main) > 10
+
+
+def test_the_same_program_on_a_foreign_loop_is_run_beside_it():
+    async def main():
+        assert not isinstance(asyncio.get_running_loop(), SimLoop)
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            server, image = await server_with_network(cloud)
+            assert await image.download() == b"not really an image"
+            return server.status, cloud.session.transport.now()
+
+    status, now = asyncio.run(main())
+    assert status == "ACTIVE"
+    assert now > 10
+
+
+def test_two_clouds_on_one_loop_share_nothing():
+    async def main():
+        async with (
+            lab.Cloud.simulated(3, datacenter=SMALL) as one,
+            lab.Cloud.simulated(4, datacenter=SMALL) as other,
+        ):
+            await asyncio.gather(server_with_network(one), server_with_network(other))
+            return [[s.name for s in await cloud.compute.servers.list()] for cloud in (one, other)], one.journal is other.journal
+
+    assert lab.run(main) == ([["web"], ["web"]], False)
+
+
+def test_nobody_answers_at_the_url():
+    async def main():
+        with pytest.raises(Unreachable, match="start one with `glasscloud up`"):
+            async with lab.Cloud.connect("http://127.0.0.1:9"):
+                pass
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("datacenter", "text"), [({"rows": 2}, "a datacenter has no rows; known: racks"), ({"racks": 1, "hosts_per_rack": 1}, None)]
+)
+def test_an_unknown_part_of_a_datacenter_lists_the_known_ones(datacenter, text):
+    async def main():
+        async with lab.Cloud.simulated(1, datacenter=datacenter):
+            pass
+
+    if text is None:
+        lab.run(main)
+    else:
+        with pytest.raises(LabError, match=text):
+            lab.run(main)
+
+
+def test_a_refused_request_and_a_state_that_never_comes_are_told_in_words():
+    async def main():
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            with pytest.raises(ApiError, match=r"compute answered 404: .*could not be found"):
+                await cloud.compute.servers.get("nothing")
+            volume = await cloud.volume.volumes.create(1, name="data")
+            with pytest.raises(WaitFailed, match="volume data is available after 20 s, not in-use"):
+                await volume.wait_for("in-use", timeout=20)
+
+    lab.run(main)
