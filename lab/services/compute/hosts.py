@@ -8,13 +8,13 @@ table's version and is explained later from the numbers that it saw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from lab.services.compute.host_pool import AT, COLUMNS, HostNumbers, Mask, Pool, Rows, Values
+from lab.services.compute.host_pool import AT, COLUMNS, HostNumbers, Pool, Rows, Values
 from lab.services.compute.model import ComputeNode, ComputeService, ServiceHeartbeat
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class HostTable:
         self._log_rows: npt.NDArray[np.int32] = np.zeros(256, dtype=np.int32)
         self._log_data: Values = np.zeros((256, len(COLUMNS)))
         self._consumed: dict[int, int] = {}
-        self._varied: Mask = np.zeros(len(COLUMNS), dtype=np.bool_)
+        self.varied: set[str] = set()
         """Which columns ever had two different values: weighers skip the others."""
         self._map: tuple[tuple[int, int, int], Sequence[str], Rows] | None = None
         self._mapped: tuple[Rows, Rows, bool] | None = None
@@ -86,10 +86,6 @@ class HostTable:
         data = self._data.copy()
         data[:, self._log_rows[places]] = self._log_data[places].T
         return HostNumbers(data, len(self.uuids), self.last_seen_ns, self)
-
-    def varied(self, columns: Iterable[str]) -> bool:
-        """Whether any of these columns ever had two different values."""
-        return any(self._varied[AT[name]] for name in columns)
 
     # -- following the records ----------------------------------------------------------------
 
@@ -254,7 +250,7 @@ class HostTable:
         self._log_data[place] = old
         self._data[:, row] = new
         if len(self.uuids) > 1:
-            self._varied |= changed
+            self.varied.update(COLUMNS[at] for at in changed.nonzero()[0].tolist())
         self.version += 1
 
 

@@ -111,9 +111,9 @@ def normalised(raw: Values) -> Values | None:
 def scores(pool: Pool, weighers: Iterable[tuple[Weigher, float]], request: Request, situation: Situation) -> Values:
     """The total of every host of a pool that is not empty."""
     total = np.zeros(len(pool))
-    hosts = pool.numbers.hosts
+    varied = pool.numbers.hosts.varied
     for weigher, multiplier in weighers:
-        if not multiplier or (weigher.columns and not hosts.varied(weigher.columns)):
+        if not multiplier or (weigher.columns and varied.isdisjoint(weigher.columns)):
             continue
         raw = weigher.raw(pool, request, situation)
         norm = normalised(raw) if raw is not None else None
