@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from lab.medium import Medium
 from lab.services.compute.driver import HypervisorDriver
 from lab.services.image.driver import ImageStore
-from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.network.driver import DhcpDriver, L2Driver, RouterDriver
 from lab.services.object.driver import ObjectDisk
 from lab.services.volume.driver import VolumeDriver
 
@@ -57,6 +57,10 @@ class World(ABC):
     @abstractmethod
     def dhcp(self, host: str) -> DhcpDriver:
         """The DHCP servers of a host."""
+
+    @abstractmethod
+    def routers(self, host: str) -> RouterDriver:
+        """The routers of a host."""
 
     @abstractmethod
     def volumes(self) -> VolumeDriver:

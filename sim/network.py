@@ -13,6 +13,8 @@ from lab.services.network.driver import (
     GroupFirewall,
     L2Driver,
     PortWiring,
+    RouterDriver,
+    RouterInterface,
 )
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.dhcp import DhcpServer
@@ -162,3 +164,40 @@ class SimDhcp(DhcpDriver, DhcpReservations):
         if not self.host.up:
             raise NetworkError(f"host {self.host.name} has no power")
         await self.dc.spend(f"dhcp.{what}", self.host.name)
+
+
+class SimRouters(RouterDriver):
+    """Cloud routers as interfaces of the border router: one a VLAN, apart by router."""
+
+    def __init__(self, dc: Datacenter, host: str) -> None:
+        self.dc = dc
+        self.host: Host = dc.host(host)
+        self._vlans: dict[str, int] = {}
+
+    async def attach(self, interface: RouterInterface) -> None:
+        await self._spend("wire")
+        vlan = interface.segmentation_id
+        if interface.network_type != "vlan" or vlan is None:
+            raise NetworkError(
+                f"port {interface.port_id}: {self.dc.border.name} has interfaces in VLANs only, "
+                f"not in a {interface.network_type} network"
+            )
+        if any(taken == vlan and port_id != interface.port_id for port_id, taken in self._vlans.items()):
+            raise NetworkError(f"port {interface.port_id}: {self.dc.border.name} has an interface in VLAN {vlan} already")
+        self.dc.gateway(vlan, interface.cidr, interface.router_id)
+        self._vlans[interface.port_id] = vlan
+
+    async def detach(self, port_id: str) -> None:
+        vlan = self._vlans.pop(port_id, None)
+        if vlan is not None:
+            await self._spend("unwire")
+            self.dc.remove_gateway(vlan)
+
+    async def attached(self) -> list[str]:
+        await self._spend("query")
+        return sorted(self._vlans)
+
+    async def _spend(self, what: str) -> None:
+        if not self.host.up:
+            raise NetworkError(f"host {self.host.name} has no power")
+        await self.dc.spend(f"l2.{what}", self.host.name)

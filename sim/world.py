@@ -12,7 +12,7 @@ from lab.process import Process
 from lab.runtime import SCENARIO_EPOCH
 from lab.services.compute.driver import HypervisorDriver
 from lab.services.image.driver import ImageStore
-from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.network.driver import DhcpDriver, L2Driver, RouterDriver
 from lab.services.object.driver import ObjectDisk
 from lab.services.volume.driver import VolumeDriver
 from lab.store import MemoryStore, Store
@@ -26,7 +26,7 @@ from sim.hypervisor import SimHypervisor
 from sim.image import SimImageStore
 from sim.loop import SimLoop, SimRuntime
 from sim.medium import SimMedium
-from sim.network import SimDhcp, SimL2
+from sim.network import SimDhcp, SimL2, SimRouters
 from sim.object import SimDisk
 from sim.volume import SimNas
 
@@ -130,6 +130,9 @@ class SimWorld(World):
 
     def dhcp(self, host: str) -> DhcpDriver:
         return SimDhcp(self.datacenter, host)
+
+    def routers(self, host: str) -> RouterDriver:
+        return SimRouters(self.datacenter, host)
 
     def volumes(self) -> VolumeDriver:
         return SimNas(self.datacenter, next(iter(self.datacenter.filers)))

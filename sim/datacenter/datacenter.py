@@ -119,11 +119,14 @@ class Datacenter:
 
     # -- gateways -----------------------------------------------------------------------------
 
-    def gateway(self, vlan: int, cidr: str) -> None:
-        """Give the border router an interface in a VLAN, '10.0.0.1/24'; the spine's port to it carries the VLAN."""
+    def gateway(self, vlan: int, cidr: str, domain: str = "") -> None:
+        """Give the border router an interface in a VLAN, '10.0.0.1/24'; the spine's port to it carries the VLAN.
+
+        Packets pass only between interfaces of one domain.
+        """
         if ("inside", vlan) not in self.border.interfaces:
             self.fabric.allow(self.border.name, vlan)
-        self.border.interface("inside", vlan, cidr)
+        self.border.interface("inside", vlan, cidr, domain)
 
     def remove_gateway(self, vlan: int) -> None:
         """Take the interface away; none is no error."""

@@ -1,12 +1,13 @@
-"""Networks: neutron-api, neutron-rpc, and the L2 and DHCP agents on the hosts."""
+"""Networks: neutron-api, neutron-rpc, and the L2, DHCP and L3 agents on the hosts."""
 
 from __future__ import annotations
 
 from lab.process import Process
 from lab.services.network.api import NetworkApi
 from lab.services.network.dhcp_agent import DhcpAgent
-from lab.services.network.driver import DhcpDriver, L2Driver
+from lab.services.network.driver import DhcpDriver, L2Driver, RouterDriver
 from lab.services.network.l2_agent import L2Agent
+from lab.services.network.l3_agent import L3Agent
 from lab.services.network.server import NetworkServer
 
 
@@ -28,3 +29,8 @@ def start_l2_agent(process: Process, driver: L2Driver, address: str) -> None:
 def start_dhcp_agent(process: Process, driver: DhcpDriver) -> None:
     """Start the DHCP agent of a host."""
     DhcpAgent(process, driver).start()
+
+
+def start_l3_agent(process: Process, driver: RouterDriver) -> None:
+    """Start the L3 agent of a host; there is one when the router plugin is loaded."""
+    L3Agent(process, driver).start()

@@ -11,7 +11,7 @@ from lab.services.network.model import Agent, Json, NetworkAgent
 if TYPE_CHECKING:
     from lab.services.network.manager import Plugin
 
-DHCP_TYPE = "DHCP agent"
+DHCP_TYPE, L3_TYPE = "DHCP agent", "L3 agent"
 
 
 class Agents:
@@ -56,7 +56,7 @@ class Agents:
             binary=state["binary"],
             topic=state["topic"],
             host=state["host"],
-            availability_zone=zone if state["agent_type"] == DHCP_TYPE else None,
+            availability_zone=zone if state["agent_type"] in (DHCP_TYPE, L3_TYPE) else None,
             configurations=state["configurations"],
             created_ns=now,
             started_ns=now,

@@ -145,3 +145,32 @@ class DhcpReservations(ABC):
     @abstractmethod
     async def release(self, network_id: str, port_id: str) -> None:
         """Drop all reservations of a port; none is no error."""
+
+
+@dataclass(frozen=True, slots=True)
+class RouterInterface:
+    """One interface of a router in a network; `cidr` is its own address with the subnet's prefix, '10.0.0.1/24'."""
+
+    port_id: str
+    router_id: str
+    mac_address: str
+    network_type: str
+    segmentation_id: int | None
+    physical_network: str | None
+    cidr: str
+
+
+class RouterDriver(ABC):
+    """The routers of one host: packets pass between the interfaces of one router, never to another router's."""
+
+    @abstractmethod
+    async def attach(self, interface: RouterInterface) -> None:
+        """Give a router an interface, or change the one of that port."""
+
+    @abstractmethod
+    async def detach(self, port_id: str) -> None:
+        """Take an interface away; none is no error."""
+
+    @abstractmethod
+    async def attached(self) -> list[str]:
+        """List the port ids of all interfaces, sorted."""

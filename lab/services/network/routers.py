@@ -1,4 +1,4 @@
-"""Routers as records: their interfaces are ports, and a border router of the world routes between their subnets."""
+"""Routers: their interfaces are ports, and an L3 agent puts them into the world."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
+from lab.services.network.agents import L3_TYPE
 from lab.services.network.attributes import privileged
 from lab.services.network.errors import (
     HTTPBadRequest,
@@ -14,7 +15,7 @@ from lab.services.network.errors import (
     RouterInUse,
     RouterNotFound,
 )
-from lab.services.network.model import GATEWAY_OWNER, ROUTER_OWNER, Json, Network, Port, Router, Subnet
+from lab.services.network.model import GATEWAY_OWNER, ROUTER_OWNER, Agent, Json, Network, Port, Router, Subnet
 
 if TYPE_CHECKING:
     from lab.services.network.manager import Plugin
@@ -57,6 +58,7 @@ class Routers:
         for router, values in zip(await plugin.store.run(work), wanted, strict=True):
             gateway = values.get("external_gateway_info")
             routers.append(await self._set_gateway(ctx, router, gateway) if gateway else router)
+            await self._tell(ctx, router.id)
         return routers
 
     async def update(self, ctx: Context, router_id: str, changes: Json) -> Router:
@@ -73,6 +75,7 @@ class Routers:
         router = await plugin.store.run(work)
         if "external_gateway_info" in changes:
             router = await self._set_gateway(ctx, router, changes["external_gateway_info"])
+        await self._tell(ctx, router_id)
         return router
 
     async def _set_gateway(self, ctx: Context, router: Router, gateway: Json | None) -> Router:
@@ -136,6 +139,49 @@ class Routers:
         for port in await self._ports(router_id, GATEWAY_OWNER):
             await self._plugin.ports.delete(ctx.elevated(), port.id, service=True)
         await self._plugin.store.run(lambda tx: tx.delete(router))
+        await self._tell(ctx, router_id)
+
+    # -- L3 agents -----------------------------------------------------------------------------
+
+    async def _tell(self, ctx: Context, router_id: str) -> None:
+        """Tell the live L3 agents that a router changed."""
+        alive = self._plugin.agents.alive
+
+        def work(tx: Any) -> list[str]:
+            return [agent.host for agent in tx.find(Agent, agent_type=L3_TYPE) if alive(agent)]
+
+        self._plugin.notifier.routers_updated(ctx, await self._plugin.store.run(work), [router_id])
+
+    async def described(self, router_ids: list[str] | None) -> list[Json]:
+        """Routers with their interfaces as L3 agents need them; all when none are named."""
+
+        def work(tx: Any) -> list[Json]:
+            routers = tx.all(Router) if router_ids is None else [tx.get(Router, key) for key in router_ids]
+            return [
+                {"id": router.id, "interfaces": self._interfaces(tx, router)}
+                for router in routers
+                if router is not None and router.admin_state_up
+            ]
+
+        return await self._plugin.store.run(work)
+
+    def _interfaces(self, tx: Any, router: Router) -> list[Json]:
+        found = []
+        for port in tx.find(Port, device_id=router.id):
+            network = tx.get(Network, port.network_id)
+            for fixed, subnet in zip(port.fixed_ips, _subnets(tx, port), strict=False):
+                found.append(
+                    {
+                        "port_id": port.id,
+                        "router_id": router.id,
+                        "mac_address": port.mac_address,
+                        "network_type": network.network_type,
+                        "segmentation_id": network.segmentation_id,
+                        "physical_network": network.physical_network,
+                        "cidr": f"{fixed['ip_address']}/{subnet.cidr.partition('/')[2]}",
+                    }
+                )
+        return found
 
     # -- interfaces ---------------------------------------------------------------------------
 
@@ -166,6 +212,7 @@ class Routers:
                 raise HTTPBadRequest(f"Bad router request: Port {port.id} has a device: {port.device_id}.")
             changes = {"device_id": router.id, "device_owner": ROUTER_OWNER}
             port = await plugin.ports.update(ctx.elevated(), port.id, changes)
+        await self._tell(ctx, router_id)
         return _answer(router, port)
 
     def _check_overlap(self, tx: Any, router: Router, subnet: Subnet) -> None:
@@ -194,6 +241,7 @@ class Routers:
 
         router, port = await self._plugin.store.run(work)
         await self._plugin.ports.delete(ctx.elevated(), port.id, service=True)
+        await self._tell(ctx, router_id)
         return _answer(router, port)
 
 

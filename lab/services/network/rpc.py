@@ -16,7 +16,9 @@ from lab.services.network.model import Json, Network, Port, SecurityGroup, Secur
 EXCHANGE = "neutron"
 PLUGIN = "q-plugin"
 REPORTS = "q-reports-plugin"
+L3_PLUGIN = "q-l3-plugin"
 DHCP_AGENT = "dhcp_agent"
+L3_AGENT = "l3_agent"
 VO_PORT = "neutron-vo-Port-1.11"
 VO_NETWORK = "neutron-vo-Network-1.3"
 VO_SUBNET = "neutron-vo-Subnet-1.2"
@@ -193,6 +195,13 @@ class AgentNotifier:
         for host in hosts:
             self._rpc.cast(ctx, f"{DHCP_AGENT}.{host}", method, {"payload": payload})
 
+    # -- L3 agents -----------------------------------------------------------------------------
+
+    def routers_updated(self, ctx: Context, hosts: list[str], routers: list[str]) -> None:
+        """Tell the L3 agents that routers changed, or are gone."""
+        for host in hosts:
+            self._rpc.cast(ctx, f"{L3_AGENT}.{host}", "routers_updated", {"routers": routers})
+
 
 class PluginApi:
     """What the agents ask of the server."""
@@ -258,6 +267,14 @@ class PluginApi:
     async def dhcp_ready_on_ports(self, ctx: Context, port_ids: list[str]) -> None:
         """Say that the addresses of these ports are served."""
         await self._rpc.call(ctx, PLUGIN, "dhcp_ready_on_ports", {"port_ids": port_ids})
+
+    # -- L3 agents -----------------------------------------------------------------------------
+
+    async def sync_routers(self, ctx: Context, routers: list[str] | None) -> list[Json]:
+        """Learn these routers (all when None) with their interfaces; one that is gone is left out."""
+        body = {"host": self._host, "router_ids": routers}
+        found: list[Json] = await self._rpc.call(ctx, L3_PLUGIN, "sync_routers", body)
+        return found
 
     async def _call(self, ctx: Context, method: str, body: Json) -> Json:
         answer: Json = await self._rpc.call(ctx, PLUGIN, method, body)

@@ -37,6 +37,9 @@ class NetworkServer:
         serve(rpc.PLUGIN, handlers, host=host, fanout=True, exchange=rpc.EXCHANGE, version=rpc.PLUGIN_VERSION)
         reports: dict[str, Handler] = {"report_state": self.report_state}
         serve(rpc.REPORTS, reports, host=host, fanout=True, exchange=rpc.EXCHANGE, version="1.2")
+        if self.plugin.routers.loaded:
+            routers: dict[str, Handler] = {"sync_routers": self.sync_routers}
+            serve(rpc.L3_PLUGIN, routers, host=host, fanout=True, exchange=rpc.EXCHANGE, version="1.10")
         period = self.process.config.agent_down_time_s / 2
         self.process.every(period, self.plugin.dhcp.fail_over, "dhcp fail over")
 
@@ -94,6 +97,12 @@ class NetworkServer:
         """Tell a host all other tunnel endpoints, and the others about it."""
         self.plugin.notifier.tunnel_update(ctx, tunnel_ip, host)
         return {"tunnels": await self.plugin.agents.tunnel_endpoints(host)}
+
+    # -- L3 agents -----------------------------------------------------------------------------
+
+    async def sync_routers(self, ctx: Context, host: str, router_ids: list[str] | None = None) -> list[Json]:
+        """Tell an L3 agent routers with their interfaces."""
+        return await self.plugin.routers.described(router_ids)
 
     # -- DHCP agents ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from lab.errors import NetworkError, NotFound
 from lab.medium import Medium
 from lab.process import Process
 from lab.rest import MEMBER, PUBLIC, Api, Request, Response, Route
-from lab.services.network import start_api, start_dhcp_agent, start_l2_agent, start_rpc
+from lab.services.network import start_api, start_dhcp_agent, start_l2_agent, start_l3_agent, start_rpc
 from lab.services.network.driver import (
     DhcpDriver,
     DhcpHost,
@@ -24,6 +24,8 @@ from lab.services.network.driver import (
     GroupFirewall,
     L2Driver,
     PortWiring,
+    RouterDriver,
+    RouterInterface,
 )
 from lab.wires import Wires
 from sim.faults import Faults
@@ -182,6 +184,25 @@ class ReservingServers(DhcpServers, DhcpReservations):
             del self.hosts[network_id][key]
 
 
+class Routers(RouterDriver):
+    """Interfaces in a dict."""
+
+    def __init__(self) -> None:
+        self.interfaces: dict[str, RouterInterface] = {}
+        self.broken = False
+
+    async def attach(self, interface: RouterInterface) -> None:
+        if self.broken:
+            raise NetworkError("the router refuses")
+        self.interfaces[interface.port_id] = interface
+
+    async def detach(self, port_id: str) -> None:
+        self.interfaces.pop(port_id, None)
+
+    async def attached(self) -> list[str]:
+        return sorted(self.interfaces)
+
+
 class Near(Medium):
     """A millisecond between any two hosts; `cut` ones have no path."""
 
@@ -222,6 +243,9 @@ class Neutron:
         start("neutron-api", "controller-1", start_api)
         start("neutron-rpc", "controller-1", start_rpc)
         start("neutron-dhcp-agent", "network-1", partial(start_dhcp_agent, driver=self.dhcp))
+        self.routers = Routers()
+        if "router" in config.service_plugins:
+            start("neutron-l3-agent", "network-1", partial(start_l3_agent, driver=self.routers))
         for number, (host, switch) in enumerate(self.switches.items(), 1):
             start("neutron-l2-agent", host, partial(start_l2_agent, driver=switch, address=f"192.168.0.{number}"))
         self.client = start("client", "outside", lambda process: None)

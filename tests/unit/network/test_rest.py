@@ -117,6 +117,9 @@ def test_a_router_joins_subnets() -> None:
         assert port["fixed_ips"] == [{"subnet_id": one["id"], "ip_address": "10.0.0.1"}]
         fault = await cloud.fault("DELETE", f"/ports/{port['id']}", user="alice")
         assert fault[:2] == (409, "ServicePortInUse")
+        await cloud.settle()
+        (interface,) = cloud.routers.interfaces.values()
+        assert (interface.cidr, interface.router_id, interface.segmentation_id) == ("10.0.0.1/24", router["id"], 100)
         assert (await cloud.fault("DELETE", path, user="alice"))[:2] == (409, "RouterInUse")
         await cloud.do("PUT", f"{path}/add_router_interface", {"subnet_id": two["id"]}, "alice")
         again = {"subnet_id": one["id"]}
@@ -129,6 +132,33 @@ def test_a_router_joins_subnets() -> None:
         assert fault[:2] == (404, "RouterInterfaceNotFoundForSubnet")
         assert (await cloud.call("DELETE", path, user="alice")).status == 204
         assert (await cloud.fault("GET", path, user="alice"))[:2] == (404, "RouterNotFound")
+        await cloud.settle()
+        assert cloud.routers.interfaces == {}
+
+    play(story, ROUTED)
+
+
+def test_an_l3_agent_makes_good_what_it_missed() -> None:
+    async def story(cloud: Neutron) -> None:
+        router = await cloud.do("POST", "/routers", {"router": {}}, "alice")
+        path = f"/routers/{router['id']}"
+        subnets = [await cloud.subnet(await cloud.network(), f"10.{n}.0.0/24") for n in range(3)]
+        cloud.routers.broken = True
+        await cloud.do("PUT", f"{path}/add_router_interface", {"subnet_id": subnets[0]["id"]}, "alice")
+        await cloud.settle()
+        cloud.routers.broken = False
+        await cloud.settle(6)
+        assert [i.cidr for i in cloud.routers.interfaces.values()] == ["10.0.0.1/24"]
+        cloud.wires.kill("neutron-l3-agent@network-1")
+        await cloud.do("PUT", f"{path}/add_router_interface", {"subnet_id": subnets[1]["id"]}, "alice")
+        await cloud.do("PUT", f"{path}/remove_router_interface", {"subnet_id": subnets[0]["id"]}, "alice")
+        cloud.wires.restart("neutron-l3-agent@network-1")
+        await cloud.settle()
+        assert [i.cidr for i in cloud.routers.interfaces.values()] == ["10.1.0.1/24"]
+        down = {"router": {"admin_state_up": False}}
+        await cloud.do("PUT", path, down, "alice")
+        await cloud.settle()
+        assert cloud.routers.interfaces == {}
 
     play(story, ROUTED)
 
