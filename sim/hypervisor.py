@@ -65,7 +65,7 @@ class SimHypervisor(HypervisorDriver):
             await pause(self.dc.env, size * 8 * 1_000_000_000 // CACHE_BPS)
             if image_id not in self.host.images:
                 self.host.images[image_id] = size
-                self.dc.write(image_key(self.host, image_id), lambda: {"size": size, "checksum": checksum})
+                self.dc.write(image_key(self.host, image_id), lambda: {"size": size})
                 kept = True
         finally:
             if not kept:

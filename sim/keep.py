@@ -1,20 +1,27 @@
 """A kept cloud: its records, its world's disks and its clock in one database.
 
-A restart is a power cycle of the datacenter: time goes on from the last stored instant, random streams
-use the next boot's number, disks are as they were, guests are off.
+A restart is a power cycle of the datacenter: time goes on from the stored instant, random streams use
+the next boot's number, disks are as they were, guests are off.
+
+The stored instant lies ahead: the clock shows nothing later than what is stored, so however the process
+ends, no instant is seen twice. That a restart skips up to `LEASE_NS` is what a power cycle takes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from lab.runtime import NANOSECOND, Runtime
 from lab.store import Field, Record
 from lab.store.sql import SqlStore
 
 
+LEASE_NS = 30 * NANOSECOND
+"""How far the stored clock may lie ahead of the shown one; it is renewed each half of that."""
+
+
 class WorldClock(Record):
-    """Where the clock stood, which boot this is, and with which seed and epoch the cloud was made."""
+    """Where the clock goes on, which boot this is, and with which seed and epoch the cloud was made."""
 
     id: int = 1
     t_ns: int
@@ -45,17 +52,25 @@ class Keeper:
         """The clock to go on with: a new one, or the kept one with its boot counted."""
 
         def work(tx: Any) -> WorldClock:
-            clock = tx.get(WorldClock, 1)
+            clock: WorldClock | None = tx.get(WorldClock, 1)
             if clock is None:
-                return tx.insert(WorldClock.make(t_ns=0, boot=0, seed=str(seed), epoch=epoch))  # type: ignore[no-any-return]
-            return tx.update(clock, boot=clock.boot + 1)  # type: ignore[no-any-return]
+                clock = tx.insert(WorldClock.make(t_ns=0, boot=0, seed=str(seed), epoch=epoch))
+            else:
+                clock = tx.update(clock, boot=clock.boot + 1)
+            tx.update(clock, t_ns=clock.t_ns + LEASE_NS)
+            return clock
 
         return self.store.transact(work)
 
-    def follow(self, now_ns: Callable[[], int]) -> None:
-        """Store the clock with every transaction from now on."""
-        statement = f"UPDATE {CLOCK} SET t_ns = {self.store.mark} WHERE id = 1"  # noqa: S608 (our own table)
-        self.store.before_commit = lambda cursor: cursor.execute(statement, [now_ns()])
+    def follow(self, runtime: Runtime) -> None:
+        """Keep the stored clock ahead of this one until the store is closed."""
+
+        def renew() -> None:
+            if self.store.is_open:
+                self.store.execute(f"UPDATE {CLOCK} SET t_ns = {self.store.mark} WHERE id = 1", runtime.now_ns() + LEASE_NS)  # noqa: S608 (our own table)
+                runtime.after(LEASE_NS // 2, renew)
+
+        runtime.after(LEASE_NS // 2, renew)
 
     def disks(self) -> dict[str, dict[str, Any]]:
         """What lies on the disks."""

@@ -75,7 +75,7 @@ class SimWorld(World):
             store = self.keeper.store
             self.datacenter.restore(self.keeper.disks())
             self.datacenter.on_write = self.keeper.write
-            self.keeper.follow(self.runtime.now_ns)
+            self.keeper.follow(self.runtime)
         self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
         self.datacenter.on_frame = self._on_frame
         self.faults = Faults(self.wires)

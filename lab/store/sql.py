@@ -149,8 +149,7 @@ class SqlStore(Store):
         self.mark = "?" if self._sqlite else "%s"
         self._tables: dict[type[Record], SqlTable] = {}
         self._columns: dict[SqlTable, list[Columns]] = {}
-        self.before_commit: Callable[[Any], None] | None = None
-        """Called with the cursor of each transaction that wrote something."""
+        self.is_open = True
         try:
             connection: Any = self._engine.raw_connection().driver_connection
             self._connection = connection
@@ -189,8 +188,6 @@ class SqlStore(Store):
         tx, known = SqlTransaction(self, cursor), len(self._tables)
         try:
             result = work(tx)
-            if tx.touched and self.before_commit is not None:
-                self.before_commit(cursor)
             self._connection.commit()
         except BaseException:
             self._connection.rollback()
@@ -204,6 +201,13 @@ class SqlStore(Store):
                 columns.put(key, record)
         return result
 
+    def execute(self, statement: str, *values: Any) -> None:
+        """Run one statement as a transaction of its own."""
+        cursor = self._connection.cursor()
+        cursor.execute(statement, values)
+        self._connection.commit()
+        cursor.close()
+
     def columns(self, model: type[Record], extract: Mapping[str, Callable[[Any], float]]) -> Columns:
         import numpy as np
 
@@ -215,5 +219,6 @@ class SqlStore(Store):
         return columns
 
     async def close(self) -> None:
+        self.is_open = False
         self._connection.close()
         self._engine.dispose()

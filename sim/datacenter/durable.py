@@ -109,7 +109,7 @@ def snapshot(dc: Datacenter) -> dict[str, Value]:
     for directory in dc.images.values():
         written.update((file_key(directory, key), file_value(file)) for key, file in directory.files.items())
     for host in dc.hypervisors.values():
-        written.update((image_key(host, key), {"size": size, "checksum": ""}) for key, size in host.images.items())
+        written.update((image_key(host, key), {"size": size}) for key, size in host.images.items())
         written.update((guest_key(host, key), guest_value(guest)) for key, guest in host.guests.items())
         if host.has_bridge:
             wirings = host.bridge.wirings.items()

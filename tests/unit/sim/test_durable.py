@@ -85,8 +85,6 @@ def test_each_write_is_told_and_adds_up_to_the_snapshot(new_site: Callable[..., 
     site.dc.on_write = write
     furnish(site)
     snapshot = json.loads(json.dumps(site.dc.snapshot()))
-    for key in [key for key in kept if key.startswith("cache/")]:
-        kept[key]["checksum"] = ""
     # The DHCP server's own port is no guest's: its agent makes it again.
     snapshot = {key: value for key, value in snapshot.items() if "dhcp-" not in key}
     assert kept == snapshot

@@ -1,0 +1,50 @@
+"""A kept cloud whose power is cut at random steps, opened again in the same process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.kept.life import Boot, Seen, check, empty, settle, work_until_dropped
+
+SMALL = {"racks": 1, "hosts_per_rack": 2}
+LONGEST = 12_000
+FOREVER = 1 << 61
+
+
+def cut_off_and_opened(path: Path, seed: int, cuts: int) -> None:
+    dice, seen = Random(seed), Seen()
+    for number in range(cuts):
+        boot = Boot(path, datacenter=SMALL)
+        task = boot.loop.create_task(work_until_dropped(boot.cloud, f"{seed}/{number}", seen))
+        until = boot.loop.steps + dice.randrange(200, LONGEST)
+        while boot.loop.steps < until and not task.done():
+            boot.loop.advance(FOREVER, 20)
+        assert not task.done() or task.exception() is None, task.exception()
+        assert not boot.errors(), boot.errors()
+        seen.tick(boot.world.runtime.iso_us())
+        boot.drop()
+    boot = Boot(path, datacenter=SMALL)
+
+    async def look() -> None:
+        await settle(boot.cloud, seen)
+        await check(boot.cloud, seen)
+        await empty(boot.cloud)
+
+    boot.run(look())
+    assert not boot.errors(), boot.errors()
+    boot.drop()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_known_survives_a_power_cut(tmp_path: Path, seed: int) -> None:
+    cut_off_and_opened(tmp_path / "cloud.db", seed, cuts=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(100, 120))
+def test_what_is_known_survives_many_power_cuts(tmp_path: Path, seed: int) -> None:
+    cut_off_and_opened(tmp_path / "cloud.db", seed, cuts=4)
