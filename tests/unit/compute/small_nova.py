@@ -231,3 +231,28 @@ def play(main: Callable[[SmallNova], Coroutine[Any, Any, Any]], hosts: int = 1, 
     finally:
         loop.close()
     return result
+
+
+async def active(cloud: SmallNova) -> str:
+    """Create a server and wait until it runs."""
+    server_id = await cloud.create()
+    await cloud.settle()
+    assert (await cloud.record(server_id)).vm_state == "active"
+    return server_id
+
+
+async def state(cloud: SmallNova, server_id: str) -> tuple[str, str | None, int]:
+    """The three states of a server."""
+    server = await cloud.record(server_id)
+    return server.vm_state, server.task_state, server.power_state
+
+
+async def attached(cloud: SmallNova, server_id: str) -> str:
+    """Attach a new volume to a server and wait until it is in use."""
+    volume_id = await cloud.volume()
+    body = {"volumeAttachment": {"volumeId": volume_id}}
+    answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-volume_attachments", body)
+    assert answer.status == 200, answer.content()
+    assert answer.json()["volumeAttachment"]["device"] == "/dev/vdb"
+    await cloud.settle()
+    return volume_id

@@ -1,4 +1,4 @@
-"""Servers that live: power, volumes, cards, deletes, and agents that die and come back."""
+"""Servers that live and end: power, deletes, agents that die and come back, and what the conductor keeps of them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,14 @@ from typing import Any
 
 import pytest
 
-from lab.errors import Conflict, LabError, VolumeError
-from lab.services.compute.model import BlockDevice, ComputeService, InstanceActionEvent, ServiceHeartbeat
+from lab.errors import LabError, VolumeError
+from lab.services.compute.model import ComputeService, InstanceActionEvent, ServiceHeartbeat
 from lab.services.compute.objects import Objects
 from lab.services.compute.servicegroup import fresh
 from sim.faults import Match
-from tests.unit.compute.neighbours import IMAGE, NETWORK
-from tests.unit.compute.small_nova import ADMIN, SmallNova, play
+from tests.unit.compute.small_nova import ADMIN, SmallNova, active, attached, play, state
 
 AGENT = "nova-compute@compute-1"
-
-
-async def active(cloud: SmallNova) -> str:
-    server_id = await cloud.create()
-    await cloud.settle()
-    assert (await cloud.record(server_id)).vm_state == "active"
-    return server_id
-
-
-async def state(cloud: SmallNova, server_id: str) -> tuple[str, str | None, int]:
-    server = await cloud.record(server_id)
-    return server.vm_state, server.task_state, server.power_state
 
 
 # -- power ------------------------------------------------------------------------------------
@@ -110,190 +97,6 @@ def test_power_states_are_synchronised_from_time_to_time() -> None:
         assert await state(cloud, server_id) == ("stopped", None, 4)
 
     play(main)
-
-
-# -- volumes and cards --------------------------------------------------------------------------
-
-
-async def attached(cloud: SmallNova, server_id: str) -> str:
-    volume_id = await cloud.volume()
-    body = {"volumeAttachment": {"volumeId": volume_id}}
-    answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-volume_attachments", body)
-    assert answer.status == 200, answer.content()
-    assert answer.json()["volumeAttachment"]["device"] == "/dev/vdb"
-    await cloud.settle()
-    return volume_id
-
-
-def test_a_volume_comes_and_goes() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id = await active(cloud)
-        volume_id = await attached(cloud, server_id)
-        assert cloud.cinder.volumes[volume_id]["status"] == "in-use"
-        assert cloud.hypervisors["compute-1"].disks[server_id] == [volume_id]
-        answer = await cloud.call("DELETE", f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}")
-        assert answer.status == 202
-        await cloud.settle()
-        assert cloud.cinder.volumes[volume_id]["status"] == "available"
-        assert cloud.hypervisors["compute-1"].disks[server_id] == []
-        assert await cloud.wires.store.run(lambda tx: tx.find(BlockDevice, volume_id=volume_id)) == []
-
-    play(main)
-
-
-@pytest.mark.parametrize("name", ["attach_volume", "detach_volume", "reserve_block_device_name"])
-def test_repeated_volume_messages_do_it_once(name: str) -> None:
-    async def main(cloud: SmallNova) -> None:
-        cloud.faults.arm("duplicate", Match(name, times=0))
-        server_id = await active(cloud)
-        volume_id = await attached(cloud, server_id)
-        assert cloud.cinder.volumes[volume_id]["status"] == "in-use"
-        assert len(cloud.cinder.attachments) == 1
-        await cloud.call("DELETE", f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}")
-        await cloud.settle()
-        assert cloud.cinder.volumes[volume_id]["status"] == "available"
-        assert cloud.cinder.attachments == {}
-
-    play(main)
-
-
-def test_a_failed_attach_gives_the_volume_back() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id = await active(cloud)
-        cloud.hypervisors["compute-1"].broken.add("attach_disk")
-        volume_id = await attached(cloud, server_id)
-        assert cloud.cinder.volumes[volume_id]["status"] == "available"
-        assert cloud.cinder.attachments == {}
-        assert await cloud.wires.store.run(lambda tx: tx.find(BlockDevice, volume_id=volume_id)) == []
-
-    play(main)
-
-
-def test_a_refused_reservation_is_the_user_s_error() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id, volume_id = await active(cloud), await cloud.volume()
-        cloud.cinder.refuse["POST /v3/attachments"] = Conflict("the volume is somewhere else")
-        body = {"volumeAttachment": {"volumeId": volume_id}}
-        answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-volume_attachments", body)
-        assert (answer.status, answer.json()["badRequest"]["message"]) == (400, "Invalid volume: the volume is somewhere else")
-        assert await cloud.wires.store.run(lambda tx: tx.find(BlockDevice, volume_id=volume_id)) == []
-
-    play(main)
-
-
-def test_a_failed_detach_keeps_the_volume_in_use() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id = await active(cloud)
-        volume_id = await attached(cloud, server_id)
-        cloud.hypervisors["compute-1"].broken.add("detach_disk")
-        await cloud.call("DELETE", f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}")
-        await cloud.settle()
-        assert cloud.cinder.volumes[volume_id]["status"] == "in-use"
-
-    play(main)
-
-
-def test_a_card_comes_and_goes() -> None:
-    async def main(cloud: SmallNova) -> None:
-        cloud.faults.arm("duplicate", Match("*tach_interface", times=0))
-        server_id = await active(cloud)
-        answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-interface", {"interfaceAttachment": {"net_id": NETWORK}})
-        assert answer.status == 200, answer.content()
-        port_id = answer.json()["interfaceAttachment"]["port_id"]
-        assert len(cloud.neutron.ports) == 2
-        assert port_id in cloud.hypervisors["compute-1"].cards[server_id]
-        answer = await cloud.call("DELETE", f"/v2.1/servers/{server_id}/os-interface/{port_id}")
-        assert answer.status == 202
-        await cloud.settle()
-        assert list(cloud.neutron.ports) == [vif["port_id"] for vif in (await cloud.record(server_id)).network_info]
-        assert port_id not in cloud.hypervisors["compute-1"].cards[server_id]
-
-    play(main)
-
-
-def test_a_card_that_cannot_be_plugged_leaves_no_port() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id = await active(cloud)
-        cloud.hypervisors["compute-1"].broken.add("attach_nic")
-        answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-interface", {"interfaceAttachment": {"net_id": NETWORK}})
-        assert answer.status >= 400
-        assert len(cloud.neutron.ports) == 1
-        assert len((await cloud.record(server_id)).network_info) == 1
-
-    play(main)
-
-
-# -- boot from volume -----------------------------------------------------------------------------
-
-ROOT = {
-    "source_type": "image", "destination_type": "volume", "uuid": IMAGE, "boot_index": 0, "volume_size": 1,
-    "delete_on_termination": True,
-}  # fmt: skip
-
-
-def test_boot_from_a_new_volume() -> None:
-    async def main(cloud: SmallNova) -> None:
-        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[ROOT])
-        await cloud.settle(60)
-        server = await cloud.record(server_id)
-        assert (server.vm_state, server.image_id) == ("active", "")
-        (volume,) = cloud.cinder.volumes.values()
-        assert (volume["status"], volume["imageRef"]) == ("in-use", IMAGE)
-        assert cloud.hypervisors["compute-1"].disks[server_id] == [volume["id"]]
-        assert (await cloud.node("compute-1")).local_gb_used == 0
-        await cloud.delete(server_id)
-        await cloud.settle()
-        assert cloud.cinder.volumes == {}
-        assert await cloud.leftovers(server_id) == []
-
-    play(main)
-
-
-def test_a_volume_that_takes_too_long_aborts_the_build() -> None:
-    async def main(cloud: SmallNova) -> None:
-        cloud.cinder.slow_s = 1000
-        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[ROOT])
-        await cloud.settle(400)
-        server = await cloud.record(server_id)
-        assert server.vm_state == "error"
-        assert server.fault is not None
-        text = "did not finish being created even after we waited 180 seconds or 61 attempts. And its status is creating."
-        assert text in server.fault["message"]
-        assert cloud.cinder.volumes == {}
-
-    play(main, hosts=2)
-
-
-@pytest.mark.parametrize("act", ["duplicate", "lose_reply"])
-def test_a_volume_that_nova_does_not_know_of_is_found(act: str) -> None:
-    async def main(cloud: SmallNova) -> None:
-        cloud.faults.arm(act, Match("POST /v3/volumes"))
-        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[ROOT])
-        await cloud.settle(400)
-        assert (await cloud.record(server_id)).vm_state == ("active" if act == "duplicate" else "error")
-        await cloud.delete(server_id)
-        await cloud.settle()
-        assert cloud.cinder.volumes == {}
-        assert await cloud.leftovers(server_id) == []
-
-    play(main)
-
-
-def test_a_volume_of_the_user_is_kept() -> None:
-    async def main(cloud: SmallNova) -> None:
-        volume_id = await cloud.volume()
-        device = {"source_type": "volume", "destination_type": "volume", "uuid": volume_id, "boot_index": 0}
-        cloud.hypervisors["compute-1"].broken.add("spawn")
-        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[device])
-        await cloud.settle(60)
-        assert (await cloud.record(server_id)).host == "compute-2"
-        assert cloud.cinder.volumes[volume_id]["status"] == "in-use"
-        await cloud.delete(server_id)
-        await cloud.settle()
-        assert cloud.cinder.volumes[volume_id]["status"] == "available"
-        assert await cloud.leftovers(server_id) == []
-
-    play(main, hosts=2)
 
 
 # -- deletes ----------------------------------------------------------------------------------------
