@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from lab.client.transports import PREFIXES, enter
+from lab.client.transports import enter
 from lab.context import Context
+from lab.readiness import SERVICES
 from lab.rest.api import Api
 from lab.rest.message import Request, Response
 
@@ -38,7 +39,7 @@ class Served:
         await self.runner.call(self.cloud.ready)
         # Not every listener: object storage has nodes of its own that no client reaches.
         listeners = self.cloud.wires.router.listeners
-        self.apis.update({service: type(listeners[service][0].api) for service in PREFIXES})
+        self.apis.update({service: type(listeners[service][0].api) for service in SERVICES})
         self.ready = True
 
     async def booted(self) -> None:
