@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-ANSWERS_KEPT = 64
+KEPT = 256
+"""How many of the latest requests a host remembers, so that a repeat of one is known as such."""
 
 
 class Attachments:
@@ -81,7 +82,7 @@ class Attachments:
                 bench.process.notify(ctx, "", "instance.volume_attach.error", told, "error")
                 await self._unplug(ctx, asked, device)
                 raise
-            self._plugged[attachment] = None
+            _remember(self._plugged, attachment, None)
             told = {"instance_id": server.id, "volume_id": volume_id}
             bench.process.notify(ctx, "compute.instance.volume.attach", "instance.volume_attach.end", told)
 
@@ -164,9 +165,7 @@ class Attachments:
                 bench.process.notify(ctx, "", "instance.interface_attach.error", told, "error")
                 raise
             bench.process.notify(ctx, "", "instance.interface_attach.end", {"instance_id": server.id, "port_id": vif["port_id"]})
-            self._answers[key] = vif
-            while len(self._answers) > ANSWERS_KEPT:
-                del self._answers[next(iter(self._answers))]
+            _remember(self._answers, key, vif)
             return vif
 
     async def detach_interface(self, ctx: Context, instance: Json, port_id: str) -> None:
@@ -192,3 +191,10 @@ class Attachments:
             await bench.driver.detach_nic(server.id, port_id)
             await bench.conductor.on(ctx, "VirtualInterface", "destroy", {"id": port_id})
             await bench.network.forget(ctx, server, port_id)
+
+
+def _remember(memory: dict[Any, Any], key: object, value: object) -> None:
+    """Keep one more thing, and forget the oldest when there are many."""
+    memory[key] = value
+    while len(memory) > KEPT:
+        del memory[next(iter(memory))]
