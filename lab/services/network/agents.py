@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
+from lab.services.network import views
 from lab.services.network.errors import AgentInUse, AgentNotFound
+from lab.services.network.heartbeats import fresh, heard, leave
 from lab.services.network.model import Agent, Json, NetworkAgent
 
 if TYPE_CHECKING:
@@ -20,34 +22,46 @@ class Agents:
     def __init__(self, plugin: Plugin) -> None:
         self._plugin = plugin
 
-    def alive(self, agent: Agent) -> bool:
+    def alive(self, tx: Any, agent: Agent) -> bool:
         """Whether an agent reported lately."""
-        return self._plugin.mechanisms.alive(agent, self._plugin.runtime.now_ns())
+        return self._plugin.mechanisms.alive(tx, agent, self._plugin.runtime.now_ns())
+
+    def view(self, tx: Any, agent: Agent) -> Json:
+        """The agent as the API shows it."""
+        return views.agent(fresh(tx, agent), self.alive(tx, agent), self._plugin.runtime)
 
     async def report(self, ctx: Context, reports: list[Json]) -> None:
-        """Take state reports: a new agent gets its record, a known one its heartbeat."""
+        """Take state reports: a new agent gets its record, a known one its heartbeat.
+
+        A report says all of the agent's state, or only which agent it is when nothing changed.
+        """
         now = self._plugin.runtime.now_ns()
-        zone = self._plugin.config.availability_zone
 
         def work(tx: Any) -> list[Agent]:
             new = []
             for report in reports:
                 state = report["agent_state"]
-                agent = tx.one(Agent, agent_type=state["agent_type"], host=state["host"])
-                if agent is None:
-                    new.append(tx.insert(self._make(state, zone, now)))
-                elif state.get("start_flag") or state["configurations"] != agent.configurations:
-                    started = now if state.get("start_flag") else agent.started_ns
-                    configurations = state["configurations"]
-                    tx.update(agent, heartbeat_ns=now, started_ns=started, configurations=configurations)
-                else:
-                    tx.update(agent, heartbeat_ns=now)
+                if "configurations" in state and self._take(tx, state, now):
+                    new.append(tx.one(Agent, agent_type=state["agent_type"], host=state["host"]))
+            names = [f"{r['agent_state']['agent_type']}@{r['agent_state']['host']}" for r in reports]
+            heard(tx, names, now, newcomers=bool(new))
             return new
 
         for agent in await self._plugin.store.run(work):
             address = agent.configurations.get("tunneling_ip")
             if address and "vxlan" in agent.configurations.get("tunnel_types", ()):
                 self._plugin.notifier.tunnel_update(ctx, address, agent.host)
+
+    def _take(self, tx: Any, state: Json, now: int) -> bool:
+        """Store what an agent says of itself; answer whether it is new."""
+        agent = tx.one(Agent, agent_type=state["agent_type"], host=state["host"])
+        if agent is None:
+            tx.insert(self._make(state, self._plugin.config.availability_zone, now))
+            return True
+        started = now if state.get("start_flag") else agent.started_ns
+        if started != agent.started_ns or state["configurations"] != agent.configurations:
+            tx.update(agent, started_ns=started, configurations=state["configurations"])
+        return False
 
     def _make(self, state: Json, zone: str, now: int) -> Agent:
         return Agent.make(
@@ -63,38 +77,29 @@ class Agents:
             heartbeat_ns=now,
         )
 
-    async def need(self, agent_id: str) -> Agent:
+    def need(self, tx: Any, agent_id: str) -> Agent:
         """The agent of that id. Raises AgentNotFound."""
+        agent: Agent | None = tx.get(Agent, agent_id)
+        if agent is None:
+            raise AgentNotFound(id=agent_id)
+        return agent
 
-        def work(tx: Any) -> Agent:
-            agent: Agent | None = tx.get(Agent, agent_id)
-            if agent is None:
-                raise AgentNotFound(id=agent_id)
-            return agent
+    async def show(self, agent_id: str) -> Json:
+        """Show the agent of that id. Raises AgentNotFound."""
+        return await self._plugin.store.run(lambda tx: self.view(tx, self.need(tx, agent_id)))
 
-        return await self._plugin.store.run(work)
-
-    async def update(self, agent_id: str, changes: Json) -> Agent:
-        """Change an agent's administrative state or description."""
-
-        def work(tx: Any) -> Agent:
-            agent = tx.get(Agent, agent_id)
-            if agent is None:
-                raise AgentNotFound(id=agent_id)
-            changed: Agent = tx.update(agent, **changes)
-            return changed
-
-        return await self._plugin.store.run(work)
+    async def update(self, agent_id: str, changes: Json) -> Json:
+        """Change an agent's administrative state or description, and show it."""
+        return await self._plugin.store.run(lambda tx: self.view(tx, tx.update(self.need(tx, agent_id), **changes)))
 
     async def delete(self, agent_id: str) -> None:
         """Forget an agent that is dead."""
 
         def work(tx: Any) -> None:
-            agent = tx.get(Agent, agent_id)
-            if agent is None:
-                raise AgentNotFound(id=agent_id)
-            if self.alive(agent):
+            agent = self.need(tx, agent_id)
+            if self.alive(tx, agent):
                 raise AgentInUse(id=agent_id)
+            leave(tx, agent)
             for binding in tx.find(NetworkAgent, agent_id=agent_id):
                 tx.delete(binding)
             tx.delete(agent)

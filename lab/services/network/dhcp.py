@@ -42,7 +42,8 @@ class DhcpScheduler:
         """Give a network without an agent to one; answer its host when that is new."""
         if tx.find(NetworkAgent, network_id=network_id):
             return None
-        agents = [a for a in tx.find(Agent, agent_type=DHCP_TYPE) if a.admin_state_up and self._plugin.agents.alive(a)]
+        alive = self._plugin.agents.alive
+        agents = [a for a in tx.find(Agent, agent_type=DHCP_TYPE) if a.admin_state_up and alive(tx, a)]
         if not agents:
             return None
         agent = min(agents, key=lambda a: tx.count(NetworkAgent, agent_id=a.id))
@@ -107,7 +108,7 @@ class DhcpScheduler:
 
         def work(tx: Any) -> list[tuple[str, str]]:
             agents = tx.find(Agent, agent_type=DHCP_TYPE)
-            dead = [agent for agent in agents if not self._plugin.agents.alive(agent)]
+            dead = [agent for agent in agents if not self._plugin.agents.alive(tx, agent)]
             if not dead or len(dead) == len(agents):
                 return []
             moved = []

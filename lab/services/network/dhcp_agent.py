@@ -17,6 +17,7 @@ from lab.services.network import rpc
 from lab.services.network.agents import DHCP_TYPE
 from lab.services.network.driver import DhcpDriver, DhcpHost, DhcpNetwork, DhcpReservations, DhcpSubnet, PortWiring
 from lab.services.network.model import DHCP_OWNER, Json
+from lab.services.network.reporting import StateReport
 
 RESYNC_S = 5.0
 """How long after a failure a network is looked at again. Source: neutron's resync_interval."""
@@ -44,7 +45,6 @@ class DhcpAgent:
         self._failed: dict[str, None] = {}
         self._ready: dict[str, None] = {}
         self._saying = False
-        self._started = True
 
     def start(self) -> None:
         """Listen, report, and bring the host's servers into order."""
@@ -68,24 +68,15 @@ class DhcpAgent:
         for topic in (rpc.VO_PORT, rpc.VO_NETWORK, rpc.VO_SUBNET):
             rpc_client.serve(topic, {"push": self.on_push}, fanout=True, exchange=rpc.EXCHANGE, version="1.1")
             rpc_client.declare_interest(topic, f"dhcp:{host}")
-        rpc_client.report(rpc.REPORTS, "report_state", self.process.config.agent_report_interval_s, self._state)
+        StateReport(self.process, (DHCP_TYPE, "neutron-dhcp-agent", rpc.DHCP_AGENT), self._configurations).start()
         self.process.spawn(self._sync(), "sync")
 
-    def _state(self) -> Json:
-        start_flag, self._started = self._started, False
+    def _configurations(self) -> Json:
+        """What the server shows of this agent."""
         return {
-            "agent_state": {
-                "agent_type": DHCP_TYPE,
-                "binary": "neutron-dhcp-agent",
-                "topic": rpc.DHCP_AGENT,
-                "host": self.process.host,
-                "start_flag": start_flag,
-                "configurations": {
-                    "dhcp_driver": "neutron.agent.linux.dhcp.Dnsmasq",
-                    "dhcp_lease_duration": self.process.config.dhcp_lease_duration_s,
-                    "networks": len(self.networks),
-                },
-            }
+            "dhcp_driver": "neutron.agent.linux.dhcp.Dnsmasq",
+            "dhcp_lease_duration": self.process.config.dhcp_lease_duration_s,
+            "networks": len(self.networks),
         }
 
     async def on_push(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:

@@ -16,6 +16,7 @@ from lab.services.network.driver import NOBODY, L2Driver, PortWiring, SecurityRu
 from lab.services.network.group_members import GroupMembers
 from lab.services.network.ml2 import MechanismManager
 from lab.services.network.model import DHCP_OWNER, Json
+from lab.services.network.reporting import StateReport
 
 POLLING_S = 2.0
 """How long the agent waits before it looks again. Source: neutron's Open vSwitch agent, polling_interval."""
@@ -63,7 +64,6 @@ class L2Agent:
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
         self._again: dict[str, None] = {}
-        self._started = True
 
     def start(self) -> None:
         """Listen to the server and to the switch, then bring the host into order."""
@@ -83,32 +83,25 @@ class L2Agent:
         self._serve(rpc.TUNNEL_UPDATE, {"tunnel_update": self.tunnel_update}, key)
         self.driver.on_device(self._on_device)
         self.groups.start(self._touch_group)
-        self.process.rpc.report(rpc.REPORTS, "report_state", self.process.config.agent_report_interval_s, self._state)
+        configurations = self._configurations()
+        agent = (self.mechanism.agent_type, self.mechanism.agent_binary, "N/A")
+        StateReport(self.process, agent, lambda: configurations).start()
         self.process.spawn(self._sync(), "sync")
 
     def _serve(self, topic: str, handlers: dict[str, Any], key: str) -> None:
         self.process.rpc.serve(topic, handlers, fanout=True, exchange=rpc.EXCHANGE, version=rpc.RESOURCES_VERSION)
         self.process.rpc.declare_interest(topic, key)
 
-    def _state(self) -> Json:
-        """The agent as it reports itself."""
-        config, start_flag, self._started = self.process.config, self._started, False
+    def _configurations(self) -> Json:
+        """What the server must know to bind ports here."""
+        config = self.process.config
         tunnels = [kind for kind in config.type_drivers if kind in TUNNELLED]
         return {
-            "agent_state": {
-                "agent_type": self.mechanism.agent_type,
-                "binary": self.mechanism.agent_binary,
-                "topic": "N/A",
-                "host": self.process.host,
-                "start_flag": start_flag,
-                "configurations": {
-                    self.mechanism.mappings: {physical: f"br-{physical}" for physical in config.bridge_mappings},
-                    "tunnel_types": tunnels,
-                    "tunneling_ip": self.address if tunnels else None,
-                    "l2_population": "l2population" in config.mechanism_drivers,
-                    "extensions": [],
-                },
-            }
+            self.mechanism.mappings: {physical: f"br-{physical}" for physical in config.bridge_mappings},
+            "tunnel_types": tunnels,
+            "tunneling_ip": self.address if tunnels else None,
+            "l2_population": "l2population" in config.mechanism_drivers,
+            "extensions": [],
         }
 
     # -- what the server says ------------------------------------------------------------------

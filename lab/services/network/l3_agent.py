@@ -11,7 +11,7 @@ from lab.process import CURRENT, Process
 from lab.services.network import rpc
 from lab.services.network.agents import L3_TYPE
 from lab.services.network.driver import RouterDriver, RouterInterface
-from lab.services.network.model import Json
+from lab.services.network.reporting import StateReport
 
 RETRY_S = 5.0
 """How long after a failure all routers are looked at again. A guess: the DHCP agent's resync_interval."""
@@ -28,27 +28,14 @@ class L3Agent:
         self._wanted: dict[str, None] | None = {}
         """Routers to be looked at; None is all."""
         self._working = False
-        self._started = True
 
     def start(self) -> None:
         """Listen, report, and bring the host's routers into order."""
         host, client = self.process.host, self.process.rpc
         client.serve(rpc.L3_AGENT, {"routers_updated": self.routers_updated}, host=host, exchange=rpc.EXCHANGE)
-        client.report(rpc.REPORTS, "report_state", self.process.config.agent_report_interval_s, self._state)
+        configurations = {"agent_mode": "legacy", "handle_internal_only_routers": True}
+        StateReport(self.process, (L3_TYPE, "neutron-l3-agent", rpc.L3_AGENT), lambda: configurations).start()
         self._look(self.process.context(), None)
-
-    def _state(self) -> Json:
-        start_flag, self._started = self._started, False
-        return {
-            "agent_state": {
-                "agent_type": L3_TYPE,
-                "binary": "neutron-l3-agent",
-                "topic": rpc.L3_AGENT,
-                "host": self.process.host,
-                "start_flag": start_flag,
-                "configurations": {"agent_mode": "legacy", "handle_internal_only_routers": True},
-            }
-        }
 
     async def routers_updated(self, ctx: Context, routers: list[str]) -> None:
         """Look at routers that changed."""

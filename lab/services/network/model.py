@@ -239,6 +239,18 @@ class Agent(Record):
     created_ns: int
     started_ns: int
     heartbeat_ns: int
+    reports_with: str | None = None
+    """The group whose last report is also this agent's."""
+
+
+class AgentGroup(Record):
+    """Agents that report together: their common heartbeat, one write for all of them."""
+
+    __key__ = "id"
+
+    id: str
+    members: list[str]
+    heartbeat_ns: int
 
 
 class NetworkAgent(Record):

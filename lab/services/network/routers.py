@@ -148,7 +148,7 @@ class Routers:
         alive = self._plugin.agents.alive
 
         def work(tx: Any) -> list[str]:
-            return [agent.host for agent in tx.find(Agent, agent_type=L3_TYPE) if alive(agent)]
+            return [agent.host for agent in tx.find(Agent, agent_type=L3_TYPE) if alive(tx, agent)]
 
         self._plugin.notifier.routers_updated(ctx, await self._plugin.store.run(work), [router_id])
 

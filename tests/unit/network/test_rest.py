@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.config import Config
 from lab.context import Context
+from lab.services.network.model import Agent, AgentGroup
 from tests.unit.network.neutron import Neutron, play
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -99,6 +100,31 @@ def test_agents_and_zones() -> None:
         assert list(cloud.dhcp.networks) == [network["id"]]
 
     play(story)
+
+
+def test_agents_that_report_together_are_told_apart() -> None:
+    async def story(cloud: Neutron) -> None:
+        await cloud.settle(200)
+        assert [agent["alive"] for agent in await cloud.do("GET", "/agents")] == [True] * 32
+        groups = await cloud.wires.store.run(lambda tx: [len(group.members) for group in tx.all(AgentGroup)])
+        assert sum(groups) == 32
+        for number in (3, 4, 17):
+            cloud.wires.kill(f"neutron-l2-agent@compute-{number}")
+        await cloud.settle(120)
+        dead = [agent for agent in await cloud.do("GET", "/agents") if not agent["alive"]]
+        assert [agent["host"] for agent in dead] == ["compute-3", "compute-4", "compute-17"]
+        assert (await cloud.call("DELETE", f"/agents/{dead[0]['id']}")).status == 204
+        cloud.wires.restart("neutron-l2-agent@compute-4")
+        await cloud.settle(700)
+        agents = await cloud.do("GET", "/agents")
+        assert [agent["host"] for agent in agents if not agent["alive"]] == ["compute-17"]
+        assert len(agents) == 31
+        living = next(agent for agent in agents if agent["host"] == "compute-5")
+        await cloud.wires.store.run(lambda tx: [tx.delete(a) for a in tx.all(Agent) if a.id == living["id"]])
+        await cloud.settle(700)
+        assert "compute-5" in [agent["host"] for agent in await cloud.do("GET", "/agents") if agent["alive"]]
+
+    play(story, hosts=30)
 
 
 def test_a_router_joins_subnets() -> None:

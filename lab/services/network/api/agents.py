@@ -7,19 +7,11 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import ADMIN, READER, Request, Route
 from lab.services.network import query as queries
-from lab.services.network import views
 from lab.services.network.agents import DHCP_TYPE
 from lab.services.network.api.collection import Collection, Room
 from lab.services.network.attributes import boolean, privileged
 from lab.services.network.errors import HTTPBadRequest
-from lab.services.network.manager import Plugin
 from lab.services.network.model import Agent, Json, Network, NetworkAgent
-
-
-def show(plugin: Plugin, agent: Agent) -> Json:
-    """Show an agent as it is now."""
-    return views.agent(agent, plugin.agents.alive(agent), plugin.runtime)
-
 
 AGENTS = Collection(
     "agents",
@@ -27,7 +19,7 @@ AGENTS = Collection(
     Agent,
     ("host", "agent_type"),
     lambda plugin, tx, ctx, agent: privileged(ctx),
-    lambda plugin, tx, ctx, agent: show(plugin, agent),
+    lambda plugin, tx, ctx, agent: plugin.agents.view(tx, agent),
 )
 CHANGEABLE = ("admin_state_up", "description")
 
@@ -58,8 +50,7 @@ class AgentRoutes(Room):
 
     async def show_agent(self, ctx: Context, request: Request) -> Json:
         """Show an agent."""
-        agent = await self.plugin.agents.need(request.params["agent_id"])
-        return {"agent": self.picked(ctx, request, show(self.plugin, agent))}
+        return {"agent": self.picked(ctx, request, await self.plugin.agents.show(request.params["agent_id"]))}
 
     async def update_agent(self, ctx: Context, request: Request) -> Json:
         """Enable, disable or describe an agent."""
@@ -75,7 +66,7 @@ class AgentRoutes(Room):
                 changes["admin_state_up"] = boolean(changes["admin_state_up"])
             except ValueError as error:
                 raise HTTPBadRequest(f"Invalid input for admin_state_up. Reason: {error}.") from None
-        return {"agent": show(self.plugin, await self.plugin.agents.update(request.params["agent_id"], changes))}
+        return {"agent": await self.plugin.agents.update(request.params["agent_id"], changes)}
 
     async def delete_agent(self, ctx: Context, request: Request) -> None:
         """Forget a dead agent."""
@@ -84,9 +75,9 @@ class AgentRoutes(Room):
     async def list_agent_networks(self, ctx: Context, request: Request) -> Json:
         """List the networks that a DHCP agent serves."""
         plugin = self.plugin
-        agent = await plugin.agents.need(request.params["agent_id"])
 
         def work(tx: Any) -> list[Json]:
+            agent = plugin.agents.need(tx, request.params["agent_id"])
             served = [tx.get(Network, binding.network_id) for binding in tx.find(NetworkAgent, agent_id=agent.id)]
             return [plugin.networks.view(tx, network, ctx) for network in served if network is not None]
 
@@ -110,7 +101,7 @@ class AgentRoutes(Room):
         def work(tx: Any) -> list[Json]:
             plugin.networks.need(tx, ctx, network_id)
             agents = [tx.get(Agent, binding.agent_id) for binding in tx.find(NetworkAgent, network_id=network_id)]
-            return [show(plugin, agent) for agent in agents if agent is not None]
+            return [plugin.agents.view(tx, agent) for agent in agents if agent is not None]
 
         return {"agents": await plugin.store.run(work)}
 

@@ -16,6 +16,7 @@ from lab.capabilities import supports
 from lab.config import Config
 from lab.runtime import NANOSECOND
 from lab.services.network.errors import InvalidInput
+from lab.services.network.heartbeats import last_heard_ns
 from lab.services.network.model import Agent, Json, Network, Port
 
 
@@ -120,9 +121,9 @@ class MechanismManager:
         """The driver whose agent runs on the hosts: the first that binds ordinary ports."""
         return next((d for d in self.drivers if "normal" in d.vnic_types), self.drivers[0])
 
-    def alive(self, agent: Agent, now_ns: int) -> bool:
+    def alive(self, tx: Any, agent: Agent, now_ns: int) -> bool:
         """Whether an agent reported within `agent_down_time`."""
-        return now_ns - agent.heartbeat_ns <= self._agent_down_ns
+        return now_ns - last_heard_ns(tx, agent) <= self._agent_down_ns
 
     def network_precommit(self, network_type: str) -> None:
         """Refuse a network that no driver could ever plug a port into, with the matrix's reasons."""
@@ -134,10 +135,6 @@ class MechanismManager:
                     return
                 refusals.append(reason)
         raise InvalidInput(error_message="; ".join(refusals))
-
-    def agents_on(self, tx: Any, host: str) -> bool:
-        """Whether the host has an agent of any of our drivers, alive or not."""
-        return any(tx.one(Agent, agent_type=d.agent_type, host=host) is not None for d in self.drivers if d.agent_type)
 
     def bind(self, tx: Any, port: Port, network: Network, now_ns: int) -> Binding:
         """Choose the driver that plugs the port on its host; every refusal says why."""
@@ -152,7 +149,7 @@ class MechanismManager:
             agent = tx.one(Agent, agent_type=driver.agent_type, host=port.binding_host_id)
             if agent is None:
                 refusals.append(f"no {driver.agent_type} is known on host {port.binding_host_id}")
-            elif not self.alive(agent, now_ns):
+            elif not self.alive(tx, agent, now_ns):
                 refusals.append(f"Refusing to bind port {port.id} to dead agent: {agent.agent_type} on {agent.host}")
             elif not _reaches(driver, agent, network):
                 where = network.physical_network or network.network_type
