@@ -182,11 +182,11 @@ class Builder:
         bench, server = self._bench, build.server
         done: Json = {"vm_state": ACTIVE, "task_state": None, "power_state": RUNNING, "launched_at": bench.process.runtime.iso()}
         try:
-            build.server = await bench.conductor.save(ctx, server, [SPAWNING], **done)
+            build.server = await bench.conductor.save(ctx, server, [SPAWNING], build_host=bench.host, **done)
         except TransportError:
             current = await bench.conductor.server(ctx, server.id)
             if current.vm_state != ACTIVE:
-                current = await bench.conductor.save(ctx, server, [SPAWNING], **done)
+                current = await bench.conductor.save(ctx, server, [SPAWNING], build_host=bench.host, **done)
             build.server = current
         told = {
             "uuid": server.id,

@@ -264,13 +264,10 @@ class Conductor:
         return reserved.device_name or ""
 
     async def _unreserve(self, ctx: Context, server_id: str, volume_id: str, error: LabError) -> None:
-        """End an attachment whose answer was lost, and forget the device, unless that failed: the server's delete needs it."""
-        if isinstance(error, TransportError):
-            try:
-                await self._volumes.release(ctx, server_id, volume_id)
-            except LabError as failure:
-                self._process.log(ctx, f"attachments of volume {volume_id} could not be looked up: {failure}", "warning")
-                return
+        """Forget a device that did not come to be attached, and end an attachment whose answer was lost.
+
+        An attachment that cannot be found now is found when the server is deleted.
+        """
 
         def forget(tx: Transaction) -> None:
             for device in tx.find(BlockDevice, server_id=server_id, volume_id=volume_id):
@@ -278,3 +275,8 @@ class Conductor:
                     tx.delete(device)
 
         await self._store.run(forget)
+        if isinstance(error, TransportError):
+            try:
+                await self._volumes.release(ctx, server_id, volume_id)
+            except LabError as failure:
+                self._process.log(ctx, f"attachments of volume {volume_id} could not be looked up: {failure}", "warning")

@@ -83,7 +83,7 @@ class Objects:
     async def _save_server(
         self, ctx: Context, inst: Json, expected_task_state: list[str | None] | None = None, build_host: str | None = None
     ) -> list[Any]:
-        """Change a server; `build_host` begins a build there, if that host is still the one that was chosen."""
+        """Change a server; with `build_host` only while that host is the one that was chosen to build it."""
         now = self._process.runtime.iso()
 
         def write(tx: Transaction) -> tuple[Server, Server]:

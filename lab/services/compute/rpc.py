@@ -57,14 +57,18 @@ class Conductor:
         display = f"object_class_action_versions({objname}.{method})"
         return await self._rpc.call(ctx, CONDUCTOR, "object_class_action_versions", body, display=display)
 
-    async def save(self, ctx: Context, server: Server, expected: list[str | None] | None = None, **changes: Any) -> Server:
-        """Change the server's record and return it as it is then.
+    async def save(
+        self, ctx: Context, server: Server, expected: list[str | None] | None = None, *, build_host: str | None = None, **changes: Any
+    ) -> Server:
+        """Change the server's record and return it as it is then; with `build_host` only while it is that host's to build.
 
         Raises:
             ServerNotFound, UnexpectedTaskState, UnexpectedDeletingTaskState, InvalidMove: as `records.change` says.
             MessagingTimeout: it may have been changed or not.
         """
         kwargs: Json = {} if expected is None else {"expected_task_state": expected}
+        if build_host is not None:
+            kwargs["build_host"] = build_host
         await self.on(ctx, "Instance", "save", {"id": server.id, "changes": changes}, **kwargs)
         power = changes.get("power_state")
         if power:
@@ -80,9 +84,7 @@ class Conductor:
             UnexpectedTaskState: it is built already, or another host was chosen.
         """
         changes = {"vm_state": "building", "task_state": None}
-        body = {"id": server.id, "changes": changes}
-        await self.on(ctx, "Instance", "save", body, expected_task_state=["scheduling"], build_host=host)
-        return server.evolve(**changes)
+        return await self.save(ctx, server, ["scheduling"], build_host=host, **changes)
 
     async def server(self, ctx: Context, server_id: str) -> Server:
         """Read a server's record. Raises ServerNotFound."""

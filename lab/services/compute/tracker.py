@@ -12,6 +12,7 @@ from lab.errors import LabError
 from lab.services.compute.driver import HostInventory
 from lab.services.compute.model import Server, ServerNotFound
 from lab.services.compute.placement_client import Placement
+from lab.services.compute.states import BUILDING
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -129,7 +130,8 @@ class ResourceTracker:
         """Make this host the server's, in the order of messages of nova's `instance_claim`."""
         await self.placement.allocations(ctx, server.id)
         host = self._process.host
-        return await self._conductor.save(ctx, server, host=host, node=host)
+        # A message that is late must not take the server back from the host that has it by now.
+        return await self._conductor.save(ctx, server, [None], build_host=host, vm_state=BUILDING, host=host, node=host)
 
     async def update_usage(self, ctx: Context, server: Server) -> None:
         """Look at the provider's allocations after a server came or went, as nova's tracker does."""

@@ -41,11 +41,15 @@ class Attachments:
         return await self.process.store.run(work)
 
     async def reserve(self, ctx: Context, volume_id: str, instance_uuid: str | None, mode: str) -> VolumeAttachment:
-        """Keep the volume for a server. Raises InvalidVolume when another has it."""
+        """Keep the volume for a server; a repeat of the request finds it kept. Raises InvalidVolume when another has it."""
         attachment_id, now = self.process.uuid(), self.process.runtime.iso_us()
+        asked = (ctx.request_id, instance_uuid)
 
         def work(tx: Transaction) -> tuple[str, str, VolumeAttachment]:
             volume = volume_of(tx, ctx, volume_id)
+            for known in attachments_of(tx, volume_id):
+                if instance_uuid and known.attach_status == "reserved" and (known.request_id, known.instance_uuid) == asked:
+                    return volume.status, volume.status, known
             self._check_reserve(tx, volume, instance_uuid)
             attachment = tx.insert(
                 VolumeAttachment.make(
@@ -54,6 +58,7 @@ class Attachments:
                     project_id=volume.project_id,
                     created_at=now,
                     instance_uuid=instance_uuid,
+                    request_id=ctx.request_id,
                     attach_mode=mode,
                 )
             )

@@ -123,6 +123,7 @@ class VolumeAttachment(Record):
     project_id: str
     created_at: str
     instance_uuid: str | None = None
+    request_id: str = ""  # who asked: a repeated request for the same volume and server is answered with the same attachment
     attach_status: str = "reserved"
     attach_mode: str = "null"
     attached_host: str | None = None
