@@ -71,6 +71,11 @@ class DhcpServer(Device):
         if mac is not None:
             self._macs.pop(mac, None)
 
+    @property
+    def reserved(self) -> tuple[str, ...]:
+        """The ports that have reservations."""
+        return tuple(self._ports)
+
     def reservation(self, mac: str) -> DhcpHost | None:
         """Find the IPv4 address that is reserved for a card."""
         return next((host for host in self._macs.get(mac, {}).values() if ":" not in host.address), None)
