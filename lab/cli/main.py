@@ -68,6 +68,8 @@ def explain(error: Exception) -> str:
     """Turn an error of the user or of the cloud into one line; an error of ours keeps its traceback."""
     from lab.errors import LabError
 
+    if isinstance(error, OSError) and error.filename:
+        return f"glasscloud: {error.filename}: {error.strerror}"
     if isinstance(error, LabError | OSError):
         return f"glasscloud: {error}"
     raise error

@@ -47,6 +47,8 @@ class Prepared:
 
     def __init__(self, cloud: SimulatedCloud) -> None:
         self.cloud, self.stage = cloud, Stage(cloud)
+        self.others: dict[str, str] = {}
+        """Ids of what an operation makes beside what was prepared."""
 
     async def prepare(self) -> None:
         """Make what every operation needs, and one server on each host that comes and goes, so that nothing is new to anybody."""
@@ -69,6 +71,7 @@ class Prepared:
     async def image_create_upload_delete(self) -> None:
         """Register an image, upload its bytes, and delete it."""
         image = await self.cloud.image.images.create("other")
+        self.others[image.id] = "{image2}"
         await image.upload(bytes(IMAGE_BYTES))
         await image.delete()
 
@@ -135,7 +138,7 @@ class Prepared:
         found = {thing.id: f"{{{kind}}}" for kind, shelf in shelves for thing in shelf.values()}
         found |= {port.id: "{port}" for port in await self.cloud.network.ports.list()}
         found |= {subnet.id: "{subnet}" for subnet in stage.subnets.values()}
-        return {**found, session.project_id: "{project}"}
+        return {**found, **self.others, session.project_id: "{project}"}
 
 
 Part = Callable[[Prepared], Awaitable[None]]

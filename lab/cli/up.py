@@ -80,7 +80,10 @@ def up(
     with bound(port) as listening:
         number = int(listening.getsockname()[1])
         orders = Orders(number, clouds, password, pace, paused, chosen, story, db or None)
-        asyncio.run(serve(orders, listening))
+        try:
+            asyncio.run(serve(orders, listening))
+        except asyncio.CancelledError:
+            raise typer.Exit(130) from None
 
 
 @contextmanager
@@ -95,6 +98,7 @@ def bound(port: int) -> Iterator[socket.socket]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
+            listening.listen()  # else a second cloud could take the same port while this one boots
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                 raise
@@ -112,6 +116,7 @@ async def serve(orders: Orders, listening: socket.socket) -> None:
     url = f"http://{HOST}:{orders.port}"
     cloud, runner = build(orders, url)
     served = Served(cloud, runner)
+    stop_on_signal()
     served.begin()
     try:
         await served.booted()
@@ -202,6 +207,17 @@ async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[N
     finally:
         other.cancel()
         await asyncio.gather(other, return_exceptions=True)
+
+
+def stop_on_signal() -> None:
+    """While the cloud boots, a signal ends the command; later the HTTP server decides."""
+    import asyncio
+    import signal
+
+    task = asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
 
 
 def leave(server: uvicorn.Server) -> None:
