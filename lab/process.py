@@ -18,8 +18,7 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import orjson
-
+from lab.body import encode
 from lab.config import Config
 from lab.context import Context
 from lab.errors import (
@@ -234,7 +233,7 @@ class Process:
         """Append an entry of this process's to the journal; answer its seq."""
         if not self.alive:
             raise ProcessKilled(self.name)
-        data = body if body is None or isinstance(body, (bytes, LazyBody)) else orjson.dumps(body, default=str)
+        data = body if body is None or isinstance(body, (bytes, LazyBody)) else encode(body, str)
         request_id, cause = (ctx.request_id, ctx.cause) if ctx is not None else ("", 0)
         return self.wires.journal.add(
             kind, self.name, target, name, where, status, duration, request_id, cause, data, note
@@ -248,7 +247,7 @@ class Process:
         """Send a notification: `legacy` to notifications.<level>, `versioned` to versioned_notifications.<level>."""
         if not self.alive:
             raise ProcessKilled(self.name)
-        add, data, status = self.wires.journal.add, orjson.dumps(payload, default=str), level.upper()
+        add, data, status = self.wires.journal.add, encode(payload, str), level.upper()
         target = "notification consumers"
         if legacy:
             add(

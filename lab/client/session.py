@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import orjson
-
+from lab.body import encode
 from lab.errors import LabError
 from lab.rest.client import VERSION_KINDS, fault_of
 from lab.rest.message import Response
@@ -62,7 +61,7 @@ class Session:
             }
         }
         headers = {"content-type": "application/json"}
-        response = await self.transport.request("identity", "POST", "/v3/auth/tokens", headers, orjson.dumps(body))
+        response = await self.transport.request("identity", "POST", "/v3/auth/tokens", headers, encode(body))
         if response.status != 201:
             raise ApiError("identity", response.status, fault_of("identity", response).message)
         headers = {name.lower(): value for name, value in response.headers.items()}
@@ -89,7 +88,7 @@ class Session:
                 sent.setdefault("openstack-api-version", f"{VERSION_KINDS[service]} {version[0]}.{version[1]}")
             data = b""
             if body is not None:
-                data = body if isinstance(body, bytes) else orjson.dumps(body)
+                data = body if isinstance(body, bytes) else encode(body)
                 sent.setdefault("content-type", "application/json")
             response = await self.transport.request(service, method, target, sent, data)
             if response.status == 401 and attempt == 1:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from lab.body import encode
 from lab.context import Context
 from lab.errors import ProcessKilled, RemoteFault
 from lab.rest.message import Request, Response, Stream
@@ -60,7 +61,7 @@ class RestClient:
             sent["openstack-api-version"] = f"{VERSION_KINDS[service]} {version[0]}.{version[1]}"
         data = b""
         if body is not None:
-            data = body if isinstance(body, bytes) else orjson.dumps(body)
+            data = body if isinstance(body, bytes) else encode(body)
             sent["content-type"] = "application/json"
         if headers:
             for name, value in headers.items():

@@ -8,6 +8,7 @@ from urllib.parse import unquote_plus
 
 import orjson
 
+from lab.body import encode
 from lab.journal import LazyBody
 from lab.rest.routes import Found, Route
 
@@ -110,7 +111,7 @@ class Response:
         if body is None:
             body = b""
         elif isinstance(body, (dict, list)):
-            body = orjson.dumps(body)
+            body = encode(body)
         self.body: bytes | LazyBody | Stream = body
 
     @property

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from lab.body import encode
 from lab.context import Context
 from lab.deadlines import Deadlines
 from lab.errors import ProcessKilled, RestTimeout, Unreachable
@@ -308,7 +309,7 @@ def _timed_out(exchange: Exchange) -> RestTimeout:
 def _masked(body: bytes) -> bytes:
     """The body with its secrets starred; what is no JSON is left out whole."""
     try:
-        return orjson.dumps(_star(orjson.loads(body)))
+        return encode(_star(orjson.loads(body)))
     except orjson.JSONDecodeError:
         return b'"(a body with a secret that is not JSON)"'
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from lab.body import encode
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
 from lab.medium import Passing, Verdict
@@ -321,15 +322,15 @@ class Broker:
                     f"{process.binary} has no RPC method {message.method}; known: {', '.join(sorted(consumer.handlers))}"
                 )
             result = await handler(ctx, **orjson.loads(message.body))
-            data = orjson.dumps(result, default=dumpable) if message.waiter is not None else b""
+            data = encode(result, dumpable) if message.waiter is not None else b""
         except LabError as error:
             status = f"failure:{type(error).__name__}"
-            data = orjson.dumps({"kind": type(error).__name__, "message": str(error)})
+            data = encode({"kind": type(error).__name__, "message": str(error)})
             if message.waiter is None:
                 process.failed(ctx, message.method, error)
         except Exception as error:
             status = f"failure:{type(error).__name__}"
-            data = orjson.dumps({"kind": type(error).__name__, "message": str(error)})
+            data = encode({"kind": type(error).__name__, "message": str(error)})
             if process.alive:
                 process.failed(ctx, message.method, error)
                 process.runtime.errors.append(error)

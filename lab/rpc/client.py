@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from lab.body import encode
 from lab.context import Context
 from lab.errors import ProcessKilled
 from lab.rpc.message import Message, dumpable
@@ -107,4 +108,4 @@ class RpcClient:
         process = self._process
         if not process.alive:
             raise ProcessKilled(process.name)
-        return Message(kind, topic, method, orjson.dumps(kwargs, default=dumpable), ctx, process, display or method)
+        return Message(kind, topic, method, encode(kwargs, dumpable), ctx, process, display or method)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from lab.body import encode
 from lab.context import Context
 from lab.process import Process
 from lab.rpc.message import Message
@@ -69,5 +68,5 @@ class Reports:
         if sender is None:
             return
         ctx = Context(request_id="", roles=("admin",), periodic=True)
-        message = Message("rpc_cast", key[0], key[1], orjson.dumps({"reports": reports}), ctx, sender, key[1])
+        message = Message("rpc_cast", key[0], key[1], encode({"reports": reports}), ctx, sender, key[1])
         wires.broker.publish(message)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from lab.body import encode
 from lab.context import Context
 from lab.runtime import NANOSECOND, Runtime
 from lab.services.identity.grants import is_usable, roles_of
@@ -51,7 +50,7 @@ class KnownToken:
         return self._bare_body
 
     def _render(self, catalog: dict[str, Any]) -> bytes:
-        return orjson.dumps({"token": {**dates_view(self.token, self._runtime), **self.worth.view, **catalog}})
+        return encode({"token": {**dates_view(self.token, self._runtime), **self.worth.view, **catalog}})
 
 
 def appraise(tx: Transaction, user_id: str, target: str, target_id: str) -> Worth:
