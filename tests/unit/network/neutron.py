@@ -27,6 +27,7 @@ from lab.services.network.driver import (
     RouterDriver,
     RouterInterface,
 )
+from lab.store.sql import SqlStore
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
@@ -229,9 +230,11 @@ class Near(Medium):
 class Neutron:
     """The cloud and a client of its API."""
 
-    def __init__(self, loop: SimLoop, config: Config, hosts: int, asking: bool) -> None:
+    def __init__(self, loop: SimLoop, config: Config, hosts: int, asking: bool, database: str) -> None:
         self.medium = Near()
         self.wires = Wires(loop.runtime, config, self.medium)
+        if database:
+            self.wires.store = SqlStore(database)
         self.faults = Faults(self.wires)
         self.events: list[dict[str, Any]] = []
         self.dhcp: DhcpServers = ReservingServers() if asking else DhcpServers()
@@ -314,13 +317,13 @@ def play(
     config: Config | None = None,
     hosts: int = 2,
     asking: bool = True,
-    seed: int = 1,
+    database: str = "",
 ) -> Any:
     """Run a story against a cloud of its own; an error that was kept fails it."""
-    loop = SimLoop(seed)
+    loop = SimLoop(1)
 
     async def whole() -> Any:
-        cloud = Neutron(loop, config or Config(), hosts, asking)
+        cloud = Neutron(loop, config or Config(), hosts, asking, database)
         await asyncio.sleep(1)
         result = await main(cloud)
         await asyncio.sleep(0)

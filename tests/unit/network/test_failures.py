@@ -131,6 +131,19 @@ def test_a_restarted_agent_finds_its_host_as_it_was() -> None:
     play(story)
 
 
+def test_the_whole_way_on_a_database() -> None:
+    async def story(cloud: Neutron) -> None:
+        network, port = await _boot(cloud)
+        await _plug(cloud, port)
+        await cloud.settle(5)
+        assert await _status(cloud, port) == "ACTIVE"
+        for who in ("neutron-api@controller-1", "neutron-rpc@controller-1"):
+            cloud.wires.restart(who)
+        await _delete(cloud, network, port)
+
+    play(story, database="sqlite://")
+
+
 def test_a_switch_that_refuses_is_asked_again() -> None:
     async def story(cloud: Neutron) -> None:
         network, port = await _boot(cloud)

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from lab.config import Config
+from lab.services.network import model
+from lab.store import Record
 from tests.unit.network.neutron import Neutron, play
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
@@ -219,8 +221,9 @@ def test_a_network_in_use_stays_and_a_deleted_one_leaves_nothing() -> None:
 
 async def _records(cloud: Neutron) -> dict[str, int]:
     """Count what is stored, by kind."""
-    store: Any = cloud.wires.store
-    return {model.__name__: len(table.rows) for model, table in store._tables.items() if table.rows}
+    kinds = [kind for kind in vars(model).values() if isinstance(kind, type) and issubclass(kind, Record)]
+    counts = await cloud.wires.store.run(lambda tx: {k.__name__: tx.count(k) for k in kinds if k is not Record})
+    return {name: count for name, count in counts.items() if count}
 
 
 def test_tags() -> None:
