@@ -97,8 +97,9 @@ class Api:
         if self.versions is not None:
             self._version_headers(request, headers)
         if request.method == "HEAD":
-            if isinstance(response.body, (bytes, LazyBody)):
-                headers.setdefault("Content-Length", str(len(response.content())))
+            size = response.body.size if isinstance(response.body, Stream) else len(response.content())
+            if size is not None:
+                headers.setdefault("Content-Length", str(size))
             response.body = b""
         return response
 

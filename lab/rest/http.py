@@ -96,7 +96,7 @@ class Edge:
             return fault(500, str(error))
         if isinstance(response.body, Stream):
             return StreamingResponse(self._chunks(response.body), response.status, response.headers)
-        return _plain(response)
+        return _plain(response, request.method)
 
     async def _chunks(self, stream: Stream) -> AsyncIterator[bytes]:
         chunks = stream.open()
@@ -133,12 +133,12 @@ async def _read(request: HttpRequest, limit: int) -> bytes:
     return body if size <= limit else body.ljust(limit + 1)
 
 
-def _plain(response: Response) -> HttpResponse:
+def _plain(response: Response, method: str) -> HttpResponse:
     data = response.content()
     answer = HttpResponse(data, response.status)
     del answer.headers["content-length"]
     for name, value in response.headers.items():
         answer.headers[name] = value
-    if "content-length" not in answer.headers and response.status not in (204, 304):
+    if "content-length" not in answer.headers and method != "HEAD" and response.status not in (204, 304):
         answer.headers["content-length"] = str(len(data))
     return answer
