@@ -9,12 +9,12 @@ ends, no instant is seen twice. That a restart skips up to `LEASE_NS` is what a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from lab.runtime import NANOSECOND, Runtime
 from lab.store import Field, Record
 from lab.store.sql import SqlStore
-
 
 LEASE_NS = 30 * NANOSECOND
 """How far the stored clock may lie ahead of the shown one; it is renewed each half of that."""
@@ -46,6 +46,7 @@ class Keeper:
 
     def __init__(self, url: str) -> None:
         self.store = SqlStore(url)
+        self.store.check(_kept(Record), url)
         self.store.transact(lambda tx: (tx.all(WorldClock), tx.all(WorldDisk)))
 
     def boot(self, seed: int | str, epoch: str) -> WorldClock:
@@ -90,3 +91,11 @@ class Keeper:
                 tx.update(disk, content=content)
 
         self.store.transact(work)
+
+
+def _kept(model: type[Record]) -> Iterator[type[Record]]:
+    """Our own record classes, as far as they are imported: the whole cloud's."""
+    for each in model.__subclasses__():
+        if each.__module__.partition(".")[0] in ("lab", "sim"):
+            yield each
+        yield from _kept(each)

@@ -7,7 +7,7 @@ the database besides. What the process has committed survives its kill -9.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine
@@ -16,10 +16,16 @@ from sqlalchemy.exc import ArgumentError
 from lab.errors import LabError, NotFound
 from lab.store.port import Columns, Store, Transaction
 from lab.store.record import Record, StoreConflict
-from lab.store.tables import SqlTable
+from lab.store.tables import LAYOUT, SqlTable, table_name
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+
+BUSY_S = 5.0
+"""Wall time that the opening waits for another program to end its use of the file: sqlite3's own default."""
+ABOUT = "gc_about"
+"""The table that says that the database is ours, and of which layout."""
+
 
 class SqlTransaction(Transaction):
     """A transaction on a SQL store."""
@@ -136,7 +142,7 @@ class SqlStore(Store):
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine: Engine = create_engine(url)
+            self._engine: Engine = create_engine(url, connect_args={"timeout": BUSY_S} if url.startswith("sqlite") else {})
         except ArgumentError:
             raise LabError(
                 f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
@@ -156,20 +162,73 @@ class SqlStore(Store):
             if self._sqlite:
                 # The driver shall not begin transactions by itself; WAL survives the process's death at any moment.
                 connection.isolation_level = None
+                connection.execute("PRAGMA locking_mode=EXCLUSIVE")
                 connection.execute("PRAGMA journal_mode=WAL")
                 connection.execute("PRAGMA synchronous=NORMAL")
+                connection.execute("BEGIN IMMEDIATE")
+            self._there = self._identify(url)
+            connection.commit()
+        except LabError:
+            raise
         except Exception as error:
-            raise LabError(f"the database {url} cannot be opened: {error}") from error
+            hint = "another program uses it; end that one first" if "locked" in str(error) else "choose another one"
+            raise LabError(f"the database {url} cannot be opened: {error}; {hint}") from error
+
+    def _identify(self, url: str) -> set[str]:
+        """The tables that are there; those of another program, or of another version of this one, are an error."""
+        tables = self._all(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+            if self._sqlite
+            else "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+        )
+        there = {name for (name,) in tables}
+        if not there:
+            self._all(f"CREATE TABLE {ABOUT} (layout INTEGER NOT NULL)")
+            self._all(f"INSERT INTO {ABOUT} VALUES ({LAYOUT})")
+        elif ABOUT not in there:
+            raise LabError(f"the database {url} holds tables of another program, such as {min(there)}; choose another one")
+        else:
+            [(layout,)] = self._all(f"SELECT layout FROM {ABOUT}")
+            if layout != LAYOUT:
+                raise LabError(
+                    f"the database {url} was made by another version of Glasscloud: its layout is {layout}, this one's {LAYOUT}; "
+                    "open it with that version, or choose another one"
+                )
+        return there
+
+    def check(self, models: Iterable[type[Record]], url: str) -> None:
+        """Compare the tables that are there with what these classes need. Raises LabError naming the first that differs."""
+        for model in models:
+            name = table_name(model)
+            if name not in self._there:
+                continue
+            columns = self._all(
+                f"SELECT name FROM pragma_table_info('{name}')"
+                if self._sqlite
+                else f"SELECT column_name FROM information_schema.columns WHERE table_name = '{name}'"
+            )
+            have, need = {column for (column,) in columns} - {"seq_"}, set(model.fields())
+            if have != need:
+                raise LabError(
+                    f"the database {url} was made by another version of Glasscloud: {name} differs in "
+                    f"{', '.join(sorted(have ^ need))}; open it with that version, or choose another one"
+                )
+
+    def _all(self, statement: str) -> list[Any]:
+        cursor = self._connection.cursor()
+        cursor.execute(statement)
+        rows: list[Any] = cursor.fetchall() if cursor.description else []
+        cursor.close()
+        return rows
 
     def table(self, model: type[Record]) -> SqlTable:
         """The table of a record class, created in the database at its first use."""
         table = self._tables.get(model)
         if table is None:
             table = SqlTable(model, self.mark)
-            cursor = self._connection.cursor()
-            for statement in table.statements(self._engine.dialect):
-                cursor.execute(statement)
-            cursor.close()
+            if table.name not in self._there:
+                for statement in table.statements(self._engine.dialect):
+                    self._all(statement)
             self._tables[model] = table
             for name, target in table.plan.foreign:
                 self.table(target).referrers.append((table, name))

@@ -16,6 +16,8 @@ from sqlmodel import Field, SQLModel
 
 from lab.store.record import Plan, Record, plan_of
 
+LAYOUT = 1
+"""Counted up when what the tables hold changes its meaning; changed columns are found without that."""
 PLAIN: dict[Any, type[Any]] = {str: Text, int: BigInteger, float: Float, bool: Boolean}
 
 
@@ -54,6 +56,11 @@ def _bare(annotation: Any) -> Any:
     return annotation
 
 
+def table_name(model: type[Record]) -> str:
+    """The name of a record class's table."""
+    return f"gc_{model.__name__.lower()}"
+
+
 class SqlTable:
     """One record class's table: its schema, and statements ready to run. `mark` is the driver's mark of a value."""
 
@@ -62,7 +69,7 @@ class SqlTable:
         self.plan: Plan = plan_of(model)
         self.columns = [ColumnOf(name, annotation) for name, annotation in model.fields().items()]
         self.by_name = {column.name: column for column in self.columns}
-        self.name = f"gc_{self.plan.name.lower()}"
+        self.name = table_name(model)
         self.mark = mark
         names = ", ".join(f'"{column.name}"' for column in self.columns)
         self.select = f"SELECT {names} FROM {self.name}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -135,5 +136,7 @@ def test_a_wrong_url_is_an_error_with_the_way_out(url: str) -> None:
 
 def test_a_kept_database_has_what_was_committed(tmp_path: Any) -> None:
     url = f"sqlite:///{tmp_path}/cloud.db"
-    SqlStore(url).transact(lambda tx: [tx.insert(Item.make(id=k, name=k)) for k in "cab"])
+    store = SqlStore(url)
+    store.transact(lambda tx: [tx.insert(Item.make(id=k, name=k)) for k in "cab"])
+    asyncio.run(store.close())
     assert [i.id for i in SqlStore(url).transact(lambda tx: tx.all(Item))] == ["c", "a", "b"]

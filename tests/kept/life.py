@@ -188,7 +188,7 @@ def stamps(things: list[Resource]) -> Iterator[str]:
     """All created and updated stamps, in one form."""
     for thing in things:
         for name, value in thing.data.items():
-            if value and name.split("_")[0] in ("created", "updated", "launched") or name in ("created", "updated"):
+            if value and name.split("_")[0] in ("created", "updated", "launched"):
                 yield str(value)[:19]
 
 
@@ -270,7 +270,7 @@ async def empty(cloud: SimulatedCloud) -> None:
 
 
 def remains(cloud: SimulatedCloud) -> list[str]:
-    """What still lies in the world, caches of images apart."""
+    """What still lies in the world, apart from caches of images and the tombstones of objects."""
     from sim.datacenter.durable import snapshot
 
     world = orjson.loads(orjson.dumps(snapshot(cloud.world.datacenter)))
@@ -278,7 +278,7 @@ def remains(cloud: SimulatedCloud) -> list[str]:
     kept = cloud.world.keeper.disks()
     wrong = [key for key in sorted({*world, *kept}) if world.get(key) != kept.get(key)]
     assert not wrong, [(key, world.get(key), kept.get(key)) for key in wrong]
-    return [key for key in world if not key.startswith("cache/")]
+    return [key for key in world if not key.startswith("cache/") and not world[key].get("deleted")]
 
 
 async def work_until_dropped(cloud: SimulatedCloud, seed: str, seen: Seen, workers: int = 3) -> None:
