@@ -158,9 +158,13 @@ class Objects:
         server = await self._store.run(lambda tx: records.need_server(tx, inst["id"]))
         return [{"network_info": server.network_info}, None]
 
-    async def _save_cache(self, ctx: Context, inst: Json) -> list[Any]:
+    async def _save_cache(self, ctx: Context, inst: Json, host: str | None = None) -> list[Any]:
+        """Keep what a host read from neutron; a message that is so late that another host has the server says nothing new."""
+
         def write(tx: Transaction) -> None:
-            tx.update(records.need_server(tx, inst["id"]), network_info=inst["network_info"])
+            server = records.need_server(tx, inst["id"])
+            if server.host in (host, None):
+                tx.update(server, network_info=inst["network_info"])
 
         await self._store.run(write)
         return [{}, None]

@@ -154,7 +154,8 @@ class ServerNetwork:
         }
 
     async def _save(self, ctx: Context, server: Server, network_info: list[Json]) -> None:
-        await self._conductor.on(ctx, "InstanceInfoCache", "save", {"id": server.id, "network_info": network_info})
+        content = {"id": server.id, "network_info": network_info}
+        await self._conductor.on(ctx, "InstanceInfoCache", "save", content, host=self._process.host)
 
     # -- giving back --------------------------------------------------------------------------
 
