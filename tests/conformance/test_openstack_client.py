@@ -79,10 +79,16 @@ JSON = "-f json"
 # The commands of a day's work, in order, and what must be seen.
 COMMANDS: list[tuple[str, Callable[[Any], bool]]] = [
     (f"token issue {JSON}", lambda told: bool(told["id"] and told["expires"] and told["project_id"] and told["user_id"])),
-    (f"catalog list {JSON}", lambda told: {row["Type"] for row in told} == {
-        "identity", "compute", "image", "network", "block-storage", "placement", "object-store"}),
-    (f"image create --disk-format qcow2 --container-format bare --file img.bin --public cirros {JSON}",
-     has(name="cirros", status="active", visibility="public")),
+    (
+        f"catalog list {JSON}",
+        lambda told: (
+            {row["Type"] for row in told} == {"identity", "compute", "image", "network", "block-storage", "placement", "object-store"}
+        ),
+    ),
+    (
+        f"image create --disk-format qcow2 --container-format bare --file img.bin --public cirros {JSON}",
+        has(name="cirros", status="active", visibility="public"),
+    ),
     (f"image list {JSON}", lists("Status", "active")),
     (f"image show cirros {JSON}", has(size=100_000, disk_format="qcow2")),
     (f"flavor create --ram 512 --disk 1 --vcpus 1 m1.tiny {JSON}", has(name="m1.tiny", ram=512, disk=1, vcpus=1)),
@@ -95,8 +101,10 @@ COMMANDS: list[tuple[str, Callable[[Any], bool]]] = [
     (f"port list {JSON}", lambda told: isinstance(told, list)),
     (f"security group rule create --protocol tcp --dst-port 22 default {JSON}", has(protocol="tcp", port_range_min=22)),
     (f"keypair create key1 --private-key key1.pem {JSON}", has(name="key1")),
-    (f"server create --image cirros --flavor m1.tiny --network net1 --key-name key1 --wait s1 {JSON}",
-     has(name="s1", status="ACTIVE", key_name="key1")),
+    (
+        f"server create --image cirros --flavor m1.tiny --network net1 --key-name key1 --wait s1 {JSON}",
+        has(name="s1", status="ACTIVE", key_name="key1"),
+    ),
     (f"server list {JSON}", lambda told: [row["Networks"]["net1"][0].rpartition(".")[0] for row in told] == ["10.0.0"]),
     (f"server show s1 {JSON}", has(status="ACTIVE", name="s1")),
     ("server stop s1", silent),

@@ -267,6 +267,4 @@ def body_of(value: Any) -> bytes:
 
 def differences(asks: list[Ask], one: list[Told], other: list[Told]) -> list[str]:
     """Where the two ways gave different answers, in words."""
-    return [
-        f"{ask}\n    in process {a}\n    over HTTP  {b}" for ask, a, b in zip(asks, one, other, strict=True) if a != b
-    ]
+    return [f"{ask}\n    in process {a}\n    over HTTP  {b}" for ask, a, b in zip(asks, one, other, strict=True) if a != b]
