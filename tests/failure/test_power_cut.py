@@ -1,4 +1,4 @@
-"""nova-compute loses its power while it undoes a failed build: nothing that it would have sent arrives, nothing it would have done happens."""
+"""nova-compute loses its power while it undoes a failed build: nothing of what it would have sent or done comes to pass."""
 
 from __future__ import annotations
 
