@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+NEVER_NS = 1 << 62
+"""An instant that does not come."""
+
 CURRENT: ContextVar[Context] = ContextVar("glasscloud_context")
 """The context of the message being handled in this task: what a driver call was caused by."""
 
@@ -63,6 +66,9 @@ def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any
         try:
             try:
                 value = yield waited_for
+            except GeneratorExit:
+                coro.close()
+                raise
             except BaseException as error:
                 waited_for = coro.throw(error)
             else:
@@ -101,9 +107,14 @@ class Process:
         self.name = f"{binary}@{host}"
         self.alive = True
         self.hung = False
-        self.ended_ns = 1 << 62
+        self.hung_ns = self.ended_ns = NEVER_NS
+        """Since when it hangs or is dead."""
+        self.waking: list[Callable[[], None]] = []
+        """What came to it while it hung, done when it goes on."""
         self.runtime: Runtime = wires.runtime
         self.config: Config = wires.config
+        self.life = wires.lives.get(self.name, 1)
+        """Which start of its name this is, from 1."""
         self.memory: dict[str, Any] = {}
         self.tasks: dict[asyncio.Task[Any], None] = {}
         self.store: Store = ProcessStore(self, wires.store)
@@ -118,8 +129,7 @@ class Process:
         """This process's random stream of that name."""
         stream = self._streams.get(purpose)
         if stream is None:
-            lives = self.wires.lives.get(self.name, 1)
-            name = self.name if lives == 1 else f"{self.name}#{lives}"
+            name = self.name if self.life == 1 else f"{self.name}#{self.life}"
             stream = self._streams[purpose] = self.runtime.random(name, purpose)
         return stream
 
@@ -185,11 +195,16 @@ class Process:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
+        if not self.alive:  # it was killed by what it did itself: no task of it may come after that
+            coro.close()
+            done(ProcessKilled(self.name))
+            return
         rest = context.run(self.runtime.spawn, go_on(coro, waited_for), f"{self.name}:{name}", self)
         self.tasks[rest] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
             self.tasks.pop(task, None)
+            coro.close()  # its task never began when the process was killed in this instant
             done(asyncio.CancelledError() if task.cancelled() else task.exception())
 
         rest.add_done_callback(ended)
@@ -210,7 +225,7 @@ class Process:
                 try:
                     await work()
                 except LabError as error:
-                    self.failed(None, name, error)
+                    self.failed(CURRENT.get(None), name, error)
                 await self.sleep(period_s)
 
         self.spawn(repeat(), name)
@@ -238,8 +253,6 @@ class Process:
         return self.wires.journal.add(
             kind, self.name, target, name, where, status, duration, request_id, cause, data, note
         )
-
-    journal_entry = entry
 
     def notify(
         self, ctx: Context, legacy: str, versioned: str | None, payload: dict[str, Any], level: str = "info"
@@ -302,8 +315,7 @@ class Process:
             return
         self.alive = False
         self.ended_ns = self.runtime.now_ns()
-        if self.hung:
-            self.resume()
+        self.resume()
         for undo in self._on_end:
             undo()
         self._on_end.clear()
@@ -313,14 +325,17 @@ class Process:
     def hang(self) -> None:
         """Stop resuming its tasks; what is sent to it waits."""
         if self.alive and not self.hung:
-            self.hung = True
+            self.hung, self.hung_ns = True, self.runtime.now_ns()
             self.runtime.freeze(self)
 
     def resume(self) -> None:
         """Go on after a hang."""
         if self.hung:
-            self.hung = False
+            self.hung, self.hung_ns = False, NEVER_NS
             self.runtime.thaw(self)
+            for callback in self.waking:
+                self.runtime.hop(0, callback)
+            self.waking.clear()
             self.wires.woken(self)
 
 
@@ -332,18 +347,40 @@ class DriverHandle:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._driver, name)
+        if not callable(method):
+            return method
         if inspect.iscoroutinefunction(method):
             method = self._call(name, method)
         elif name.startswith("on_"):
             method = self._listen(method)
+        else:
+            method = self._fence(method)
         setattr(self, name, method)
         return method
 
     def _listen(self, method: Callable[..., object]) -> Callable[..., object]:
+        process = self._process
+
         def listen(callback: Callable[..., object]) -> object:
-            return method(lambda *args: callback(*args) if self._process.alive else None)
+            def hear(*args: Any) -> None:
+                if process.hung:
+                    process.waking.append(partial(hear, *args))
+                elif process.alive:
+                    callback(*args)
+
+            return method(hear)
 
         return listen
+
+    def _fence(self, method: Callable[..., object]) -> Callable[..., object]:
+        """A verb that answers at once (a stream to read): not journaled, but dead with its process."""
+
+        def call(*args: Any, **kwargs: Any) -> object:
+            if not self._process.alive:
+                raise ProcessKilled(self._process.name)
+            return method(*args, **kwargs)
+
+        return call
 
     def _call(self, verb: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         process, target, name = self._process, f"{self._port}@{self._process.host}", f"{self._port}.{verb}"
@@ -362,11 +399,6 @@ class DriverHandle:
                 result = await self._pass(
                     Passing("driver", process.name, target, name, where, seq), method, args, kwargs
                 )
-            except LabError as error:
-                status = type(error).__name__
-                raise
-            except ProcessKilled:
-                raise
             except Exception as error:
                 status = type(error).__name__
                 raise

@@ -71,22 +71,26 @@ class Wires:
         return process
 
     def kill(self, name: str) -> None:
-        """Cut a process's power."""
-        self.need(name)
-        self.journal.add("process", name, name, "kill", status="down")
-        self.processes[name].kill()
+        """Cut a process's power; a dead one stays dead."""
+        self._act(name, "kill", "down", self._process(name).alive)
 
     def hang(self, name: str) -> None:
-        """Stop a process in its tracks; `resume` lets it go on."""
-        self.need(name)
-        self.journal.add("process", name, name, "hang", status="hung")
-        self.processes[name].hang()
+        """Stop a process in its tracks; `resume` lets it go on. A dead or hung one stays as it is."""
+        process = self._process(name)
+        self._act(name, "hang", "hung", process.alive and not process.hung)
 
     def resume(self, name: str) -> None:
-        """Let a hung process go on."""
+        """Let a hung process go on; one that does not hang stays as it is."""
+        self._act(name, "resume", "up", self._process(name).hung)
+
+    def _act(self, name: str, verb: str, status: str, changes: bool) -> None:
+        if changes:
+            self.journal.add("process", name, name, verb, status=status)
+            getattr(self.processes[name], verb)()
+
+    def _process(self, name: str) -> Process:
         self.need(name)
-        self.journal.add("process", name, name, "resume", status="up")
-        self.processes[name].resume()
+        return self.processes[name]
 
     def need(self, name: str) -> None:
         """Raise KeyError with the known names when there is no such process."""

@@ -121,12 +121,14 @@ class Faults(Interference):
         self._journal.add("fault", "faults", target, what, parent=parent)
 
     def judge(self, passing: Passing) -> Verdict | None:
+        """What all rules that are due do to it together; every rule counts it."""
+        found: Verdict | None = None
         for rule in list(self.rules.values()):
             if rule.match.fits(passing) and rule.due(self._dice):
                 rule.done += 1
                 self.note(f"{rule.act} {passing.name}", passing.target, passing.seq)
-                return rule.verdict
-        return None
+                found = rule.verdict if found is None else _both(found, rule.verdict)
+        return found
 
     def _verdict(self, act: str, delay_s: float, then: Callable[[], None] | None) -> Verdict:
         if act == "kill_before":
@@ -148,3 +150,27 @@ def _verdict(act: str, delay_s: float, then: Callable[[], None] | None) -> Verdi
             return Verdict(fail=act)
         case _:
             return Verdict(delay_ns=round(delay_s * NANOSECOND), before=None if then is None else lambda _: then())
+
+
+def _both(one: Verdict, other: Verdict) -> Verdict:
+    """What two rules do to the same message; of two failures of a driver call the first armed holds."""
+    return Verdict(
+        drop=one.drop or other.drop,
+        delay_ns=one.delay_ns + other.delay_ns,
+        copies=one.copies + other.copies,
+        lose_reply=one.lose_reply or other.lose_reply,
+        fail=one.fail or other.fail,
+        before=_then(one.before, other.before),
+        after=_then(one.after, other.after),
+    )
+
+
+def _then(one: Callable[[str], None] | None, other: Callable[[str], None] | None) -> Callable[[str], None] | None:
+    if one is None or other is None:
+        return one or other
+
+    def both(process: str) -> None:
+        one(process)
+        other(process)
+
+    return both

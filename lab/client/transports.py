@@ -54,8 +54,9 @@ async def enter(process: Process, service: str, request: Request, keep_stream: b
 
 def takes_stream(process: Process, service: str, request: Request) -> bool:
     """Whether the request's route reads its body as a stream."""
-    api = process.wires.router.api(service)
-    found = api.trie.match(request.path)
+    if not process.wires.router.listeners.get(service):
+        return False  # the request itself will find that nobody listens
+    found = process.wires.router.api(service).trie.match(request.path)
     return bool(found and any(route.streaming for route in found[0].get(request.method, ())))
 
 

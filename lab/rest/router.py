@@ -6,17 +6,14 @@ A request travels, takes a worker, is handled in a task of the callee, and its a
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
-from lab.body import encode
 from lab.context import Context
 from lab.deadlines import Deadlines
 from lab.errors import ProcessKilled, RestTimeout, Unreachable
+from lab.journal.masking import SECRET, SHOWN, masked
 from lab.medium import Passing, Verdict
 from lab.process import Process
 from lab.rest.api import Api
@@ -25,8 +22,6 @@ from lab.rest.message import Request, Response, Stream
 if TYPE_CHECKING:
     from lab.wires import Wires
 
-SECRET = re.compile(rb'"(?:password|original_password|adminPass|admin_password|secret|private_key|user_data)"|"token":\{"id"')
-SECRET_KEYS = {"password", "original_password", "adminPass", "admin_password", "secret", "private_key"}
 WRITES = ("POST", "PUT", "PATCH")
 
 
@@ -91,12 +86,16 @@ class Router:
 
     def api(self, service: str) -> Api:
         """The service's API, for routes and OpenAPI. Raises Unreachable when it is down."""
-        return self._pick(service).api
-
-    def _pick(self, service: str) -> Listener:
         listeners = self.listeners.get(service)
         if not listeners:
             raise Unreachable(f"no {service} API listens; its process is down, restart it")
+        return listeners[0].api
+
+    def _pick(self, service: str) -> Listener | None:
+        """The listener whose turn it is; None when the service is down."""
+        listeners = self.listeners.get(service)
+        if not listeners:
+            return None
         if len(listeners) == 1:
             return listeners[0]
         turn = self._turns[service] = (self._turns.get(service, -1) + 1) % len(listeners)
@@ -112,11 +111,14 @@ class Router:
         self._deadlines.add(exchange.future, exchange)
         try:
             if request.stream is not None and request.stream.size:
+                exchange.future.add_done_callback(_ignore)
                 await wires.medium.transfer(client.host, listener.process.host, request.stream.size)
             response = await exchange.future
             if isinstance(response.body, Stream) and response.body.size:
                 await wires.medium.transfer(listener.process.host, client.host, response.body.size)
         finally:
+            # When the body's path broke nobody waits for the answer, and its error must not count as one that was lost.
+            exchange.future.cancel()
             self._deadlines.done()
             if not ctx.periodic:
                 wires.runtime.busy -= 1
@@ -124,12 +126,12 @@ class Router:
 
     def _send(self, exchange: Exchange) -> Listener:
         wires, request, client, ctx = self.wires, exchange.request, exchange.client, exchange.ctx
-        listeners = self.listeners.get(exchange.service)
-        target = listeners[0].process.name if listeners else exchange.service
+        listener = self._pick(exchange.service)
+        target = listener.process.name if listener is not None else exchange.service
         exchange.sent_ns = wires.runtime.now_ns()
         body: bytes | None = request.body or None
         if body is not None and SECRET.search(body):
-            body = _masked(body)
+            body = masked(body)
         exchange.seq = wires.journal.add(
             "rest",
             client.name,
@@ -143,16 +145,14 @@ class Router:
             body,
             self._note(request.headers),
         )
-        try:
-            listener = self._pick(exchange.service)
-            distance = wires.medium.latency(client.host, listener.process.host)
-            if distance is None:
-                raise Unreachable(
-                    f"no path from {client.host} to {listener.process.host}; a link or switch between them is down"
-                )
-        except Unreachable:
+        distance = wires.medium.latency(client.host, listener.process.host) if listener is not None else None
+        if listener is None or distance is None:
             self._journal_answer(target, exchange, "unreachable", None)
-            raise
+            raise Unreachable(
+                f"no path from {client.host} to {listener.process.host}; a link or switch between them is down"
+                if listener is not None
+                else f"no {exchange.service} API listens; its process is down, restart it"
+            )
         if wires.interference is not None:
             passing = Passing(
                 "rest", client.name, target, f"{request.method} {request.path}", request.target, exchange.seq
@@ -161,12 +161,13 @@ class Router:
             if verdict is not None:
                 if verdict.drop:
                     return listener
-                distance += verdict.delay_ns
                 for _ in range(verdict.copies):
                     copy = Exchange(client, ctx, exchange.service, request, wires.new_future())
                     copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
                     copy.future.add_done_callback(_ignore)
-                    self._arrive(listener, copy, distance)
+                    wires.runtime.hop(verdict.delay_ns, self._arrive, listener, copy, distance)
+                wires.runtime.hop(verdict.delay_ns, self._arrive, listener, exchange, distance)
+                return listener
         self._arrive(listener, exchange, distance)
         return listener
 
@@ -189,7 +190,9 @@ class Router:
 
     def _arrive(self, listener: Listener, exchange: Exchange, distance: int) -> None:
         """Take a worker for the request, or put it in line for one."""
-        if not listener.waiting and listener.free():
+        if not listener.process.alive:
+            self._reset(listener, exchange)
+        elif not listener.waiting and listener.free():
             self._hand(listener, exchange, distance)
         else:
             listener.waiting.append(exchange)
@@ -203,9 +206,12 @@ class Router:
 
     def _begin(self, listener: Listener, exchange: Exchange) -> None:
         process, verdict = listener.process, exchange.verdict
+        if process.hung:
+            process.waking.append(partial(self._begin, listener, exchange))
+            return
         # The worker takes the next request while this one's handler waits for others, as with green threads.
         listener.busy -= 1
-        if verdict is not None and verdict.before is not None:
+        if verdict is not None and verdict.before is not None and process.alive:
             verdict.before(process.name)
         if not process.alive:
             self._reset(listener, exchange)
@@ -253,8 +259,8 @@ class Router:
         body: Any = None
         if response is not None and not isinstance(response.body, Stream):
             body = response.body or None
-            if isinstance(body, bytes) and request.method in WRITES and SECRET.search(body):
-                body = _masked(body)
+            if isinstance(body, bytes) and (SECRET.search(body) if request.method in WRITES else SHOWN in body):
+                body = masked(body)
         return wires.journal.add(
             "rest_reply",
             source,
@@ -271,6 +277,8 @@ class Router:
     def _finish(self, listener: Listener, exchange: Exchange, error: BaseException | None) -> None:
         if error is not None:
             self._reset(listener, exchange)
+        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
+            self.wires.runtime.errors.append(error)
 
     def _feed(self, listener: Listener) -> None:
         while listener.waiting and listener.free() and listener.process.alive:
@@ -304,24 +312,3 @@ def _ignore(future: asyncio.Future[Response]) -> None:
 
 def _timed_out(exchange: Exchange) -> RestTimeout:
     return RestTimeout(f"{exchange.service} did not answer {exchange.request.method} {exchange.request.path} in time")
-
-
-def _masked(body: bytes) -> bytes:
-    """The body with its secrets starred; what is no JSON is left out whole."""
-    try:
-        return encode(_star(orjson.loads(body)))
-    except orjson.JSONDecodeError:
-        return b'"(a body with a secret that is not JSON)"'
-
-
-def _star(value: Any, parent: str = "") -> Any:
-    if isinstance(value, dict):
-        return {
-            k: "***"
-            if (k in SECRET_KEYS and not isinstance(v, (dict, list))) or (parent == "token" and k == "id")
-            else _star(v, k)
-            for k, v in value.items()
-        }
-    if isinstance(value, list):
-        return [_star(v) for v in value]
-    return value

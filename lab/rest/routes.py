@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict
 
 from lab.context import Context
+from lab.journal.masking import STARS, is_secret, star
 
 Version = tuple[int, int]
 Policy = Callable[[Context], bool]
@@ -180,6 +182,9 @@ def explain(error: Any) -> str:
     place = "/".join(str(p) for p in first["loc"]) or "body"
     if first["type"] == "extra_forbidden":
         return f"Invalid input for field/attribute {place}. Additional properties are not allowed"
-    value = repr(first.get("input"))
+    where = ("", "", *map(str, first["loc"]))
+    given = first.get("input")
+    secret = any(is_secret(given, key, parent) for parent, key in pairwise(where))
+    value = STARS if secret else repr(star(given, where[-1]))
     shown = value if len(value) < 120 else value[:117] + "..."
     return f"Invalid input for field/attribute {place}. Value: {shown}. {first['msg']}"

@@ -8,7 +8,7 @@ handler runs: a consumer that dies loses what it took; what still lies in a queu
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,65 +18,18 @@ from lab.body import encode
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
 from lab.medium import Passing, Verdict
-from lab.process import CURRENT, Process
+from lab.process import CURRENT, NEVER_NS, Process
+from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
 from lab.rpc.reports import Reports
+from lab.runtime import NANOSECOND
 
 if TYPE_CHECKING:
     from lab.rpc.client import Handler
     from lab.wires import Wires
 
-RETRY_S = 1.0
+RETRY_NS = NANOSECOND
 """How often a sender without a path to the broker tries again. Source: oslo.messaging's rabbit_retry_interval."""
-
-
-class Pool:
-    """The RPC workers of one process; `limit` 0 is no limit."""
-
-    __slots__ = ("busy", "limit")
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.busy = limit, 0
-
-
-class Consumer:
-    """One process consuming one topic."""
-
-    __slots__ = ("handlers", "interests", "own", "pool", "process", "queues", "topic")
-
-    def __init__(self, process: Process, topic: str, handlers: dict[str, Handler], pool: Pool) -> None:
-        self.process, self.topic, self.handlers, self.pool = process, topic, handlers, pool
-        self.queues: list[Queue] = []
-        self.own: deque[Message] = deque()
-        """Fanout messages that wait for a worker of this consumer."""
-        self.interests: dict[str, None] = {}
-
-    def free(self) -> bool:
-        """Whether it can take a message now."""
-        pool = self.pool
-        return self.process.alive and not self.process.hung and (not pool.limit or pool.busy < pool.limit)
-
-
-class Queue:
-    """One queue: messages that wait, and who consumes it."""
-
-    __slots__ = ("consumers", "messages", "name", "turn")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.messages: deque[Message] = deque()
-        self.consumers: list[Consumer] = []
-        self.turn = 0
-
-    def pick(self) -> Consumer | None:
-        """The next consumer in turn that can take a message."""
-        consumers = self.consumers
-        for i in range(len(consumers)):
-            consumer = consumers[(self.turn + i) % len(consumers)]
-            if consumer.free():
-                self.turn = (self.turn + i + 1) % len(consumers)
-                return consumer
-        return None
 
 
 class Broker:
@@ -89,7 +42,6 @@ class Broker:
         self.about: dict[str, dict[str, str]] = {}
         """Topic -> exchange and version, for the journal."""
         self.reports = Reports(wires)
-        self._pools: dict[str, Pool] = {}
         self._deadlines: dict[float, Deadlines] = {}
         self._interested: dict[tuple[str, str], dict[Consumer, None]] = {}
         self._open: dict[str, dict[Consumer, None]] = {}
@@ -136,11 +88,13 @@ class Broker:
     def _leave(self, consumer: Consumer) -> None:
         for queue in consumer.queues:
             queue.consumers.remove(consumer)
+        self._waiting -= len(consumer.own)  # a fanout's queue goes with its listener
+        consumer.own.clear()
         self.fanouts.get(consumer.topic, {}).pop(consumer, None)
         self._open.get(consumer.topic, {}).pop(consumer, None)
         self._targets.pop(consumer.topic, None)
         for key in consumer.interests:
-            self._interested.get((consumer.topic, key), {}).pop(consumer, None)
+            self._uninterested(consumer, key)
 
     def interest(self, process: Process, topic: str, key: str, wanted: bool) -> None:
         """Declare or drop a consumer's interest in fanouts under a key."""
@@ -153,7 +107,13 @@ class Broker:
                 self._interested.setdefault((topic, key), {})[consumer] = None
             else:
                 consumer.interests.pop(key, None)
-                self._interested.get((topic, key), {}).pop(consumer, None)
+                self._uninterested(consumer, key)
+
+    def _uninterested(self, consumer: Consumer, key: str) -> None:
+        who = self._interested.get((consumer.topic, key), {})
+        who.pop(consumer, None)
+        if not who:
+            self._interested.pop((consumer.topic, key), None)
 
     def queue(self, name: str) -> Queue:
         """The queue of that name, declared at its first use."""
@@ -185,21 +145,13 @@ class Broker:
         else:
             target = message.topic
         self._journal(message, target, message.topic)
-        verdict = self._judge(message, target, message.topic)
+        verdict = message.verdict = self._judge(message, target, message.topic)
         if verdict is not None:
-            if verdict.drop:
-                return
-            self._later(verdict.delay_ns, message, queue, verdict)
-            for _ in range(verdict.copies):
-                self._later(verdict.delay_ns, message, queue, None)
+            if not verdict.drop:
+                for each in (message, *(message.twin() for _ in range(verdict.copies))):
+                    self.wires.runtime.hop(verdict.delay_ns, self._enqueue, each, queue)
             return
-        self._enqueue(message, queue, None)
-
-    def _later(self, delay_ns: int, message: Message, queue: Queue, verdict: Verdict | None) -> None:
-        if delay_ns:
-            self.wires.runtime.hop(delay_ns, self._enqueue, message, queue, verdict)
-        else:
-            self._enqueue(message, queue, verdict)
+        self._enqueue(message, queue)
 
     def _journal(self, message: Message, target: str, where: str) -> None:
         wires, ctx = self.wires, message.ctx
@@ -228,18 +180,32 @@ class Broker:
             Passing(message.kind, message.sender.name, target, message.display, where, message.seq)
         )
 
-    def _enqueue(self, message: Message, queue: Queue, verdict: Verdict | None) -> None:
+    def _enqueue(self, message: Message, queue: Queue) -> None:
         wires = self.wires
         distance = wires.medium.latency(message.sender.host, wires.mq_host)
         if distance is None:
-            if message.sender.alive:
-                wires.runtime.hop(round(RETRY_S * 1e9), self._enqueue, message, queue, verdict)
-            return
-        if not queue.messages:
-            consumer = queue.pick()
-            if consumer is not None and self._hand(consumer, message, distance, verdict):
-                return
-        self._wait(queue.messages, message)
+            self._send_later(message, self._enqueue, queue)
+        elif queue.messages or not self._deliver(queue, message, distance):
+            self._wait(queue.messages, message)
+
+    def _send_later(self, message: Message, send: Callable[..., None], *rest: object) -> None:
+        """Its sender has no path to the broker: it tries again, while it lives and wants the answer."""
+
+        def again() -> None:
+            if message.sender.alive and (message.waiter is None or not message.waiter.done()):
+                send(message, *rest)
+
+        self.wires.runtime.hop(RETRY_NS, again)
+
+    def _deliver(self, queue: Queue, message: Message, distance: int) -> bool:
+        """Give the message to the next consumer in turn that is free and has a path."""
+        consumers = queue.consumers
+        for i in range(len(consumers)):
+            place = (queue.turn + i) % len(consumers)
+            if consumers[place].free() and self._hand(consumers[place], message, distance):
+                queue.turn = (place + 1) % len(consumers)
+                return True
+        return False
 
     def _wait(self, line: deque[Message], message: Message) -> None:
         line.append(message)
@@ -247,26 +213,32 @@ class Broker:
 
     def fanout(self, message: Message, keys: Sequence[str] | None) -> None:
         """Journal a fanout once and bring it to those who listen."""
+        message.fanout = True
+        target = self._targets.get(message.topic) or self._fanout_target(message.topic)
+        where = f"{message.topic}_fanout fanout"
+        self._journal(message, target, where)
+        verdict = message.verdict = self._judge(message, target, where)
+        if verdict is not None:
+            if not verdict.drop:
+                for each in (message, *(message.twin() for _ in range(verdict.copies))):
+                    self.wires.runtime.hop(verdict.delay_ns, self._spread, each, keys)
+            return
+        self._spread(message, keys)
+
+    def _spread(self, message: Message, keys: Sequence[str] | None) -> None:
+        wires = self.wires
+        distance = wires.medium.latency(message.sender.host, wires.mq_host)
+        if distance is None:
+            self._send_later(message, self._spread, keys)
+            return
         if keys is None:
             woken = list(self.fanouts.get(message.topic, ()))
         else:
             found = {c: None for key in keys for c in self._interested.get((message.topic, key), ())}
             woken = [*found, *self._open.get(message.topic, ())]
-        target = self._targets.get(message.topic) or self._fanout_target(message.topic)
-        where = f"{message.topic}_fanout fanout"
-        self._journal(message, target, where)
-        verdict = self._judge(message, target, where)
-        if verdict is not None and verdict.drop:
-            return
-        wires = self.wires
-        distance = wires.medium.latency(message.sender.host, wires.mq_host)
-        if distance is None:
-            return
         for consumer in woken:
-            delay = distance + (verdict.delay_ns if verdict is not None else 0)
-            for _ in range(1 + (verdict.copies if verdict is not None else 0)):
-                if not (consumer.free() and self._hand(consumer, message, delay, verdict)):
-                    self._wait(consumer.own, message)
+            if consumer.own or not (consumer.free() and self._hand(consumer, message, distance)):
+                self._wait(consumer.own, message)
 
     def _fanout_target(self, topic: str) -> str:
         """What the journal calls the listeners of a topic together; kept until one joins or leaves."""
@@ -277,7 +249,7 @@ class Broker:
 
     # -- handling -----------------------------------------------------------------------------
 
-    def _hand(self, consumer: Consumer, message: Message, distance: int, verdict: Verdict | None) -> bool:
+    def _hand(self, consumer: Consumer, message: Message, distance: int) -> bool:
         """Give the message to a free consumer, if there is a path to it; its worker is taken now."""
         wires, process = self.wires, consumer.process
         onward = wires.medium.latency(wires.mq_host, process.host)
@@ -288,30 +260,41 @@ class Broker:
             wires.runtime.busy += 1
         way = distance + onward
         work = wires.medium.work(process.binary, message.display)
-        wires.runtime.hop(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way, verdict)
+        wires.runtime.hop(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way)
         return True
 
-    def _begin(self, consumer: Consumer, message: Message, taken_ns: int, verdict: Verdict | None) -> None:
+    def _begin(self, consumer: Consumer, message: Message, taken_ns: int) -> None:
         process = consumer.process
+        if process.hung:
+            # What came while it hung was never taken: should it be killed, that goes back to the queue.
+            taken = NEVER_NS if process.hung_ns <= taken_ns else taken_ns
+            process.waking.append(partial(self._begin, consumer, message, taken))
+            return
         # The worker is free for the next message while this one's handler waits for others, as with green threads:
         # held until the end, two calls that need a worker of their own caller would wait for each other for ever.
         consumer.pool.busy -= 1
-        if verdict is not None and verdict.before is not None:
+        verdict = message.verdict
+        if verdict is not None and verdict.before is not None and process.alive:
             verdict.before(process.name)
         if not process.alive:
             if not message.ctx.periodic:
                 self.wires.runtime.busy -= 1
-            if process.ended_ns < taken_ns:
-                # It died while the message was on its way: nobody took it, so it lies in its queue.
-                self._wait(self.queue(message.topic).messages, message)
+            if process.ended_ns < taken_ns and not message.fanout:
+                self._give_back(message)
             return
-        process.handle(
-            self._handle(consumer, message, verdict), message.method, partial(self._finish, message)
-        )
+        process.handle(self._handle(consumer, message), message.method, partial(self._finish, message))
         self._feed(consumer)
 
-    async def _handle(self, consumer: Consumer, message: Message, verdict: Verdict | None) -> None:
-        process = consumer.process
+    def _give_back(self, message: Message) -> None:
+        """Its consumer died while the message was on its way: nobody took it, so it lies in its queue, at its old place."""
+        queue = self.queue(message.topic)
+        place = sum(1 for waiting in queue.messages if waiting.order < message.order)
+        queue.messages.insert(place, message)
+        self._waiting += 1
+        self._serve(queue)
+
+    async def _handle(self, consumer: Consumer, message: Message) -> None:
+        process, verdict = consumer.process, message.verdict
         ctx = message.ctx.at(message.seq)
         CURRENT.set(ctx)
         status = "ok"
@@ -362,14 +345,23 @@ class Broker:
                 if verdict.drop:
                     return
                 delay = verdict.delay_ns
+        self._carry_back(process, message, status, data, delay)
+
+    def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
+        """Bring a reply to its caller; without a path it is sent again as long as the caller waits for it."""
+        wires = self.wires
         out = wires.medium.latency(process.host, wires.mq_host)
-        back = wires.medium.latency(wires.mq_host, sender.host)
+        back = wires.medium.latency(wires.mq_host, message.sender.host)
         if out is not None and back is not None:
             wires.runtime.hop(out + back + delay, _answer, message, status, data)
+        elif process.alive and message.waiter is not None and not message.waiter.done():
+            wires.runtime.hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
 
     def _finish(self, message: Message, error: BaseException | None) -> None:
         if not message.ctx.periodic:
             self.wires.runtime.busy -= 1
+        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
+            self.wires.runtime.errors.append(error)
 
     def _feed(self, consumer: Consumer) -> None:
         """Give a consumer that has a free worker what has waited longest for it, on any topic of its process."""
@@ -382,20 +374,27 @@ class Broker:
                 for waiting in (each.own, *(q.messages for q in each.queues)):
                     if waiting and (oldest is None or waiting[0].order < oldest[0]):
                         oldest = (waiting[0].order, waiting, each)
-            if oldest is None or not self._hand(oldest[2], oldest[1][0], 0, None):
+            if oldest is None or not self._hand(oldest[2], oldest[1][0], 0):
                 return
             oldest[1].popleft()
             self._waiting -= 1
 
     def retry(self) -> None:
         """Paths or processes may be back: hand out what waits."""
+        if not self._waiting:
+            return
         for queue in list(self.queues.values()):
-            while queue.messages:
-                consumer = queue.pick()
-                if consumer is None or not self._hand(consumer, queue.messages[0], 0, None):
-                    break
-                queue.messages.popleft()
-                self._waiting -= 1
+            self._serve(queue)
+        for listeners in list(self.fanouts.values()):
+            for consumer in list(listeners):
+                if consumer.own:
+                    self._feed(consumer)
+
+    def _serve(self, queue: Queue) -> None:
+        """Hand out what waits in a queue as far as its consumers can take it."""
+        while queue.messages and self._deliver(queue, queue.messages[0], 0):
+            queue.messages.popleft()
+            self._waiting -= 1
 
 
 def _timed_out(message: Message) -> MessagingTimeout:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
 from lab.errors import LabError, RemoteError
+from lab.medium import Verdict
 
 if TYPE_CHECKING:
     from lab.process import Process
@@ -15,7 +17,21 @@ if TYPE_CHECKING:
 class Message:
     """One message: encoded once by its sender; `order` is its place in time among all messages."""
 
-    __slots__ = ("body", "ctx", "display", "kind", "method", "order", "sender", "sent_ns", "seq", "topic", "waiter")
+    __slots__ = (
+        "body",
+        "ctx",
+        "display",
+        "fanout",
+        "kind",
+        "method",
+        "order",
+        "sender",
+        "sent_ns",
+        "seq",
+        "topic",
+        "verdict",
+        "waiter",
+    )
 
     def __init__(
         self, kind: str, topic: str, method: str, body: bytes, ctx: Context, sender: Process, display: str
@@ -25,6 +41,15 @@ class Message:
         self.seq = self.order = self.sent_ns = 0
         self.waiter: asyncio.Future[bytes] | None = None
         """Where the caller waits for the reply; None for casts."""
+        self.verdict: Verdict | None = None
+        """What interference does to it, wherever it waits."""
+        self.fanout = False
+
+    def twin(self) -> Message:
+        """The same message a second time, by a fault."""
+        twin = copy(self)
+        twin.verdict = None
+        return twin
 
 
 def dumpable(value: Any) -> Any:

@@ -62,11 +62,17 @@ class Reports:
         latency, mq_host = wires.medium.latency, wires.mq_host
         reports, sender = [], None
         for process, payload in reporters.items():
-            if process.alive and not process.hung and latency(process.host, mq_host) is not None:
+            if not process.alive or process.hung or latency(process.host, mq_host) is None:
+                continue
+            if wires.interference is not None:  # a fault may be meant for this one alone
+                self._publish(key, process, [payload()])
+            else:
                 sender = sender or process
                 reports.append(payload())
-        if sender is None:
-            return
+        if sender is not None:
+            self._publish(key, sender, reports)
+
+    def _publish(self, key: tuple[str, str, float], sender: Process, reports: list[dict[str, Any]]) -> None:
         ctx = Context(request_id="", roles=("admin",), periodic=True)
         message = Message("rpc_cast", key[0], key[1], encode({"reports": reports}), ctx, sender, key[1])
-        wires.broker.publish(message)
+        self._wires.broker.publish(message)

@@ -1,0 +1,51 @@
+"""Who consumes what: the workers of a process, its consumers, and the queues that they share."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from lab.process import Process
+from lab.rpc.message import Message
+
+if TYPE_CHECKING:
+    from lab.rpc.client import Handler
+
+
+class Pool:
+    """The RPC workers of one process; `limit` 0 is no limit."""
+
+    __slots__ = ("busy", "limit")
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.busy = limit, 0
+
+
+class Consumer:
+    """One process consuming one topic."""
+
+    __slots__ = ("handlers", "interests", "own", "pool", "process", "queues", "topic")
+
+    def __init__(self, process: Process, topic: str, handlers: dict[str, Handler], pool: Pool) -> None:
+        self.process, self.topic, self.handlers, self.pool = process, topic, handlers, pool
+        self.queues: list[Queue] = []
+        self.own: deque[Message] = deque()
+        """Fanout messages that wait for a worker of this consumer."""
+        self.interests: dict[str, None] = {}
+
+    def free(self) -> bool:
+        """Whether it can take a message now."""
+        pool = self.pool
+        return self.process.alive and not self.process.hung and (not pool.limit or pool.busy < pool.limit)
+
+
+class Queue:
+    """One queue: messages that wait, and who consumes it."""
+
+    __slots__ = ("consumers", "messages", "name", "turn")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.messages: deque[Message] = deque()
+        self.consumers: list[Consumer] = []
+        self.turn = 0
