@@ -77,6 +77,11 @@ def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any
             return
 
 
+async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any) -> None:
+    """`go_on` as a task takes it: from Python 3.12 on, tasks refuse coroutines made of generators."""
+    await go_on(coro, waited_for)
+
+
 class ProcessStore(Store):
     """The store as one process reaches it: until it is killed."""
 
@@ -199,7 +204,7 @@ class Process:
             coro.close()
             done(ProcessKilled(self.name))
             return
-        rest = context.run(self.runtime.spawn, go_on(coro, waited_for), f"{self.name}:{name}", self)
+        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for), f"{self.name}:{name}", self)
         self.tasks[rest] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
