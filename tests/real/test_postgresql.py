@@ -45,10 +45,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     data = folder / "data"
-    subprocess.run(_as_user([str(tools / "initdb"), "-D", str(data), "-A", "trust", "-U", USER, "-E", "UTF8"]), check=True, capture_output=True)
+    subprocess.run(
+        _as_user([str(tools / "initdb"), "-D", str(data), "-A", "trust", "-U", USER, "-E", "UTF8"]), check=True, capture_output=True
+    )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     log = str(folder / "log")
-    subprocess.run(_as_user([str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start"]), check=True, capture_output=True)
+    subprocess.run(
+        _as_user([str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start"]), check=True, capture_output=True
+    )
     try:
         yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
     finally:
@@ -59,7 +63,9 @@ def test_the_same_operations_give_the_same_answers(url: str) -> None:
     stores = [MemoryStore(), SqlStore(url)]
     works = [
         lambda tx: tx.insert(Owner.make(id="o1")),
-        lambda tx: [tx.insert(Item.make(id=k, name=k, host="h1", owner="o1", tags=["x"], extra={"n": 1}, pair=("p",), on=True)) for k in "cab"],
+        lambda tx: [
+            tx.insert(Item.make(id=k, name=k, host="h1", owner="o1", tags=["x"], extra={"n": 1}, pair=("p",), on=True)) for k in "cab"
+        ],
         lambda tx: tx.insert(Item.make(id="d", name="a", owner="o1")),
         lambda tx: tx.insert(Item.make(id="d", name="long one")),
         lambda tx: tx.update(tx.get(Item, "a"), host=None, size=2**40),
