@@ -7,7 +7,7 @@
     ├─ CapacityError       the cloud's fault, now; may be retried later
     │   └─ NoValidHost  NoFreeAddress  NoNetworkAvailable  NoSpace
     ├─ TransportError      a message may be lost; retry only what converges
-    │   └─ RestTimeout  MessagingTimeout  Unreachable
+    │   └─ RestTimeout  MessagingTimeout  Unreachable  ServiceUnavailable
     ├─ DriverError         one host's fault; the manager decides; nothing was left behind
     │   ├─ HypervisorError  NetworkError  VolumeError  ImageError  ObjectError
     │   └─ DriverTimeout   the state is unknown; repeat the call or undo it
@@ -118,6 +118,10 @@ class MessagingTimeout(TransportError):
 
 class Unreachable(TransportError):
     """No connection to the service could be made."""
+
+
+class ServiceUnavailable(TransportError):
+    """Another service that is needed for this is not there now."""
 
 
 class DriverError(LabError):

@@ -24,7 +24,7 @@ from sim.task import NEVER, SimHandle, SimTask, VirtualEnvironment
 T = TypeVar("T")
 
 STILL_LIMIT = 100_000
-"""Callbacks in one instant after which the run is stopped as one that will never move on."""
+"""Rounds of callbacks, or events, in one instant after which the run is stopped as one that will never move on."""
 PURGE_MIN = 64
 """Cancelled timers that are tolerated before the heap is rebuilt without them."""
 
@@ -94,7 +94,6 @@ class SimLoop(_Base):  # type: ignore[misc]
         self._still = 0
         self._running = False
         self._closed = False
-        self._asyncgens: dict[int, Any] = {}
         self.runtime = SimRuntime(self, seed, boot, epoch)
 
     def adopt(self, runtime: SimRuntime) -> None:
@@ -205,6 +204,9 @@ class SimLoop(_Base):  # type: ignore[misc]
                 self._still = 0
             self.steps += 1
             env.step()
+            self._still += 1
+            if self._still > STILL_LIMIT:
+                raise self._standing()
         else:
             raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
 
@@ -237,7 +239,10 @@ class SimLoop(_Base):  # type: ignore[misc]
                 self._order_burst()
         self._still += 1
         if self._still > STILL_LIMIT:
-            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+            raise self._standing()
+
+    def _standing(self) -> Stuck:
+        return Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
 
     def _hold(self, handle: SimHandle) -> bool:
         """Put a callback of a hung process's task aside."""
@@ -255,7 +260,9 @@ class SimLoop(_Base):  # type: ignore[misc]
             return
         places = [
             i for i, item in enumerate(self._ready)
-            if not isinstance(item, tuple) and getattr(item.callback, "__self__", None) in burst
+            if not isinstance(item, tuple)
+            and isinstance(owner := getattr(item.callback, "__self__", None), SimTask)
+            and owner in burst
         ]
         wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)
         for place, handle in zip(places, wakeups, strict=True):
@@ -319,9 +326,12 @@ class SimLoop(_Base):  # type: ignore[misc]
         raise RuntimeError("a simulated loop stops when its program is done")
 
     def close(self) -> None:
-        """Close the loop, cancelling what is left in order of creation."""
+        """Close the loop, cancelling what is left in order of creation, hung processes' tasks too."""
         if self._closed:
             return
+        for held in self.frozen.values():
+            self._ready.extend(held)
+        self.frozen.clear()
         left = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
         for task in left:
             task.cancel()

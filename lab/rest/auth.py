@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from lab.context import Context
-from lab.errors import LabError, TransportError, Unauthorized
+from lab.errors import RemoteFault, ServiceUnavailable, TransportError, Unauthorized
 from lab.process import Process
 from lab.rest.message import Request
 from lab.runtime import NANOSECOND
@@ -35,7 +35,7 @@ class Authenticator:
                 raise Unauthorized(UNAUTHORIZED)
             return ctx
         known = self._cache.get(token)
-        if known is None or known[0] < self._process.runtime.now_ns():
+        if known is None or known[0] <= self._process.runtime.now_ns():
             try:
                 known = await self._check(token, request, ctx)
             except Unauthorized:
@@ -43,10 +43,19 @@ class Authenticator:
                     raise
                 return ctx
         found = known[1].at(ctx.cause)
-        found.request_id = ctx.request_id
+        found.request_id, found.periodic = ctx.request_id, ctx.periodic
         return found
 
+    async def _beside_a_service(self, request: Request, ctx: Context) -> bool:
+        """Whether a service vouches for the request with a good token of its own, so that the user's may have ended."""
+        token = request.headers.get("x-service-token", "")
+        if not token:
+            return False
+        alone = Request(request.method, request.path, {"x-auth-token": token}, source=request.source)
+        return "service" in (await self.identify(alone, ctx, required=False)).roles
+
     async def _check(self, token: str, request: Request, ctx: Context) -> tuple[int, Context]:
+        """Ask keystone. Raises Unauthorized for a token that it does not know, ServiceUnavailable when it cannot say."""
         runtime, config = self._process.runtime, self._process.config
         self._cache.pop(token, None)
         if self.local is not None:
@@ -54,15 +63,18 @@ class Authenticator:
             if found is None:
                 raise Unauthorized(UNAUTHORIZED)
             return runtime.now_ns(), found
-        query = "?allow_expired=1" if "x-service-token" in request.headers else ""
+        query = "?allow_expired=1" if await self._beside_a_service(request, ctx) else ""
         try:
             response = await self._process.rest.call(
                 ctx, "identity", "GET", f"/v3/auth/tokens{query}", auth="service", headers={"X-Subject-Token": token}
             )
-        except TransportError as error:
-            raise LabError(f"The token could not be checked: {error}; try again") from error
-        if response.status != 200:
+        except (TransportError, RemoteFault) as error:
+            raise ServiceUnavailable(f"The Keystone service is temporarily unavailable: {error}") from error
+        if response.status == 404:
             raise Unauthorized(UNAUTHORIZED)
+        if response.status != 200:
+            # Source: keystonemiddleware.auth_token raises 503 for every answer but 200 and 404.
+            raise ServiceUnavailable(f"The Keystone service is temporarily unavailable: it answered {response.status}")
         body = response.json()["token"]
         found = context_of(body, token)
         ends = round((datetime.fromisoformat(body["expires_at"]) - runtime.utc()).total_seconds() * NANOSECOND)

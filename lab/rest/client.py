@@ -66,11 +66,18 @@ class RestClient:
         if headers:
             for name, value in headers.items():
                 sent[name.lower()] = value
-        request = Request(method, target, sent, data, process.name, stream)
-        response = await process.wires.router.call(process, ctx, service, request)
-        if not process.alive:
-            raise ProcessKilled(process.name)
-        return response
+        while True:
+            request = Request(method, target, sent, data, process.name, stream)
+            response = await process.wires.router.call(process, ctx, service, request)
+            if not process.alive:
+                raise ProcessKilled(process.name)
+            if response.status != 401 or auth != "service" or stream is not None:
+                return response
+            # Its own token was revoked: it gets another, as keystoneauth does, and asks once more.
+            auth = "service anew"
+            if self._token == sent["x-auth-token"]:
+                self._token_until = -1.0
+            sent["x-auth-token"] = await self.own_token(ctx)
 
     async def json(self, ctx: Context, service: str, method: str, target: str, **options: Any) -> Any:
         """The answer's JSON. Raises RemoteFault for a status of 400 or more."""
@@ -91,7 +98,7 @@ class RestClient:
 
     async def _fetch(self, ctx: Context) -> str:
         config = self._process.config
-        user = SERVICE_USERS.get(self._process.binary.split("-")[0], self._process.binary.split("-")[0])
+        user = self._process.binary.partition("-")[0]
         domain = {"id": "default"}
         body = {
             "auth": {
@@ -109,9 +116,6 @@ class RestClient:
         self._token = response.headers["X-Subject-Token"]
         self._token_until = self._process.runtime.now() + config.token_expiration_s - REFRESH_S
         return self._token
-
-
-SERVICE_USERS = {"swift": "swift"}
 
 
 def fault_of(service: str, response: Response) -> RemoteFault:

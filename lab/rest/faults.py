@@ -23,6 +23,7 @@ from lab.errors import (
     NoValidHost,
     QuotaExceeded,
     RemoteFault,
+    ServiceUnavailable,
     TooLarge,
     TransportError,
     Unauthorized,
@@ -50,6 +51,7 @@ STATUS: Mapping[type[LabError], int] = {
     NoSpace: 413,
     CapacityError: 503,
     TransportError: 500,
+    ServiceUnavailable: 503,
     RemoteFault: 500,
     LabError: 500,
 }
@@ -108,11 +110,15 @@ def compute_style(status: int, error: LabError, request_id: str) -> Response:
 def network_style(status: int, error: LabError, request_id: str) -> Response:
     """Neutron's: type, message and detail."""
     kind = {
+        400: "HTTPBadRequest",
         401: "HTTPUnauthorized",
+        403: "PolicyNotAuthorized",
         404: "HTTPNotFound",
         405: "HTTPMethodNotAllowed",
-        400: "HTTPBadRequest",
-        403: "PolicyNotAuthorized",
+        406: "HTTPNotAcceptable",
+        409: "HTTPConflict",
+        413: "HTTPRequestEntityTooLarge",
+        415: "HTTPUnsupportedMediaType",
     }
     name = type(error).__name__
     if type(error).__module__ == "lab.errors":

@@ -179,3 +179,33 @@ def test_timeouts_and_locks_of_asyncio_work_unchanged() -> None:
 
     now, _ = run(main)
     assert now == 5.0
+
+
+def test_a_burst_of_cancellations_minds_no_callback_of_unhashable_things() -> None:
+    seen: list[int] = []
+
+    async def main(loop):
+        tasks = [loop.create_task(asyncio.sleep(100)) for _ in range(3)]
+        await asyncio.sleep(1)
+        loop.call_soon(seen.append, 1)
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(1)
+
+    run(main)
+    assert seen == [1]
+
+
+def test_a_device_that_never_lets_time_move_stops_the_run(monkeypatch) -> None:
+    monkeypatch.setattr("sim.loop.STILL_LIMIT", 1000)
+
+    async def main(loop):
+        def device():
+            while True:
+                yield loop.env.timeout(0)
+
+        loop.env.process(device())
+        await asyncio.sleep(1)
+
+    with pytest.raises(Stuck, match="without time moving"):
+        run(main)
