@@ -210,6 +210,7 @@ class Play:
 
     told: list[Told]
     errors: list[BaseException]
+    things: Things
 
 
 def play(asks: Iterable[Ask], http: bool) -> Play:
@@ -225,7 +226,7 @@ def play(asks: Iterable[Ask], http: bool) -> Play:
                 found = [await put(channel, ask, things, tokens) for ask in asks]
             errors = list(cloud.wires.runtime.errors)
             cloud.wires.runtime.errors.clear()
-            return Play(found, errors)
+            return Play(found, errors, things)
 
     return lab.run(main, seed=7)
 
