@@ -109,10 +109,10 @@ def test_a_path_that_nothing_has_and_a_method_that_a_path_has_not(service: str) 
 
 
 @pytest.mark.parametrize("service", JSON_SERVICES)
-@pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'"text"', b"7", b"\xff", b'{"x": 1}', b"[" * 3000])
-def test_a_body_that_is_none(service: str, body: bytes) -> None:
-    done = put(Ask(service, "POST", LISTS[service], headers=newest(service), body=body))
-    assert message(service, done.told[0], 400)
+def test_a_body_that_is_none(service: str) -> None:
+    bodies = (b"{", b"[]", b"null", b'"text"', b"7", b"\xff", b'{"x": 1}', b"[" * 3000)
+    for told in put(*(Ask(service, "POST", LISTS[service], headers=newest(service), body=body) for body in bodies)).told:
+        assert message(service, told, 400)
 
 
 @pytest.mark.parametrize("service", JSON_SERVICES)
@@ -257,7 +257,8 @@ def test_no_list_shows_another_projects_things() -> None:
     foreign += things["port_id"]
     for ask, told in zip(asks, done.told, strict=True):
         assert told.status in (200, 204, 403), (ask, told)
-        shown = [thing for thing in foreign if thing in told.body.decode()]
+        asked = fill(ask.target, things)  # links say again what was asked for
+        shown = [thing for thing in foreign if thing in told.body.decode() and thing not in asked]
         assert not shown, (ask, told)
 
 
@@ -275,42 +276,42 @@ def test_object_storage_refuses_another_account_whether_it_has_that_or_not() -> 
 
 
 def test_identity_refuses_what_the_caller_may_not_see_whether_it_is_there_or_not() -> None:
-    asks = []
-    for kind in ("projects", "users", "roles"):
-        for thing in ("{%s_id}" % kind[:-1], UNKNOWN):
-            asks.append(Ask("identity", "GET", f"/v3/{kind}/{thing}", "demo"))
+    asks = [
+        Ask("identity", "GET", f"/v3/{kind}/{thing}", "demo")
+        for kind in ("projects", "users", "roles")
+        for thing in ("{%s_id}" % kind[:-1], UNKNOWN)
+    ]
     answers = put(*asks).told
     for there, gone in zip(answers[::2], answers[1::2], strict=True):
         assert message("identity", there, 403) == message("identity", gone, 403)
 
 
-@pytest.mark.parametrize(
-    ("service", "target", "text"),
-    [
-        ("identity", "/v3/projects/nope", "Could not find project: nope."),
-        ("identity", "/v3/users/nope", "Could not find user: nope."),
-        ("image", "/v2/images/nope", "No image found with ID nope"),
-        ("compute", "/v2.1/servers/nope", "Instance nope could not be found."),
-        ("compute", "/v2.1/flavors/nope", "Flavor nope could not be found."),
-        ("compute", "/v2.1/os-keypairs/nope", "Keypair nope not found for user {user}"),
-        ("network", "/v2.0/networks/nope", "Network nope could not be found."),
-        ("network", "/v2.0/ports/nope", "Port nope could not be found."),
-        ("network", "/v2.0/subnets/nope", "Subnet nope could not be found."),
-        ("network", "/v2.0/security-groups/nope", "Security group nope does not exist"),
-        ("volume", "/v3/volumes/nope", "Volume nope could not be found."),
-        ("volume", "/v3/snapshots/nope", "Snapshot nope could not be found."),
-        ("volume", "/v3/types/nope", "Volume type nope could not be found."),
-        ("placement", "/resource_providers/nope", "No resource provider with uuid nope found"),
-        ("object", "/v1/{account}/nope", "The resource could not be found."),
-    ],
-)
-def test_an_id_that_nothing_has(service: str, target: str, text: str) -> None:
-    done = put(Ask(service, "GET", target, headers=newest(service)))
-    users = dict.fromkeys(done.things["user_id"], "{user}")
-    found = message(service, done.told[0], 404)
-    for user, name in users.items():
-        found = found.replace(user, name)
-    assert found.rstrip(":. ") == text.rstrip(":. ")
+GONE = [
+    ("identity", "/v3/projects/nope", "Could not find project: nope."),
+    ("identity", "/v3/users/nope", "Could not find user: nope."),
+    ("image", "/v2/images/nope", "No image found with ID nope"),
+    ("compute", "/v2.1/servers/nope", "Instance nope could not be found."),
+    ("compute", "/v2.1/flavors/nope", "Flavor nope could not be found."),
+    ("compute", "/v2.1/os-keypairs/nope", "Keypair nope not found for user {user}"),
+    ("network", "/v2.0/networks/nope", "Network nope could not be found."),
+    ("network", "/v2.0/ports/nope", "Port nope could not be found."),
+    ("network", "/v2.0/subnets/nope", "Subnet nope could not be found."),
+    ("network", "/v2.0/security-groups/nope", "Security group nope does not exist"),
+    ("volume", "/v3/volumes/nope", "Volume nope could not be found."),
+    ("volume", "/v3/snapshots/nope", "Snapshot nope could not be found."),
+    ("volume", "/v3/types/nope", "Volume type nope could not be found."),
+    ("placement", "/resource_providers/nope", "No resource provider with uuid nope found"),
+    ("object", "/v1/{account}/nope", "The resource could not be found."),
+]
+
+
+def test_an_id_that_nothing_has() -> None:
+    done = put(*(Ask(service, "GET", target, headers=newest(service)) for service, target, _ in GONE))
+    for (service, _, text), told in zip(GONE, done.told, strict=True):
+        found = message(service, told, 404)
+        for user in done.things["user_id"]:
+            found = found.replace(user, "{user}")
+        assert found.rstrip(":. ") == text.rstrip(":. ")
 
 
 # -- values that cannot be ------------------------------------------------------------------------
@@ -356,11 +357,13 @@ VALUES: list[tuple[str, str, Any, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("service", "target", "body", "words"), VALUES, ids=[f"{s}-{json.dumps(b)[:60]}" for s, _, b, _ in VALUES])
-def test_a_value_that_cannot_be(service: str, target: str, body: Any, words: str) -> None:
-    told = put(Ask(service, "POST", target, headers=newest(service), body=body_of(body))).told[0]
-    # Glance forbids to set what it keeps itself. Source: glance's images API, RESERVED_PROPERTIES.
-    assert words in message(service, told, 403 if service == "image" and "size" in body else 400)
+@pytest.mark.parametrize("service", ["compute", "volume", "network", "image", "identity", "placement"])
+def test_a_value_that_cannot_be(service: str) -> None:
+    rows = [row for row in VALUES if row[0] == service]
+    done = put(*(Ask(service, "POST", target, headers=newest(service), body=body_of(body)) for _, target, body, _ in rows))
+    for (_, _, body, words), told in zip(rows, done.told, strict=True):
+        # Glance forbids to set what it keeps itself. Source: glance's images API, its reserved properties.
+        assert words in message(service, told, 403 if service == "image" and "size" in body else 400), body
 
 
 # -- more than the quota --------------------------------------------------------------------------
