@@ -115,7 +115,7 @@ class SimDhcp(DhcpDriver, DhcpReservations):
         if server is not None and server.tap.port_id != network.wiring.port_id:
             self._remove(network_id, server)
             server = None
-        if network.wiring.port_id not in self.host.bridge.wirings:
+        if self.host.bridge.wirings.get(network.wiring.port_id) != network.wiring:
             self.host.bridge.wire(network.wiring)
         if server is None:
             self.dc.dhcp.setdefault(network_id, {})[self.host.name] = DhcpServer(self.host, network)

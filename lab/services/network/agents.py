@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
-from lab.services.network import views
+from lab.services.network import rpc, views
 from lab.services.network.errors import AgentInUse, AgentNotFound
 from lab.services.network.heartbeats import fresh, heard, leave
 from lab.services.network.model import Agent, Json, NetworkAgent
@@ -37,20 +37,33 @@ class Agents:
         """
         now = self._plugin.runtime.now_ns()
 
-        def work(tx: Any) -> list[Agent]:
+        def work(tx: Any) -> tuple[list[Agent], list[tuple[str, str]]]:
             new = []
             for report in reports:
                 state = report["agent_state"]
                 if "configurations" in state and self._take(tx, state, now):
                     new.append(tx.one(Agent, agent_type=state["agent_type"], host=state["host"]))
             names = [f"{r['agent_state']['agent_type']}@{r['agent_state']['host']}" for r in reports]
+            revived = self._revived(tx, [r["agent_state"]["host"] for r in reports if r["agent_state"]["agent_type"] == DHCP_TYPE])
             heard(tx, names, now, newcomers=bool(new))
-            return new
+            return new, [(host, network.id) for host in revived for network in self._plugin.dhcp.adopt(tx, host)]
 
-        for agent in await self._plugin.store.run(work):
+        new, served = await self._plugin.store.run(work)
+        for host, network_id in served:
+            payload = {"network": {"id": network_id}, "priority": rpc.PRIORITY_LOW}
+            self._plugin.notifier.dhcp(ctx, [host], "network_create_end", payload)
+        for agent in new:
             address = agent.configurations.get("tunneling_ip")
             if address and "vxlan" in agent.configurations.get("tunnel_types", ()):
                 self._plugin.notifier.tunnel_update(ctx, address, agent.host)
+
+    def _revived(self, tx: Any, hosts: list[str]) -> list[str]:
+        """The hosts whose DHCP agents were thought dead: networks that came meanwhile have nobody, so they look at all again.
+
+        Source: neutron's agents resync when they are told that they were revived (AGENT_REVIVED).
+        """
+        found = [(host, tx.one(Agent, agent_type=DHCP_TYPE, host=host)) for host in hosts]
+        return [host for host, agent in found if agent is not None and not self.alive(tx, agent)]
 
     def _take(self, tx: Any, state: Json, now: int) -> bool:
         """Store what an agent says of itself; answer whether it is new."""
