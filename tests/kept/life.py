@@ -53,8 +53,8 @@ class Seen:
 class Worker:
     """A client that does random things until it is stopped."""
 
-    def __init__(self, cloud: Cloud, seed: str, seen: Seen) -> None:
-        self.cloud, self.seen, self.dice = cloud, seen, Random(seed)
+    def __init__(self, cloud: Cloud, seed: str, seen: Seen, pause_s: float = 3.0) -> None:
+        self.cloud, self.seen, self.dice, self.pause_s = cloud, seen, Random(seed), pause_s
         self.flavor = self.network = self.image = ""
 
     async def prepare(self) -> None:
@@ -75,6 +75,15 @@ class Worker:
             images = [await image.upload_sparse(5 * MIB)]
         self.image = images[0].id
 
+    async def prepared_work(self, first: Worker) -> None:
+        """Work with what the first of the crew has prepared."""
+        if self is first:
+            await self.prepare()
+        while not first.image:
+            await self.cloud.sleep(0.01)
+        self.flavor, self.network, self.image = first.flavor, first.network, first.image
+        await self.work()
+
     async def work(self) -> None:
         """Do one thing after the other; refusals are part of it."""
         acts = (
@@ -84,7 +93,7 @@ class Worker:
         while True:
             with suppress(ApiError):
                 await self.dice.choice(acts)()
-            await self.cloud.sleep(self.dice.random() * 3)
+            await self.cloud.sleep(self.dice.random() * self.pause_s)
 
     async def _any(self, things: Any, **filters: Any) -> Any:
         found = sorted(await things.list(**filters), key=lambda thing: str(thing.id))
@@ -285,8 +294,6 @@ async def work_until_dropped(cloud: SimulatedCloud, seed: str, seen: Seen, worke
     """Several clients at once, until the end of the world."""
     await cloud.ready()
     crew = [Worker(cloud, f"{seed}/{number}", seen) for number in range(workers)]
-    await crew[0].prepare()
     async with asyncio.TaskGroup() as group:
         for worker in crew:
-            worker.flavor, worker.network, worker.image = crew[0].flavor, crew[0].network, crew[0].image
-            group.create_task(worker.work())
+            group.create_task(worker.prepared_work(crew[0]))
