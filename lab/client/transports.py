@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
@@ -13,6 +14,10 @@ from lab.process import Process
 from lab.rest.message import Request, Response, Stream
 
 T = TypeVar("T")
+
+
+REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""What a client may give a request as its id; anything else is not repeated. Source: oslo.middleware's request_id."""
 
 
 class InWorld:
@@ -41,7 +46,8 @@ async def enter(process: Process, service: str, request: Request, keep_stream: b
     The answer's body is bytes, unless a stream may be kept by one who reads it inside the world.
     """
     headers = request.headers
-    request_id = headers.get("x-openstack-request-id") or f"req-{process.uuid()}"
+    given = headers.get("x-openstack-request-id", "")
+    request_id = given if REQUEST_ID.fullmatch(given) else f"req-{process.uuid()}"
     ctx = Context(request_id=request_id)
     if request.body and takes_stream(process, service, request):
         body = request.body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from lab.errors import RemoteFault
 from lab.services.compute.own_token import auth_of
@@ -40,7 +41,7 @@ class Images:
 
     async def show(self, ctx: Context, image_id: str) -> Json:
         """Read an image's description. Raises RemoteFault 404."""
-        return dict(await self._process.rest.json(ctx, "image", "GET", f"/v2/images/{image_id}", auth=auth_of(ctx)))
+        return dict(await self._process.rest.json(ctx, "image", "GET", f"/v2/images/{quote(image_id, safe='')}", auth=auth_of(ctx)))
 
     async def schema(self, ctx: Context) -> None:
         """Read the schema of images, as glance's client does before it shows one to nova-api."""

@@ -75,7 +75,7 @@ class Networks:
 
     async def port(self, ctx: Context, port_id: str) -> Json:
         """Read a port. Raises RemoteFault 404."""
-        answer: Json = await self._json(ctx, "GET", f"/v2.0/ports/{port_id}")
+        answer: Json = await self._json(ctx, "GET", f"/v2.0/ports/{quote(port_id, safe='')}")
         return dict(answer["port"])
 
     async def ports_of(self, ctx: Context, server_id: str, project_id: str | None = None) -> list[Json]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from lab.errors import RemoteFault
 from lab.services.compute.own_token import auth_of
@@ -46,7 +47,7 @@ class Volumes:
 
     async def get(self, ctx: Context, volume_id: str) -> Json:
         """Read a volume. Raises RemoteFault 404."""
-        answer: Json = await self._json(ctx, "GET", f"/v3/volumes/{volume_id}")
+        answer: Json = await self._json(ctx, "GET", f"/v3/volumes/{quote(volume_id, safe='')}")
         return dict(answer["volume"])
 
     async def create(self, ctx: Context, request: Json) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 from lab.config import Config
 from lab.context import Context
@@ -51,7 +52,7 @@ class Source:
 async def read_image(process: Process, ctx: Context, image_id: str) -> dict[str, Any]:
     """Return glance's description of the image. Raises NotFound, or InvalidInput when it is not active."""
     try:
-        image: dict[str, Any] = await process.rest.json(ctx, "image", "GET", f"/v2/images/{image_id}")
+        image: dict[str, Any] = await process.rest.json(ctx, "image", "GET", f"/v2/images/{quote(image_id, safe='')}")
     except RemoteFault as fault:
         if fault.status == 404:
             raise NotFound(f"Image {image_id} could not be found.") from fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from pydantic import Field
 
@@ -87,7 +88,7 @@ class InterfacesPart(ComputePart):
 
     async def _interface_view(self, ctx: Context, req: Request, server_id: str, port_id: str) -> Json:
         try:
-            port = (await self.process.rest.json(ctx, "network", "GET", f"/v2.0/ports/{port_id}"))["port"]
+            port = (await self.process.rest.json(ctx, "network", "GET", f"/v2.0/ports/{quote(port_id, safe='')}"))["port"]
         except RemoteFault as fault:
             if fault.status == 404:
                 raise NotFound(f"Port id {port_id} could not be found.") from fault
