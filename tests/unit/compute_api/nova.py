@@ -189,7 +189,7 @@ class Manager:
     def __getattr__(self, name: str) -> Any:
         async def note(ctx: Context, *rest: Any) -> Any:
             self.calls.append((name, *(item.id if isinstance(item, Server) else item for item in rest)))
-            return rest[1] or rest[2] if name == "attach_interface" else None
+            return (rest[1] or rest[2] or "a new port") if name == "attach_interface" else None
 
         return note
 
