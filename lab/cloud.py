@@ -104,6 +104,7 @@ class Cloud:
 
         Inside `lab.run` it lives on the program's own virtual clock. On any other event loop it is run beside it, as fast
         as possible while something is in flight; only the first form promises the same journal for the same seed.
+        There too an exception in the cloud that nobody retrieved is raised, at the end.
         """
         from sim.loop import SimLoop
         from sim.world import SimWorld
@@ -127,10 +128,15 @@ class Cloud:
         try:
             await runner.call(cloud.ready)
             yield cloud
-            await runner.call(world.close)
         finally:
-            runner.stop()
-            world.loop.close()
+            try:
+                if runner.error is None:
+                    await runner.call(world.close)
+            finally:
+                runner.stop()
+                world.loop.close()
+        if world.runtime.errors:
+            raise world.runtime.errors[0]
 
     @staticmethod
     @asynccontextmanager

@@ -49,22 +49,14 @@ def trace(
             continue
         if not polls and _is_poll(entry):
             if entry.where in last_poll:
-                _drop(kept, last_poll[entry.where], dropped)
+                dropped.add(last_poll[entry.where])
             last_poll[entry.where] = entry.seq
         rows.append(_row(entry, answer, names or {}))
-    if dropped:
-        rows = [r for r in rows if not _under(r["seq"], dropped, by_seq)]
-    for row in rows:
-        row.pop("parent", None)
-    return rows
+    return [row for row in rows if not _under(row["seq"], dropped, by_seq)] if dropped else rows
 
 
 def _is_poll(entry: Entry) -> bool:
     return entry.kind == "rest" and entry.name == "GET" and bare(entry.source) == "client"
-
-
-def _drop(entries: list[Entry], seq: int, dropped: set[int]) -> None:
-    dropped.add(seq)
 
 
 def _under(seq: int, dropped: set[int], by_seq: dict[int, Entry]) -> bool:

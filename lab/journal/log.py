@@ -77,7 +77,7 @@ class Journal:
             self._close_chunk()
         if self._sinks:
             entry = _new(Entry, row)
-            for sink in self._sinks:
+            for sink in tuple(self._sinks):  # one may leave while it is told
                 sink(entry)
         return seq
 
@@ -138,9 +138,13 @@ class Journal:
 
     def _rows(self, seq: int) -> Iterator[Row]:
         if seq + 1 < self.first_in_memory:
-            start = max(0, bisect_right([first for first, _, _ in self._index], seq + 1) - 1)
-            for number in range(start, len(self._index)):
-                yield from (row for row in self._unpack(number) if row[_SEQ] > seq)
+            number = max(0, bisect_right([first for first, _, _ in self._index], seq + 1) - 1)
+            while number < len(self._index):  # chunks may be packed away while the reader goes on
+                for row in self._unpack(number):
+                    if row[_SEQ] > seq:
+                        seq = row[_SEQ]
+                        yield row
+                number += 1
         for chunk in (*list(self._chunks), list(self._open)):
             if chunk and chunk[-1][_SEQ] > seq:
                 yield from chunk[max(0, seq + 1 - chunk[0][_SEQ]) :]

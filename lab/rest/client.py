@@ -64,8 +64,7 @@ class RestClient:
             data = body if isinstance(body, bytes) else encode(body)
             sent["content-type"] = "application/json"
         if headers:
-            for name, value in headers.items():
-                sent[name.lower()] = value
+            sent.update((name.lower(), value) for name, value in headers.items())
         while True:
             request = Request(method, target, sent, data, process.name, stream)
             response = await process.wires.router.call(process, ctx, service, request)

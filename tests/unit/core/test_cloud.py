@@ -99,3 +99,33 @@ def test_a_refused_request_and_a_state_that_never_comes_are_told_in_words():
                 await volume.wait_for("in-use", timeout=20)
 
     lab.run(main)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_on_a_foreign_loop_errors_are_not_lost_and_the_world_is_closed(fails):
+    closed = []
+
+    async def main():
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            close = cloud.wires.store.close
+
+            async def closing():
+                closed.append(True)
+                await close()
+
+            cloud.wires.store.close = closing
+            if fails:
+                raise ZeroDivisionError("the program's own")
+
+            async def boom():
+                raise LookupError("lost")
+
+            async def begin():
+                cloud.wires.processes["client@client"].spawn(boom(), "boom")
+
+            await cloud.within(begin)
+            await cloud.sleep(1)
+
+    with pytest.raises(ZeroDivisionError if fails else LookupError):
+        asyncio.run(main())
+    assert closed == [True]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.journal import Journal, LazyBody
+from lab.journal import Entry, Journal, LazyBody
 from lab.journal.export import mermaid, trace
 from lab.journal.log import CHUNK
 from sim.loop import SimLoop
@@ -75,3 +75,31 @@ def test_secrets_are_starred_in_the_journal() -> None:
     text = play(main)
     assert b"hunter2" not in text.replace(b"Value: 'hunter2'", b"")
     assert b"***" in text
+
+
+def test_a_reader_misses_nothing_that_is_packed_away_while_it_reads() -> None:
+    journal = Journal(SimLoop().runtime, window=CHUNK)
+    for i in range(4 * CHUNK):
+        journal.add("log", "p@h", "", f"line {i}")
+    reader = journal.since()
+    seen = [next(reader).seq]
+    for i in range(4 * CHUNK):
+        journal.add("log", "p@h", "", f"later {i}")
+    seen.extend(entry.seq for entry in reader)
+    assert seen == list(range(1, 8 * CHUNK + 1))
+    journal.close()
+
+
+def test_a_subscriber_may_leave_while_it_is_told() -> None:
+    journal = Journal(SimLoop().runtime)
+    seen: list[str] = []
+
+    def once(entry: Entry) -> None:
+        seen.append("once")
+        leave()
+
+    leave = journal.subscribe(once)
+    journal.subscribe(lambda entry: seen.append("always"))
+    journal.add("log", "a", "b", "one")
+    journal.add("log", "a", "b", "two")
+    assert seen == ["once", "always", "always"]
