@@ -23,6 +23,9 @@ from lab.runtime import Runtime
 CHUNK = 4096
 """Entries per chunk: what one segment holds and what one old look-up unpacks."""
 WINDOW = 200_000
+"""Entries in memory."""
+PLAIN = 32_768
+"""Those of them that lie there unpacked: what faces and tests look at again and again."""
 
 Row = tuple[Any, ...]
 """An entry's fields in order."""
@@ -42,9 +45,15 @@ class Journal:
         self._now = runtime.now_ns
         self._open: list[Row] = []
         self._chunks: deque[list[Row]] = deque()
-        self._keep = max(1, window // CHUNK)
+        self._keep = max(1, min(window, PLAIN) // CHUNK)
+        self._packed: deque[bytes] = deque()
+        """Packed chunks in memory; before them come those in the file."""
+        self._keep_packed = max(0, window // CHUNK - self._keep)
         self._file: IO[bytes] | None = None
-        self._index: list[tuple[int, int, int]] = []
+        self._places: list[tuple[int, int]] = []
+        """Offset and size of each chunk in the file."""
+        self._firsts: list[int] = []
+        """The first seq of each packed chunk, wherever it lies."""
         self._packer = zstandard.ZstdCompressor(level=1)
         self._sinks: list[Callable[[Entry], None]] = []
         self._unpacked: tuple[int, list[Row]] | None = None
@@ -99,20 +108,32 @@ class Journal:
             else:
                 rows.append(row)
         data = self._packer.compress(msgpack.packb(rows, use_bin_type=True))
+        self._firsts.append(chunk[0][_SEQ])
+        self._packed.append(data)
+        self.packed_bytes += len(data)
+        if len(self._packed) > self._keep_packed:
+            self._write(self._packed.popleft())
+
+    def _write(self, data: bytes) -> None:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="glasscloud-journal-")  # noqa: SIM115 (kept open for the journal's life)
-        self._index.append((chunk[0][_SEQ], self._file.seek(0, 2), len(data)))
+        self._places.append((self._file.seek(0, 2), len(data)))
         self._file.write(data)
-        self.packed_bytes += len(data)
+
+    def _read(self, number: int) -> bytes:
+        in_file = len(self._places)
+        if number >= in_file:
+            return self._packed[number - in_file]
+        if self._file is None:
+            raise RuntimeError("the journal's segment file is closed")
+        offset, size = self._places[number]
+        self._file.seek(offset)
+        return self._file.read(size)
 
     def _unpack(self, number: int) -> list[Row]:
         if self._unpacked is not None and self._unpacked[0] == number:
             return self._unpacked[1]
-        if self._file is None:
-            raise RuntimeError("the journal's segment file is closed")
-        _, offset, size = self._index[number]
-        self._file.seek(offset)
-        raw = zstandard.ZstdDecompressor().decompress(self._file.read(size))
+        raw = zstandard.ZstdDecompressor().decompress(self._read(number))
         lazy = self._lazy
         chunk = [
             (*row[:_BODY], lazy[row[_SEQ]], *row[_BODY + 1 :]) if row[_SEQ] in lazy else tuple(row)
@@ -124,8 +145,8 @@ class Journal:
     # -- reading ------------------------------------------------------------------------------
 
     @property
-    def first_in_memory(self) -> int:
-        """The oldest seq that is not packed away."""
+    def first_unpacked(self) -> int:
+        """The oldest seq that is not packed."""
         for chunk in (*self._chunks, self._open):
             if chunk:
                 return chunk[0][_SEQ]  # type: ignore[no-any-return]
@@ -137,17 +158,20 @@ class Journal:
             yield _new(Entry, row)
 
     def _rows(self, seq: int) -> Iterator[Row]:
-        if seq + 1 < self.first_in_memory:
-            number = max(0, bisect_right([first for first, _, _ in self._index], seq + 1) - 1)
-            while number < len(self._index):  # chunks may be packed away while the reader goes on
-                for row in self._unpack(number):
-                    if row[_SEQ] > seq:
-                        seq = row[_SEQ]
-                        yield row
-                number += 1
-        for chunk in (*list(self._chunks), list(self._open)):
-            if chunk and chunk[-1][_SEQ] > seq:
-                yield from chunk[max(0, seq + 1 - chunk[0][_SEQ]) :]
+        # Whoever reads may pause while chunks are packed, so where the next entry lies is asked anew for each chunk.
+        end = self.seq
+        while seq < end:
+            chunk = self._holding(seq + 1)
+            before = chunk[0][_SEQ] - 1
+            rows = chunk[seq - before : end - before]
+            yield from rows
+            seq += len(rows)
+
+    def _holding(self, seq: int) -> list[Row]:
+        """The chunk with this entry, from wherever it lies."""
+        if seq < self.first_unpacked:
+            return self._unpack(bisect_right(self._firsts, seq) - 1)
+        return next(chunk for chunk in (*self._chunks, self._open) if chunk and chunk[-1][_SEQ] >= seq)
 
     def get(self, seq: int) -> Entry:
         """The entry with this seq. Raises KeyError when there is none."""

@@ -6,18 +6,19 @@ import pytest
 
 from lab.journal import Entry, Journal, LazyBody
 from lab.journal.export import mermaid, trace
-from lab.journal.log import CHUNK
+from lab.journal.log import CHUNK, PLAIN
 from sim.loop import SimLoop
 from tests.unit.core.wiring import CTX, play
 
 
-def test_old_entries_are_packed_away_and_read_like_new_ones() -> None:
-    journal = Journal(SimLoop().runtime, window=CHUNK)
-    total = 5 * CHUNK + 17
+@pytest.mark.parametrize("window", [CHUNK, PLAIN + 2 * CHUNK])
+def test_old_entries_are_packed_away_and_read_like_new_ones(window: int) -> None:
+    journal = Journal(SimLoop().runtime, window=window)
+    total = window + 3 * CHUNK + 17
     for i in range(1, total + 1):
         body = LazyBody(lambda i=i: b'{"n":%d}' % i) if i % 2 else b'{"n":%d}' % i
         journal.add("log", "p@h", "", f"line {i}", body=body, note={"i": i})
-    assert journal.first_in_memory > CHUNK
+    assert journal.first_unpacked > CHUNK
     assert journal.packed_bytes > 0
     for seq in (1, 2, CHUNK, CHUNK + 1, total):
         entry = journal.get(seq)
@@ -26,6 +27,18 @@ def test_old_entries_are_packed_away_and_read_like_new_ones() -> None:
     assert [e.seq for e in journal.since(CHUNK - 2)][:4] == [CHUNK - 1, CHUNK, CHUNK + 1, CHUNK + 2]
     with pytest.raises(KeyError, match="no entry"):
         journal.get(total + 1)
+    journal.close()
+
+
+def test_a_reader_that_pauses_misses_nothing_that_is_packed_meanwhile() -> None:
+    journal = Journal(SimLoop().runtime, window=CHUNK)
+    for i in range(1, CHUNK + 2):
+        journal.add("log", "p@h", "", f"line {i}")
+    read = journal.since(0)
+    seen = [next(read).seq]
+    for i in range(2 * CHUNK):
+        journal.add("log", "p@h", "", f"more {i}")
+    assert seen + [entry.seq for entry in read] == list(range(1, CHUNK + 2))
     journal.close()
 
 
