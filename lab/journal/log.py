@@ -159,11 +159,9 @@ class Journal:
 
     def _rows(self, seq: int) -> Iterator[Row]:
         # Whoever reads may pause while chunks are packed, so where the next entry lies is asked anew for each chunk.
-        end = self.seq
-        while seq < end:
+        while seq < self.seq:
             chunk = self._holding(seq + 1)
-            before = chunk[0][_SEQ] - 1
-            rows = chunk[seq - before : end - before]
+            rows = chunk[seq + 1 - chunk[0][_SEQ] :]
             yield from rows
             seq += len(rows)
 
