@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 import functools
 import json
 from typing import Any
@@ -15,7 +17,7 @@ from lab.cloud import Cloud
 from lab.readiness import SERVICES
 from lab.rest.routes import Route
 from tests.conformance.bodies import BODIES, VALUES, like, mutated
-from tests.conformance.twins import SMALL, UNKNOWN, Ask, body_of, differences, play
+from tests.conformance.twins import SMALL, UNKNOWN, Ask, body_of, both_ways, differences, play
 
 VERSIONED = {"compute": ("2.1", "2.104"), "volume": ("3.0", "3.71"), "placement": ("1.0", "1.39")}
 
@@ -87,6 +89,21 @@ def canned(service: str, route: Route) -> list[Ask]:
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_route_bears_strangers_and_malformed_requests(service: str) -> None:
     check([ask for name, route in routes() if name == service for ask in canned(service, route)])
+
+
+def changes_nothing(ask: Ask) -> bool:
+    """Whether the request can be sent twice to one cloud with the same answer."""
+    return ask.method in ("GET", "HEAD", "OPTIONS", "TRACE") or ask.who in ("nobody", "forged") or UNKNOWN in ask.target
+
+
+def test_a_socket_gives_the_same_as_the_in_process_transport() -> None:
+    """A part of all that, through uvicorn; the requests bring their id."""
+    named = (("x-openstack-request-id", "req-11111111-2222-4333-8444-555555555555"),)
+    everything = [ask for service, route in routes() for ask in canned(service, route) if changes_nothing(ask)]
+    asks = [dataclasses.replace(ask, headers=(*ask.headers, *named)) for ask in everything[::29]]
+    one, other = asyncio.run(both_ways(asks))
+    wrong = differences(asks, one, other)
+    assert not wrong, "\n".join(wrong)
 
 
 # -- any requests at all --------------------------------------------------------------------------

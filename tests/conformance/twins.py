@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -11,13 +12,19 @@ from typing import Any
 import httpx
 
 import lab
-from lab.client.transports import InWorld, enter
+from lab.cli.up import bound, quiet_server
+from lab.client.session import Transport
+from lab.client.transports import InWorld, ThroughRunner, enter
 from lab.cloud import Cloud, SimulatedCloud
 from lab.context import Context
 from lab.readiness import SERVICES
 from lab.rest.api import Api
 from lab.rest.http import Edge
 from lab.rest.message import Request, Response
+from lab.serve import Served
+from sim.loop import SimLoop
+from sim.runner import Runner
+from sim.world import SimWorld
 
 SMALL = {"racks": 1, "hosts_per_rack": 1, "storage_nodes": 3, "disks_per_storage_node": 1}
 PEOPLE = ("admin", "demo")
@@ -91,7 +98,11 @@ def told(status: int, headers: Iterable[tuple[str, str]], body: bytes, method: s
 
 def in_process(cloud: SimulatedCloud) -> Channel:
     """The transport by which components call each other."""
-    inside = InWorld(cloud.world.client)
+    return through(InWorld(cloud.world.client))
+
+
+def through(inside: Transport) -> Channel:
+    """A transport of the façade."""
 
     async def send(service: str, method: str, target: str, headers: dict[str, str], body: bytes, chunked: bool) -> Told:
         answer = await inside.request(service, method, target, headers, body)
@@ -269,3 +280,40 @@ def body_of(value: Any) -> bytes:
 def differences(asks: list[Ask], one: list[Told], other: list[Told]) -> list[str]:
     """Where the two ways gave different answers, in words."""
     return [f"{ask}\n    in process {a}\n    over HTTP  {b}" for ask, a, b in zip(asks, one, other, strict=True) if a != b]
+
+
+# -- a real socket --------------------------------------------------------------------------------
+
+DATED = ("x-timestamp", "x-trans-id", "last-modified", "x-put-timestamp")
+MOMENTS = re.compile(rb'\d{4}-\d\d-\d\dT[\d:.]+Z?|"(updated_at|heartbeat_timestamp|last_heard|t_s)":\s*[^,}]+')
+
+
+async def both_ways(asks: list[Ask]) -> tuple[list[Told], list[Told]]:
+    """Send requests that change nothing to one running cloud, in process and through a socket; moments are made alike."""
+    world = SimWorld(SimLoop(7), 7, datacenter=SMALL)
+    runner = Runner(world.loop, world.wires.journal)
+    cloud = SimulatedCloud(world, InWorld(world.client))
+    served = Served(cloud, runner)
+    served.begin()
+    await served.booted()
+    things = await runner.call(lambda: furnish(cloud))
+    tokens = await runner.call(lambda: tokens_of(cloud))
+    inside = through(ThroughRunner(runner, world.client))
+    with bound(0) as listening:
+        server = quiet_server(Edge(served))
+        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        found: tuple[list[Told], list[Told]] = ([], [])
+        try:
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30.0) as client:
+                for ask in asks:
+                    for told, channel in zip(found, (inside, over_http(client)), strict=True):
+                        answer = await put(channel, ask, things, tokens)
+                        headers = {name: "then" if name in DATED else value for name, value in answer.headers.items()}
+                        told.append(Told(answer.status, headers, MOMENTS.sub(b"then", answer.body)))
+        finally:
+            server.should_exit = True
+            await serving
+            await served.end()
+            world.loop.close()
+    return found
