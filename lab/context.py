@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 _IMPLIED = {"admin": ("manager", "member", "reader"), "manager": ("member", "reader"), "member": ("reader",)}
@@ -59,3 +60,7 @@ class Context:
     def is_admin(self) -> bool:
         """Whether the caller is an administrator."""
         return "admin" in self.roles
+
+
+CURRENT: ContextVar[Context] = ContextVar("glasscloud_context")
+"""The context of the message being handled in this task: what a driver call was caused by."""

@@ -9,31 +9,21 @@ with only what is in the store or in the world.
 from __future__ import annotations
 
 import asyncio
-import inspect
 import secrets
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.body import encode
 from lab.config import Config
-from lab.context import Context
-from lab.errors import (
-    DriverError,
-    HypervisorError,
-    ImageError,
-    LabError,
-    NetworkError,
-    ObjectError,
-    ProcessKilled,
-    VolumeError,
-)
+from lab.context import CURRENT, Context
+from lab.driving import DriverHandle
+from lab.errors import LabError, ProcessKilled
 from lab.journal import LazyBody
-from lab.medium import Passing
-from lab.runtime import NANOSECOND, Runtime, uuid_from
+from lab.runtime import Runtime, uuid_from
 from lab.store.port import Store
 
 if TYPE_CHECKING:
@@ -41,22 +31,12 @@ if TYPE_CHECKING:
     from lab.rpc.client import RpcClient
     from lab.wires import Wires
 
+__all__ = ["CURRENT", "NEVER_NS", "Process"]
+
 T = TypeVar("T")
 
 NEVER_NS = 1 << 62
 """An instant that does not come."""
-
-CURRENT: ContextVar[Context] = ContextVar("glasscloud_context")
-"""The context of the message being handled in this task: what a driver call was caused by."""
-
-PORT_ERRORS: dict[str, type[DriverError]] = {
-    "hypervisor": HypervisorError,
-    "l2": NetworkError,
-    "dhcp": NetworkError,
-    "volume": VolumeError,
-    "image": ImageError,
-    "object": ObjectError,
-}
 
 
 @types.coroutine
@@ -342,113 +322,3 @@ class Process:
                 self.runtime.hop(0, callback)
             self.waking.clear()
             self.wires.woken(self)
-
-
-class DriverHandle:
-    """Stands before a driver and lets its calls through, journaled, while the process lives."""
-
-    def __init__(self, process: Process, port: str, driver: object) -> None:
-        self._process, self._port, self._driver = process, port, driver
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._driver, name)
-        if not callable(method):
-            return method
-        if inspect.iscoroutinefunction(method):
-            method = self._call(name, method)
-        elif name.startswith("on_"):
-            method = self._listen(method)
-        else:
-            method = self._fence(method)
-        setattr(self, name, method)
-        return method
-
-    def _listen(self, method: Callable[..., object]) -> Callable[..., object]:
-        process = self._process
-
-        def listen(callback: Callable[..., object]) -> object:
-            def hear(*args: Any) -> None:
-                if process.hung:
-                    process.waking.append(partial(hear, *args))
-                elif process.alive:
-                    callback(*args)
-
-            return method(hear)
-
-        return listen
-
-    def _fence(self, method: Callable[..., object]) -> Callable[..., object]:
-        """A verb that answers at once (a stream to read): not journaled, but dead with its process."""
-
-        def call(*args: Any, **kwargs: Any) -> object:
-            if not self._process.alive:
-                raise ProcessKilled(self._process.name)
-            return method(*args, **kwargs)
-
-        return call
-
-    def _call(self, verb: str, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        process, target, name = self._process, f"{self._port}@{self._process.host}", f"{self._port}.{verb}"
-
-        async def call(*args: Any, **kwargs: Any) -> Any:
-            ctx = CURRENT.get(None)
-            where = args[0] if args and isinstance(args[0], str) else getattr(args[0], "id", "") if args else ""
-            plain = [a for a in args if not callable(a)]
-            seq = process.entry(ctx, "driver", target, name, where=where, body=plain or None)
-            runtime = process.runtime
-            started = runtime.now_ns()
-            status, result = "ok", None
-            counted = ctx is None or not ctx.periodic
-            runtime.busy += counted
-            try:
-                result = await self._pass(
-                    Passing("driver", process.name, target, name, where, seq), method, args, kwargs
-                )
-            except Exception as error:
-                status = type(error).__name__
-                raise
-            except BaseException:
-                status = "cut"
-                raise
-            finally:
-                runtime.busy -= counted
-                if process.alive:
-                    process.wires.journal.add(
-                        "driver_reply",
-                        target,
-                        process.name,
-                        name,
-                        where,
-                        status,
-                        runtime.now_ns() - started,
-                        ctx.request_id if ctx is not None else "",
-                        seq,
-                    )
-            if not process.alive:
-                raise ProcessKilled(process.name)
-            return result
-
-        return call
-
-    async def _pass(self, passing: Passing, method: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -> Any:
-        interference = self._process.wires.interference
-        verdict = interference.judge(passing) if interference is not None else None
-        if verdict is None:
-            return await method(*args, **kwargs)
-        if verdict.before is not None:
-            verdict.before(passing.source)
-            if not self._process.alive:
-                raise ProcessKilled(self._process.name)
-        if verdict.delay_ns:
-            await asyncio.sleep(verdict.delay_ns / NANOSECOND)
-        error = PORT_ERRORS.get(self._port, DriverError)
-        if verdict.fail == "raise":
-            raise error(f"{passing.name} failed: a fault was armed")
-        if verdict.fail == "hang":
-            await asyncio.get_running_loop().create_future()
-        result = await method(*args, **kwargs)
-        if verdict.after is not None:
-            verdict.after(passing.source)
-        if verdict.fail == "lie":
-            raise error(f"{passing.name} reported failure: a fault was armed")
-        return result
