@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import heapq
 from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,8 +33,8 @@ class Stuck(RuntimeError):
     """The simulated world cannot go on; the text lists the tasks that wait."""
 
 
-Hop = tuple[Callable[..., object], tuple[Any, ...]]
-"""A callback and its arguments."""
+Timer = tuple[int, int, Any, Any]
+"""(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
 
 
 class SimRuntime(Runtime):
@@ -75,6 +75,12 @@ else:
     _Base = asyncio.AbstractEventLoop
 
 
+def _precedes(timer: Timer, event: tuple[Any, ...]) -> bool:
+    """Whether a timer comes before a SimPy event; of two at one time the one that was scheduled first."""
+    when: int = event[0]
+    return timer[0] < when or (timer[0] == when and timer[1] < event[2])
+
+
 class SimLoop(_Base):  # type: ignore[misc]
     """The loop. `run_until_complete` runs a program; `advance` lets a runner drive it in slices."""
 
@@ -86,8 +92,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Callbacks run so far: where in a run an input came in."""
         self.frozen: dict[int, list[SimHandle]] = {}
         self._ready: deque[Any] = deque()
-        self._timers: list[tuple[Any, ...]] = []
-        """(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
+        self._timers: list[Timer] = []
         self._order = self.env.order
         self._cancelled = 0
         self._burst: set[object] = set()
@@ -112,7 +117,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         if delay_ns <= 0:
             self._ready.append((callback, args))
         else:
-            heapq.heappush(self._timers, (self.env._now + delay_ns, next(self._order), callback, args))
+            heappush(self._timers, (self.env._now + delay_ns, next(self._order), callback, args))
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         """Call back bare after a delay in nanoseconds, unless it is called off."""
@@ -122,7 +127,7 @@ class SimLoop(_Base):  # type: ignore[misc]
             return handle
         when = self.env._now + delay_ns
         handle = SimHandle(self, callback, args, None, when)
-        heapq.heappush(self._timers, (when, next(self._order), None, handle))
+        heappush(self._timers, (when, next(self._order), None, handle))
         return handle
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
@@ -140,14 +145,14 @@ class SimLoop(_Base):  # type: ignore[misc]
         self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
     ) -> SimHandle:
         handle = SimHandle(self, callback, args, contextvars.copy_context() if context is None else context, when)
-        heapq.heappush(self._timers, (when, next(self._order), None, handle))
+        heappush(self._timers, (when, next(self._order), None, handle))
         return handle
 
     def _timer_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > PURGE_MIN and self._cancelled * 2 > len(self._timers):
             self._timers = [entry for entry in self._timers if entry[2] is not None or entry[3].callback is not None]
-            heapq.heapify(self._timers)
+            heapify(self._timers)
             self._cancelled = 0
 
     def event(self, event: Any) -> asyncio.Future[Any]:
@@ -177,7 +182,7 @@ class SimLoop(_Base):  # type: ignore[misc]
             return self.env._now
         timers = self._timers
         while timers and timers[0][2] is None and timers[0][3].callback is None:
-            heapq.heappop(timers)
+            heappop(timers)
             self._cancelled -= 1
         return min(timers[0][0] if timers else NEVER, self.env.head()[0])
 
@@ -186,19 +191,28 @@ class SimLoop(_Base):  # type: ignore[misc]
         if self._ready:
             self._drain()
             return
-        timers = self._timers
+        timers, env = self._timers, self.env
         while timers and timers[0][2] is None and timers[0][3].callback is None:
-            heapq.heappop(timers)
+            heappop(timers)
             self._cancelled -= 1
-        env = self.env
         events: list[Any] = env._queue
-        if timers and (not events or (timers[0][0], timers[0][1]) < (events[0][0], events[0][2])):
-            when, _, callback, rest = heapq.heappop(timers)
+        if timers and (not events or _precedes(timers[0], events[0])):
+            when, _, callback, rest = heappop(timers)
             if when > env._now:
                 self._still = 0
                 env._now = when
-            self._ready.append(rest if callback is None else (callback, rest))
-            self._drain()
+            if callback is None:
+                self._ready.append(rest)
+                self._drain()
+            else:
+                # A hop: most of what happens, so it goes without the queue.
+                self.steps += 1
+                try:
+                    callback(*rest)
+                except BaseException as error:
+                    self._failed(callback, error)
+                if self._burst:
+                    self._order_burst()
         elif events:
             if events[0][0] > env._now:
                 self._still = 0
@@ -213,11 +227,10 @@ class SimLoop(_Base):  # type: ignore[misc]
     def _drain(self) -> None:
         """Run the callbacks that are ready now; those that they make ready run in the next round."""
         ready, burst = self._ready, self._burst
-        popleft = ready.popleft
         count = len(ready)
         self.steps += count
         for _ in range(count):
-            item = popleft()
+            item = ready.popleft()
             if type(item) is tuple:
                 callback, args = item
                 context = None
@@ -231,10 +244,8 @@ class SimLoop(_Base):  # type: ignore[misc]
                     callback(*args)
                 else:
                     context.run(callback, *args)
-            except (KeyboardInterrupt, SystemExit):
-                raise
             except BaseException as error:
-                self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
+                self._failed(callback, error)
             if burst:
                 self._order_burst()
         self._still += 1
@@ -243,6 +254,12 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def _standing(self) -> Stuck:
         return Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+
+    def _failed(self, callback: object, error: BaseException) -> None:
+        """Keep what a callback raised, unless it is to end the program."""
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise error
+        self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
 
     def _hold(self, handle: SimHandle) -> bool:
         """Put a callback of a hung process's task aside."""
