@@ -224,6 +224,16 @@ class Networking(RuleBasedStateMachine):
         self.faulty = True
         self.world.wires.kill(self._pick(self._agents(), which))
 
+    @precondition(lambda self: self.servers)
+    @rule(which=few)
+    def delete_server_behind_its_agents_back(self, which: int) -> None:
+        server = self.servers.pop(self._pick(self.servers, which))
+        if self.refused(server.refresh()) is None and server.host:
+            self.faulty = True
+            self.world.wires.kill(f"neutron-l2-agent@{server.host}")
+        self.refused(server.delete())
+        self.sleep(20)
+
     @rule(which=st.integers(0, 9))
     def restart_agent(self, which: int) -> None:
         self.world.wires.restart(self._pick(self._agents(), which))
