@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -53,11 +52,10 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Walk all functions and methods of a file."""
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+@functools.cache
+def functions(path: Path) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    """Find all functions and methods of a file."""
+    return tuple(node for node in ast.walk(tree(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 
 
 def test_no_file_is_longer_than_the_limit() -> None:
@@ -138,18 +136,24 @@ def locals_of(module: ast.Module) -> set[str]:
     return bound
 
 
+def containers(module: ast.Module) -> list[tuple[str, int]]:
+    """List the names at module level that hold something which can be changed."""
+    assigned = [
+        (target, node)
+        for node in module.body
+        if isinstance(node, ast.Assign | ast.AnnAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    ]
+    return [(target.id, node.lineno) for target, node in assigned if isinstance(target, ast.Name) and is_mutable(node.value)]
+
+
 def test_no_state_at_module_level() -> None:
     found = []
     for path in files("lab", "sim"):
         module = tree(path)
-        inside_functions = changed_names(module) - locals_of(module)
-        for node in module.body:
-            annotated = [node.target] if isinstance(node, ast.AnnAssign) else []
-            for target in node.targets if isinstance(node, ast.Assign) else annotated:
-                if not isinstance(target, ast.Name) or not is_mutable(getattr(node, "value", None)):
-                    continue
-                if not CONSTANT.fullmatch(target.id) or target.id in inside_functions:
-                    found.append(f"{name_of(path)}:{node.lineno} {target.id}")
+        held = containers(module)
+        changed = changed_names(module) - locals_of(module) if held else set()
+        found += [f"{name_of(path)}:{line} {name}" for name, line in held if not CONSTANT.fullmatch(name) or name in changed]
         found += [f"{name_of(path)}:{n.lineno} global" for n in ast.walk(module) if isinstance(n, ast.Global)]
     assert found == []
 
