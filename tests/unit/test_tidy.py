@@ -247,3 +247,10 @@ def test_no_machine_of_ours_is_named() -> None:
         if marks.search(line)
     ]
     assert found == []
+
+
+def test_the_checks_see_what_they_are_for() -> None:
+    module = ast.parse("A = {}\nB: list[int] = []\nc = set()\nD = (1, 2)\ndef f():\n    A['x'] = 1\n    e = []\n    e.append(1)\n")
+    assert containers(module) == [("A", 1), ("B", 2), ("c", 3)]
+    assert changed_names(module) - locals_of(module) == {"A"}
+    assert CONSTANT.fullmatch("c") is None
