@@ -217,7 +217,10 @@ class Api:
         else:
             response = Response(route.success, result)
         body = response.body
-        if not isinstance(body, Stream) and (body or isinstance(body, LazyBody)):
+        if isinstance(body, Stream):
+            if body.size is not None:
+                response.headers.setdefault("Content-Length", str(body.size))
+        elif body or isinstance(body, LazyBody):
             response.headers.setdefault("Content-Type", "application/json")
         return response
 
