@@ -15,6 +15,7 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, ClassVar, NoReturn, Self
 
 from lab.errors import Conflict
@@ -55,6 +56,8 @@ class Plan:
     defaults: dict[str, Any]
     factories: tuple[tuple[str, Any], ...]
     key: tuple[str, ...]
+    key_of: Callable[[dict[str, Any]], Any]
+    """Takes the key out of a record's fields: one value or a tuple."""
     single_key: str | None
     unique: tuple[tuple[str, ...], ...]
     index: tuple[tuple[str, ...], ...]
@@ -123,8 +126,7 @@ class Record:
     def key(self) -> Any:
         """The value of its primary key: one value or a tuple."""
         plan = type(self).__dict__.get("__plan__") or plan_of(type(self))
-        content = self.__dict__
-        return content[plan.single_key] if plan.single_key else tuple(content[f] for f in plan.key)
+        return plan.key_of(self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{type(self).__name__} is frozen; use evolve({name}=…)")
@@ -192,6 +194,7 @@ def plan_of(cls: type[Record]) -> Plan:
         defaults=defaults,
         factories=tuple(factories),
         key=key,
+        key_of=itemgetter(*key),
         single_key=key[0] if len(key) == 1 else None,
         unique=unique,
         index=index,
