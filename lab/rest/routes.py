@@ -148,9 +148,15 @@ class Trie:
         node.routes.setdefault(route.method, []).append(route)
 
     def match(self, path: str) -> Found | None:
-        """What lies at a path; None when nothing does."""
-        bare = path.strip("/")
-        return self._walk(self._root, bare.split("/") if bare else [], 0, ())
+        """What lies at a path; None when nothing does. A slash at its end counts only in a rest: `dir/` is an object's name."""
+        bare = path.lstrip("/")
+        ended = bare[-1:] == "/"
+        if ended:
+            bare = bare[:-1]
+        found = self._walk(self._root, bare.split("/") if bare else [], 0, ())
+        if ended and found is not None and found[2].endswith(":path}"):
+            found[1][-1] += "/"
+        return found
 
     def _walk(self, node: _Node, segments: list[str], at: int, values: tuple[str, ...]) -> Found | None:
         while at < len(segments):
