@@ -115,7 +115,7 @@ def flow(cloud: SimulatedCloud, server_name: str) -> int:
     """How many journal entries tell the creation of one server, read from wherever they lie."""
     journal = cloud.journal
     asked = next(e for e in journal.find(kind="rest", name="POST", where="/v2.1/servers") if f'"{server_name}"'.encode() in e.body_bytes())
-    entries = [e for e in journal.find(since=asked.seq - 1, request_id=asked.request_id)]
+    entries = list(journal.find(since=asked.seq - 1, request_id=asked.request_id))
     assert all(e.body is None or e.body_bytes() for e in entries)
     return len(entries)
 
