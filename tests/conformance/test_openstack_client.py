@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -310,3 +311,7 @@ def test_the_cloud_had_no_errors(up: Up) -> None:
     health = up.health()
     assert health["errors"] == []
     assert health["stopped"] is None
+    assert health["clock"]["busy"] == 0, "something is still in flight"
+    before = up.cpu_s()
+    time.sleep(3)
+    assert up.cpu_s() - before < 0.15, "a cloud that was used does not idle"

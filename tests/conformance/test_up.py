@@ -244,6 +244,7 @@ def test_a_token_outlives_a_clock_that_is_made_faster_or_stopped(up: Up) -> None
 
 @pytest.mark.conformance
 def test_one_server_list_authenticates_once(up: Up) -> None:
+    assert up.token  # ours, which reads the journal below
     before = up.health()["seq"]
     up.openstack("server", "list")
     asked = [r for r in up.journal(before, "trace") if r["source"] == "client"]
