@@ -234,12 +234,25 @@ def play(asks: Iterable[Ask], http: bool) -> Play:
             transport = httpx.ASGITransport(Edge(InLoop(cloud)).app(), raise_app_exceptions=True)
             async with httpx.AsyncClient(transport=transport, base_url="http://cloud") as client:
                 channel = over_http(client) if http else in_process(cloud)
-                found = [await put(channel, ask, things, tokens) for ask in asks]
+                found = []
+                for ask in asks:
+                    found.append(await put(channel, ask, things, tokens))
+                    learn(things, ask, found[-1])
             errors = list(cloud.wires.runtime.errors)
             cloud.wires.runtime.errors.clear()
             return Play(found, errors, things)
 
     return lab.run(main, seed=7)
+
+
+def learn(things: Things, ask: Ask, told: Told) -> None:
+    """What a request made is there for those that follow."""
+    if ask.method != "POST" or not 200 <= told.status < 300 or not told.body.startswith(b"{"):
+        return
+    for noun, thing in json.loads(told.body).items():
+        if isinstance(thing, dict) and isinstance(thing.get("id"), str):
+            name = {"volume_type": "type", "security_group": "group", "security_group_rule": "rule"}.get(noun, noun)
+            things.setdefault(f"{name}_id", []).append(thing["id"])
 
 
 async def tokens_of(cloud: Cloud) -> dict[str, str]:
