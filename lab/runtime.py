@@ -72,6 +72,10 @@ class Runtime(ABC):
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str, owner: object) -> asyncio.Task[Any]:
         """Start a task that belongs to `owner` (a process), so that it can be hung and dropped with it."""
 
+    def new_future(self) -> asyncio.Future[Any]:
+        """A future on the running loop."""
+        return asyncio.get_running_loop().create_future()
+
     @abstractmethod
     def freeze(self, owner: object) -> None:
         """Stop resuming the tasks of `owner`."""

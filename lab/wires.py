@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lab.config import Config
 from lab.journal import Journal
@@ -46,10 +45,6 @@ class Wires:
         self.router = Router(self)
         self.broker = Broker(self)
         self.medium.on_change(self.broker.retry)
-
-    def new_future(self) -> asyncio.Future[Any]:
-        """A future on the running loop."""
-        return asyncio.get_running_loop().create_future()
 
     def start(self, binary: str, host: str, factory: Factory) -> Process:
         """Start a process for the first time; its factory registers what it serves and spawns its work."""

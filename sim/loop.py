@@ -14,6 +14,7 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime
+from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,7 @@ class SimRuntime(Runtime):
         self.loop = loop
         self._env = loop.env
         self.hop = loop.hop  # type: ignore[method-assign]  # the loop's own, without a call in between
+        self.new_future = partial(asyncio.Future, loop=loop)  # type: ignore[method-assign]
         self.origin_ns: int = 0 if t_ns is None else loop.env._now - t_ns
 
     def now_ns(self) -> int:

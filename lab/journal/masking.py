@@ -14,6 +14,8 @@ SECRET = re.compile(
     rb'|"token"\s*:\s*\{[^{}]*"id"'
 )
 """Whether a body that brings something in, or answers one that did, may hold a secret."""
+_WORDS = (b"password", b"adminPass", b"secret", b"private_key", b"user_data", b'"token"')
+"""One of them is in every body that the pattern finds; they are looked for in a sixth of its time."""
 SHOWN = b'user_data":"'
 """The only secret that a service shows to whoever reads a resource. Looked for alone: most bodies are answers to reads."""
 SECRET_KEYS = frozenset(
@@ -29,6 +31,14 @@ SECRET_KEYS = frozenset(
     }
 )
 STARS = "***"
+
+
+def harmless(body: bytes) -> bytes:
+    """The body as the journal may keep it."""
+    for word in _WORDS:
+        if word in body:
+            return masked(body) if SECRET.search(body) else body
+    return body
 
 
 def masked(body: bytes) -> bytes:

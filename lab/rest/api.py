@@ -26,8 +26,10 @@ from lab.process import CURRENT, Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Stream
-from lab.rest.routes import PUBLIC, Route, Trie, Version, VersionRange, explain
+from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange, explain
 
+PATHS_MAX = 512
+"""Paths whose routes an API remembers."""
 JSON_TYPES = ("application/json", "application/vnd.openstack", "application/openstack-images")
 
 
@@ -61,6 +63,8 @@ class Api:
         self.authenticator = Authenticator(process)
         self._handlers = {route.handler: getattr(self, route.handler) for route in self.routes}
         self._versions: dict[str, Version] = {}
+        self._found: dict[str, Found] = {}
+        """What lay at the last paths: the services ask each other for the same ones over and over."""
 
     def start(self) -> None:
         """Listen for requests until the process ends."""
@@ -72,8 +76,16 @@ class Api:
 
     def label(self, request: Request) -> str:
         """How timing tables name a request: its method and route pattern, or its bare method."""
-        found = request.found = self.trie.match(request.path)
-        return f"{request.method} {found[2]}" if found is not None else request.method
+        found = self._found.get(request.path)
+        if found is None:
+            found = self.trie.match(request.path)
+            if found is None:
+                return request.method
+            if len(self._found) >= PATHS_MAX:
+                self._found.clear()
+            self._found[request.path] = found
+        request.found = found
+        return f"{request.method} {found[2]}"
 
     # -- one request --------------------------------------------------------------------------
 

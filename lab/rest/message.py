@@ -53,6 +53,7 @@ class Request:
         "route",
         "source",
         "stream",
+        "target",
         "version",
     )
 
@@ -66,6 +67,8 @@ class Request:
         stream: Stream | None = None,
     ) -> None:
         self.method = method
+        self.target = target
+        """Path and query."""
         self.path, _, self.query_string = target.partition("?")
         self.headers = headers
         self.body = body
@@ -77,11 +80,6 @@ class Request:
         self.route: Route | None = None
         self.found: Found | None = None
         self._query: dict[str, list[str]] | None = None
-
-    @property
-    def target(self) -> str:
-        """Path and query."""
-        return f"{self.path}?{self.query_string}" if self.query_string else self.path
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lab.context import Context
 from lab.deadlines import Deadlines
 from lab.errors import ProcessKilled, RestTimeout, Unreachable
-from lab.journal.masking import SECRET, SHOWN, masked
+from lab.journal.masking import SHOWN, harmless, masked
 from lab.medium import Passing, Verdict
 from lab.process import Process
 from lab.rest.api import Api
@@ -104,7 +104,7 @@ class Router:
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
         wires = self.wires
-        exchange = Exchange(client, ctx, service, request, wires.new_future())
+        exchange = Exchange(client, ctx, service, request, wires.runtime.new_future())
         listener = self._send(exchange)
         if not ctx.periodic:
             wires.runtime.busy += 1
@@ -129,9 +129,6 @@ class Router:
         listener = self._pick(exchange.service)
         target = listener.process.name if listener is not None else exchange.service
         exchange.sent_ns = wires.runtime.now_ns()
-        body: bytes | None = request.body or None
-        if body is not None and SECRET.search(body):
-            body = masked(body)
         exchange.seq = wires.journal.add(
             "rest",
             client.name,
@@ -142,7 +139,7 @@ class Router:
             0,
             ctx.request_id,
             ctx.cause,
-            body,
+            harmless(request.body) if request.body else None,
             self._note(request.headers),
         )
         distance = wires.medium.latency(client.host, listener.process.host) if listener is not None else None
@@ -162,7 +159,7 @@ class Router:
                 if verdict.drop:
                     return listener
                 for _ in range(verdict.copies):
-                    copy = Exchange(client, ctx, exchange.service, request, wires.new_future())
+                    copy = Exchange(client, ctx, exchange.service, request, wires.runtime.new_future())
                     copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
                     copy.future.add_done_callback(_ignore)
                     wires.runtime.hop(verdict.delay_ns, self._arrive, listener, copy, distance)
@@ -259,8 +256,11 @@ class Router:
         body: Any = None
         if response is not None and not isinstance(response.body, Stream):
             body = response.body or None
-            if isinstance(body, bytes) and (SECRET.search(body) if request.method in WRITES else SHOWN in body):
-                body = masked(body)
+            if isinstance(body, bytes):
+                if request.method in WRITES:
+                    body = harmless(body)
+                elif SHOWN in body:
+                    body = masked(body)
         return wires.journal.add(
             "rest_reply",
             source,

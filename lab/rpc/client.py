@@ -63,7 +63,7 @@ class RpcClient:
         broker = self._broker
         seconds = timeout if timeout is not None else self._process.config.rpc_response_timeout_s
         deadlines = broker.deadlines(seconds)
-        waiter = message.waiter = self._process.wires.new_future()
+        waiter = message.waiter = self._process.runtime.new_future()
         broker.publish(message)
         deadlines.add(waiter, message)
         try:

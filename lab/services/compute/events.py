@@ -28,7 +28,7 @@ class Expectation:
         self._process, self._events, self._server = process, events, server
         self._open: dict[Key, None] = dict.fromkeys(keys)
         self._failed = False
-        self._done: asyncio.Future[None] = process.wires.new_future()
+        self._done: asyncio.Future[None] = process.runtime.new_future()
         if not keys:
             self._done.set_result(None)
 
