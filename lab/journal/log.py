@@ -31,8 +31,6 @@ Row = tuple[Any, ...]
 """An entry's fields in order."""
 
 _new = tuple.__new__
-_SHRINK = b"".join
-"""Copies a body into bytes of its own length: what orjson answers sits in a buffer of 4 KiB, however short it is (3.13)."""
 _SEQ, _BODY = Entry._fields.index("seq"), Entry._fields.index("body")
 
 
@@ -77,8 +75,6 @@ class Journal:
     ) -> int:
         """Append an entry and answer its seq (from 1)."""
         self.seq = seq = self.seq + 1
-        if body.__class__ is bytes:
-            body = _SHRINK((body, b""))
         row = (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note)
         chunk = self._open
         chunk.append(row)

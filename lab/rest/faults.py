@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from http import HTTPStatus
 
-import orjson
-
+from lab.body import encode
 from lab.errors import (
     BadRequest,
     CapacityError,
@@ -156,7 +155,7 @@ def placement_style(status: int, error: LabError, request_id: str) -> Response:
         "code": getattr(error, "code", "") or "placement.undefined_code",
         "request_id": request_id,
     }
-    return Response(status, orjson.dumps({"errors": [body]}), dict(JSON))
+    return Response(status, encode({"errors": [body]}), dict(JSON))
 
 
 def _phrase(status: int) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 from urllib.parse import unquote_to_bytes
 
-import orjson
-
+from lab.body import encode
 from lab.context import Context
 from lab.errors import NoSpace
 from lab.process import Process
@@ -127,7 +126,7 @@ def listed(req: Request, rows: list[dict[str, Any]], headers: dict[str, str]) ->
     """Return a listing as JSON or as plain names, one a line; an empty plain one is a 204."""
     asked = req.arg("format") or ("json" if "application/json" in req.headers.get("accept", "") else "plain")
     if asked == "json":
-        body = orjson.dumps(rows)
+        body = encode(rows)
         return Response(200, body, {**headers, "Content-Type": "application/json; charset=utf-8"})
     headers["Content-Type"] = "text/plain; charset=utf-8"
     text = "".join(f"{row.get('name', row.get('subdir'))}\n" for row in rows)
