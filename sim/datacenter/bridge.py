@@ -185,8 +185,9 @@ class Bridge(Device):
             again()
 
     def watch_groups(self, callback: Callable[[str], None]) -> None:
-        """Have an agent asked for unknown groups; what an earlier one was asked for is asked again."""
+        """Have an agent asked for unknown groups; what an earlier one was asked for, or has told, is asked again."""
         self.group_watcher = callback
+        self.members.clear()
         for group_id in list(self._held):
             callback(group_id)
 
