@@ -266,7 +266,11 @@ async def empty(cloud: SimulatedCloud) -> None:
     for volume in await cloud.volume.volumes.list():
         if volume.status not in ("available", "error", "in-use", "error_deleting"):
             body = {"os-reset_status": {"status": "error", "attach_status": "detached"}}
-            await cloud.session.json("volume", "POST", f"/v3/volumes/{volume.id}/action", body)
+            try:
+                await cloud.session.json("volume", "POST", f"/v3/volumes/{volume.id}/action", body)
+            except ApiError as error:
+                if error.status != 404:  # it was on its way out and is gone meanwhile
+                    raise
     await end(await cloud.volume.volumes.list())
     await end(await cloud.image.images.list())
     with suppress(ApiError):
