@@ -263,6 +263,7 @@ async def empty(cloud: SimulatedCloud) -> None:
             await thing.wait_gone(timeout=GONE_S)
 
     await end(await cloud.compute.servers.list())
+    await cloud.sleep(60)
     for volume in await cloud.volume.volumes.list():
         if volume.status not in ("available", "error", "in-use", "error_deleting"):
             body = {"os-reset_status": {"status": "error", "attach_status": "detached"}}
