@@ -53,5 +53,5 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.runtime
 
 $(VENV)/.real: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) --editable '.[dev,real]'
+	@$(PIP) --editable '.[dev,real]' || { echo "libvirt-python is compiled: $(BIN)/glasscloud doctor says what to install first"; exit 1; }
 	@touch $@ $(VENV)/.dev $(VENV)/.runtime
