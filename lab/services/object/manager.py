@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from lab.process import Process
+from lab.services.object.driver import StoredObject
 from lab.services.object.model import (
+    DEFAULT_TYPE,
     ContainerNotEmpty,
     NoSuchObject,
     ObjectAccount,
@@ -124,6 +126,10 @@ class Databases:
         """Return a container's listing."""
         return await self.process.store.run(lambda tx: tx.find(ObjectEntry, account=account, container=container))
 
+    async def listed(self, account: str, container: str, name: str) -> ObjectEntry | None:
+        """Return an object's entry in its container's listing."""
+        return await self.process.store.run(lambda tx: tx.get(ObjectEntry, (account, container, name)))
+
     async def list_object(self, entry: ObjectEntry) -> bool:
         """Put an object into its container's listing, unless a newer one is there; say whether there is a container."""
 
@@ -164,3 +170,18 @@ class Databases:
 def merged(old: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]:
     """Return metadata with changes; an empty value drops its name."""
     return {name: value for name, value in {**old, **changes}.items() if value != ""}
+
+
+def entry_of(item: StoredObject) -> ObjectEntry:
+    """Write the listing's entry of an object."""
+    _, account, container, name = item.name.split("/", 3)
+    metadata = dict(item.metadata)
+    return ObjectEntry.make(
+        account=account,
+        container=container,
+        name=name,
+        timestamp_ns=item.timestamp_ns,
+        size=len(item.data),
+        etag=metadata["etag"],
+        content_type=metadata.get("content-type", DEFAULT_TYPE),
+    )

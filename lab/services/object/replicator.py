@@ -17,6 +17,7 @@ from lab.runtime import NANOSECOND
 from lab.services.object.nodes import Nodes
 from lab.services.object.ring import Device, Ring
 from lab.services.object.storage import Inventory
+from lab.services.object.updater import Updater
 
 Peer = tuple[Device, dict[str, int] | None]
 
@@ -30,6 +31,7 @@ class Replicator:
     def __init__(self, process: Process, ring: Callable[[], Ring], inventory: Inventory) -> None:
         self.process, self.inventory = process, inventory
         self.nodes = Nodes(process)
+        self.updater = Updater(process, inventory)
         self._ring = ring
 
     @cached_property
@@ -78,6 +80,7 @@ class Replicator:
         if dead and at_home:
             peers = await self._with_standins(ctx, device, peers, partition)
         for name, timestamp_ns in mine.items():
+            await self.updater.settle(device.name, partition, name)
             if self._is_old_tombstone(device, partition, name):
                 await self._give_up(device, partition, name, timestamp_ns)
                 continue

@@ -93,12 +93,22 @@ class Inventory:
     def __init__(self, disks: Mapping[str, ObjectDisk]) -> None:
         self.disks = disks
         self._known: dict[tuple[str, int, str], tuple[int, bool]] = {}
+        self._pending: dict[tuple[str, int, str], None] = {}  # what came, or was found, and may not be in its listing yet
         self.occupied: dict[str, None] = {}  # devices on which this life has seen anything, in order
 
     def note(self, device: str, partition: int, item: StoredObject) -> None:
         """Remember a replica that was kept."""
         self._known[device, partition, item.name] = (item.timestamp_ns, item.deleted)
+        self._pending[device, partition, item.name] = None
         self.occupied[device] = None
+
+    def take_pending(self, device: str, partition: int, name: str) -> bool:
+        """Say whether its listing may not know of a replica yet, and count it as told."""
+        key = (device, partition, name)
+        if key not in self._pending:
+            return False
+        del self._pending[key]
+        return True
 
     def timestamp(self, device: str, partition: int, name: str) -> int:
         """Return the timestamp of a replica as it is remembered, 0 when it is not."""
@@ -111,6 +121,7 @@ class Inventory:
     def forget(self, device: str, partition: int, name: str) -> None:
         """Forget a replica that was removed."""
         self._known.pop((device, partition, name), None)
+        self._pending.pop((device, partition, name), None)
 
     async def of(self, device: str, partition: int) -> dict[str, int]:
         """Return the names in a partition with their timestamps. Raises ObjectError when the disk is dead."""

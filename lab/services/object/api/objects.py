@@ -13,13 +13,14 @@ from lab.rest import PUBLIC, Request, Response, Route
 from lab.services.object.api.part import ObjectPart, metadata_of, object_name, titled
 from lab.services.object.conditions import byte_range, not_modified
 from lab.services.object.driver import Data, StoredObject
+from lab.services.object.manager import entry_of
 from lab.services.object.model import (
+    DEFAULT_TYPE,
     MAX_FILE_SIZE,
     MAX_OBJECT_NAME_LENGTH,
     ClientDisconnect,
     NoSuchObject,
     ObjectContainer,
-    ObjectEntry,
     ObjectTooLarge,
     PreconditionFailed,
     WrongChecksum,
@@ -31,7 +32,6 @@ from lab.services.object.times import http_date, stamp, whole_second
 OBJECT = "/v1/{account}/{container}/{object:path}"
 KEPT = ("content-type", "content-encoding", "content-disposition", "x-delete-at")
 """Headers that an object keeps beside its X-Object-Meta-*. Source: Swift's object API reference."""
-DEFAULT_TYPE = "application/octet-stream"
 
 
 class ObjectsPart(ObjectPart):
@@ -99,17 +99,9 @@ class ObjectsPart(ObjectPart):
         kept = tuple(sorted({**{k: v for k, v in metadata.items() if v}, "etag": etag}.items()))
         async with self.databases.only(path):
             at = self.databases.stamp_ns()
-            await self.replicas.put(ctx, StoredObject(path, at, data, kept))
-            entry = ObjectEntry.make(
-                account=container.account,
-                container=container.name,
-                name=name,
-                timestamp_ns=at,
-                size=len(data),
-                etag=etag,
-                content_type=metadata.get("content-type", DEFAULT_TYPE),
-            )
-            if not await self.databases.list_object(entry):
+            item = StoredObject(path, at, data, kept)
+            await self.replicas.put(ctx, item)
+            if not await self.databases.list_object(entry_of(item)):
                 await self.replicas.delete(ctx, path, self.databases.stamp_ns())
                 raise NoSuchObject  # the container went while the object was written
         return Response(201, headers={"Etag": etag, "Last-Modified": http_date(self.process.runtime, at)})
