@@ -95,7 +95,7 @@ class RpcClient:
         """No longer be woken under this key."""
         self._broker.interest(self._process, topic, key, False)
 
-    def report(self, topic: str, method: str, period_s: float, payload: Callable[[], dict[str, Any]]) -> None:
+    def report(self, topic: str, method: str, period_s: float, payload: Callable[[], Any]) -> None:
         """Declare a periodic cast; the in-memory broker sends all reports of one tick as one message.
 
         The server's handler is `method(ctx, reports=[payload, …])`.

@@ -17,14 +17,26 @@ if TYPE_CHECKING:
 TICKS = 10
 """Ticks per period: reporters are spread over them in order of their start."""
 
-Payload = Callable[[], dict[str, Any]]
+Payload = Callable[[], Any]
+"""Says what a process reports now, as JSON values; the same object again when nothing changed."""
+
+
+class _Tick:
+    """The reporters of one tick, and what they said last: mostly they say it again."""
+
+    __slots__ = ("body", "reporters", "said")
+
+    def __init__(self) -> None:
+        self.reporters: dict[Process, Payload] = {}
+        self.said: list[Any] = []
+        self.body = b""
 
 
 class _Group:
-    """All reporters of one method: ten ticks, each with its reporters."""
+    """All reporters of one method: ten ticks."""
 
     def __init__(self) -> None:
-        self.ticks: list[dict[Process, Payload]] = [{} for _ in range(TICKS)]
+        self.ticks = [_Tick() for _ in range(TICKS)]
         self.joined = 0
         self.turn = 0
 
@@ -37,42 +49,44 @@ class Reports:
         self._groups: dict[tuple[str, str, float], _Group] = {}
 
     def declare(self, process: Process, topic: str, method: str, period_s: float, payload: Payload) -> None:
-        """Report from now on, each `period_s` seconds, until the process ends."""
+        """Report now and from now on, each `period_s` seconds, until the process ends."""
         key = (topic, method, period_s)
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group()
             self._wires.runtime.hop(round(period_s * NANOSECOND / TICKS), self._tick, key)
-        tick = group.ticks[group.joined % TICKS]
+        reporters = group.ticks[group.joined % TICKS].reporters
         group.joined += 1
-        tick[process] = payload
-        process.at_end(lambda: tick.pop(process, None) and None)
-        self._send(key, {process: payload})
+        reporters[process] = payload
+        process.at_end(lambda: reporters.pop(process, None) and None)
+        if self._wires.medium.latency(process.host, self._wires.mq_host) is not None:
+            self._publish(key, process, encode({"reports": [payload()]}))
 
     def _tick(self, key: tuple[str, str, float]) -> None:
         group = self._groups[key]
         self._wires.runtime.hop(round(key[2] * NANOSECOND / TICKS), self._tick, key)
-        reporters = group.ticks[group.turn]
+        tick = group.ticks[group.turn]
         group.turn = (group.turn + 1) % TICKS
-        if reporters:
-            self._send(key, reporters)
+        self._send(key, tick)
 
-    def _send(self, key: tuple[str, str, float], reporters: dict[Process, Payload]) -> None:
+    def _send(self, key: tuple[str, str, float], tick: _Tick) -> None:
         wires = self._wires
         latency, mq_host = wires.medium.latency, wires.mq_host
         reports, sender = [], None
-        for process, payload in reporters.items():
+        for process, payload in tick.reporters.items():
             if not process.alive or process.hung or latency(process.host, mq_host) is None:
                 continue
             if wires.interference is not None:  # a fault may be meant for this one alone
-                self._publish(key, process, [payload()])
+                self._publish(key, process, encode({"reports": [payload()]}))
             else:
                 sender = sender or process
                 reports.append(payload())
-        if sender is not None:
-            self._publish(key, sender, reports)
+        if sender is None:
+            return
+        if reports != tick.said:
+            tick.said, tick.body = reports, encode({"reports": reports})
+        self._publish(key, sender, tick.body)
 
-    def _publish(self, key: tuple[str, str, float], sender: Process, reports: list[dict[str, Any]]) -> None:
+    def _publish(self, key: tuple[str, str, float], sender: Process, body: bytes) -> None:
         ctx = Context(request_id="", roles=("admin",), periodic=True)
-        message = Message("rpc_cast", key[0], key[1], encode({"reports": reports}), ctx, sender, key[1])
-        self._wires.broker.publish(message)
+        self._wires.broker.publish(Message("rpc_cast", key[0], key[1], body, ctx, sender, key[1]))

@@ -66,7 +66,7 @@ class ComputeAgent:
                 await process.sleep(START_RETRY_S)
         self._serve()
         config = process.config
-        process.rpc.report(CONDUCTOR, "report_state", config.report_interval_s, lambda: {"uuid": self._service_uuid})
+        process.rpc.report(CONDUCTOR, "report_state", config.report_interval_s, lambda: self._service_uuid)
         process.every(config.sync_power_state_interval_s, self._look_around, "sync_power_states")
         self._bench.driver.on_power_change(self._power_changed)
 

@@ -119,8 +119,8 @@ class StateReports:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def report_state(self, ctx: Context, reports: list[Json]) -> None:
-        """Note all services of one batch as seen."""
+    async def report_state(self, ctx: Context, reports: list[str]) -> None:
+        """Note all services of one batch, given by their ids, as seen."""
         runtime = self._process.runtime
         now = (runtime.iso(), runtime.now_ns())
-        await self._process.store.run(lambda tx: seen(tx, [report["uuid"] for report in reports], now))
+        await self._process.store.run(lambda tx: seen(tx, reports, now))
