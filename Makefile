@@ -12,12 +12,16 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 WORKERS ?= auto
 QUICK  := not real and not conformance and not bench and not slow
 
-.PHONY: demo test check bench traces real clean
+.PHONY: demo bytecode test check bench traces real clean
 
-demo: $(VENV)/.runtime
+demo: $(VENV)/.runtime bytecode
 	@$(BIN)/glasscloud demo $(DEMO)
 
-test: $(VENV)/.dev
+# So that the first start is as fast as the second, also where PYTHONDONTWRITEBYTECODE is set.
+bytecode: $(VENV)/.runtime
+	@$(BIN)/python -m compileall -q lab sim drivers lessons scenarios
+
+test: $(VENV)/.dev bytecode
 	$(BIN)/python -m pytest -n $(WORKERS) -m "$(QUICK)" $(TESTS)
 
 check: $(VENV)/.dev
@@ -25,7 +29,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev bytecode
 	@mkdir -p build
 	$(BIN)/python -m tests.bench --out build/bench.json
 
@@ -42,10 +46,8 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Glasscloud needs Python 3.11 or newer; this is " + sys.version.split()[0] + ". Try: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-# Byte code is made at installation, so that the first demo starts as fast as the second.
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) --editable .
-	@$(BIN)/python -m compileall -q lab sim drivers lessons scenarios || true
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
