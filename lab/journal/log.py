@@ -103,7 +103,8 @@ class Journal:
                 rows.append((*row[:_BODY], None, *row[_BODY + 1 :]))
             else:
                 rows.append(row)
-        data = self._packer.compress(msgpack.packb(rows, use_bin_type=True))
+        # A copy: what zstandard answers keeps the room that it had to write in, megabytes.
+        data = bytes(memoryview(self._packer.compress(msgpack.packb(rows, use_bin_type=True))))
         self._firsts.append(chunk[0][_SEQ])
         self._packed.append(data)
         self.packed_bytes += len(data)
