@@ -171,9 +171,7 @@ def test_a_server_from_create_to_delete(osc: Osc, up: Up, made: dict[str, Any]) 
     assert (shown["id"], shown["OS-EXT-STS:vm_state"], shown["OS-EXT-STS:power_state"]) == (server["id"], "active", 1)
     assert made["image"]["id"] in shown["image"]
     assert shown["flavor"]["name"] == "m1.tiny"
-    log = up.openstack("console", "log", "show", "s1")
-    assert f"lease of {address} obtained" in log
-    assert "s1 login:" in log
+    assert f"lease of {address} obtained" in wait_for_console(up, "s1", "s1 login:")
 
     assert up.openstack("server", "stop", "s1") == ""
     wait_for(osc, "s1", "SHUTOFF")
@@ -203,6 +201,16 @@ def wait_for(osc: Osc, server: str, status: str) -> None:
         if osc("server", "show", server)["status"] == status:
             return
     raise AssertionError(f"{server} is not {status}")
+
+
+def wait_for_console(up: Up, server: str, text: str) -> str:
+    """Read the console until the guest has printed the text: it goes on booting after its server is ACTIVE."""
+    log = ""
+    for _ in range(20):
+        log = up.openstack("console", "log", "show", server)
+        if text in log:
+            return log
+    raise AssertionError(f"{text!r} is not on the console of {server}:\n{log}")
 
 
 def test_a_server_by_the_oldest_microversion(osc: Osc, up: Up, made: dict[str, Any]) -> None:
