@@ -1,0 +1,1 @@
+"""The Textual face: lanes of messages, time travel, and everything that can be looked into."""
