@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, Verbosity, settings
+from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 # Virtual time has no wall deadline; the building of a whole cloud inside an example is what these tests are about.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -13,6 +13,11 @@ settings.register_profile(
 )
 settings.register_profile(
     "deep", deadline=None, max_examples=2000, stateful_step_count=100, verbosity=Verbosity.normal,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# Planted bugs: the same examples each time, and the first that fails is enough.
+settings.register_profile(
+    "mutants", deadline=None, max_examples=500, derandomize=True, database=None, phases=(Phase.generate,), report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

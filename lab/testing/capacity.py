@@ -23,7 +23,7 @@ AT_REST = (ACTIVE, STOPPED)
 
 async def miscounted(cloud: SimulatedCloud) -> list[str]:
     """List what is wrong with capacity, allocations and counts of a cloud at rest, in words; empty is what should be."""
-    return await cloud.wires.store.run(lambda tx: [*overbooked(tx, cloud.config), *unequal(tx), *_untrue(tx, cloud.config)])
+    return await cloud.wires.store.run(lambda tx: [*overbooked(tx), *unequal(tx), *untrue(tx, cloud.config)])
 
 
 def needs_of(server: Server) -> Resources:
@@ -32,7 +32,7 @@ def needs_of(server: Server) -> Resources:
     return {name: amount for name, amount in wanted.items() if amount}
 
 
-def overbooked(tx: Transaction, config: Config) -> list[str]:
+def overbooked(tx: Transaction) -> list[str]:
     """Hosts whose servers, or whose allocations, are more than (total - reserved) x ratio. Holds at every instant."""
     found = []
     held: dict[str, Resources] = {}
@@ -84,8 +84,8 @@ def unequal(tx: Transaction) -> list[str]:
     return found
 
 
-def _untrue(tx: Transaction, config: Config) -> list[str]:
-    """Compute nodes and quota usages that do not count what the servers take."""
+def untrue(tx: Transaction, config: Config) -> list[str]:
+    """Compute nodes and quota usages that do not count what the servers take. Holds at every instant."""
     found = []
     for node in tx.all(ComputeNode):
         true = counts_of(tx, node, config.reserved_host_memory_mb)

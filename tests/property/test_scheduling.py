@@ -21,7 +21,7 @@ from lab.config import Config
 from lab.errors import LabError
 from lab.services.compute.model import Server
 from lab.services.volume.model import Volume
-from lab.testing.capacity import miscounted, overbooked
+from lab.testing.capacity import miscounted, overbooked, untrue
 from lab.testing.leftovers import leftovers
 from sim.faults import Match
 from sim.loop import SimLoop
@@ -49,7 +49,8 @@ REST_S, REST_MAX_S = 400.0, 6000.0
 LATE_S = 5.0
 """A delay within every timeout: messages overtake each other, nobody gives up."""
 FATES = ("drop", "lose_reply", "duplicate", "delay", "kill_before", "kill_after")
-DRIVER_FATES = ("raise", "lie", "hang", "kill_before", "kill_after")
+DRIVER_FATES = ("raise", "raise", "lie", "hang", "kill_before", "kill_after")
+STORMS = ("duplicate", "duplicate", "delay", "drop", "lose_reply")
 
 messages = st.sampled_from(
     [
@@ -60,25 +61,35 @@ messages = st.sampled_from(
     ]
 )  # fmt: skip
 driver_calls = st.sampled_from(
-    ["hypervisor.spawn", "hypervisor.spawn", "hypervisor.destroy", "hypervisor.cache_image", "hypervisor.attach_disk", "l2.wire"]
-)
+    ["hypervisor.spawn", "hypervisor.spawn", "hypervisor.spawn", "hypervisor.destroy", "hypervisor.cache_image", "hypervisor.attach_disk",
+     "l2.wire"]
+)  # fmt: skip
 processes = st.sampled_from(
     [*(f"nova-compute@compute-{number}" for number in range(1, HOSTS + 1)), "nova-conductor@controller-1", "nova-scheduler@controller-1",
      "placement@controller-1", "neutron-api@controller-1", "neutron-l2-agent@compute-1"]
 )  # fmt: skip
 few = st.integers(0, 5)
+soon = st.sampled_from([1, 1, 1, 2, 3])
+faults = st.one_of(
+    st.tuples(st.sampled_from(FATES), st.builds(Match, messages, nth=soon)),
+    st.tuples(st.sampled_from(DRIVER_FATES), st.builds(Match, driver_calls, kinds=st.just(("driver",)), nth=soon)),
+    # From now on any message may meet this fate.
+    st.tuples(st.sampled_from(STORMS), st.builds(Match, times=st.just(0), chance=st.sampled_from([0.05, 0.3]))),
+)
 
 
 class Scheduling(RuleBasedStateMachine):
     """One cloud of three small hosts, driven step by step."""
 
-    @initialize(seed=st.integers(0, 3))
-    def build(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 999), fault=faults | st.none(), which=few, crowd=st.integers(1, 4))
+    def build(self, seed: int, fault: tuple[str, Match] | None, which: int, crowd: int) -> None:
         self.loop = SimLoop(seed)
         self.world = SimWorld(self.loop, seed, config=CONFIG, datacenter=DATACENTER)
         self.cloud = SimulatedCloud(self.world, InWorld(self.world.client))
-        self.hung: dict[str, None] = {}
         self.run(self._furnish())
+        if fault is not None:
+            self.disturb(fault)
+        self.create(which, crowd)
 
     async def _furnish(self) -> None:
         cloud = self.cloud
@@ -151,19 +162,16 @@ class Scheduling(RuleBasedStateMachine):
         self.ask(self.cloud.session.send("compute", "POST", path, {action: None}))
 
     @precondition(lambda self: self.living())
-    @rule(which=few, volume=few)
-    def attach(self, which: int, volume: int) -> None:
-        path = f"/v2.1/servers/{self._pick(self.living(), which).id}/os-volume_attachments"
-        body = {"volumeAttachment": {"volumeId": self._pick(self.volumes, volume)}}
-        self.ask(self.cloud.session.send("compute", "POST", path, body))
+    @rule(which=few, volume=few, attach=st.booleans())
+    def use_volume(self, which: int, volume: int, attach: bool) -> None:
+        """Attach a volume, or detach it."""
+        path, device = f"/v2.1/servers/{self._pick(self.living(), which).id}/os-volume_attachments", self._pick(self.volumes, volume)
+        if attach:
+            self.ask(self.cloud.session.send("compute", "POST", path, {"volumeAttachment": {"volumeId": device}}))
+        else:
+            self.ask(self.cloud.session.send("compute", "DELETE", f"{path}/{device}"))
 
-    @precondition(lambda self: self.living())
-    @rule(which=few, volume=few)
-    def detach(self, which: int, volume: int) -> None:
-        server, device = self._pick(self.living(), which), self._pick(self.volumes, volume)
-        self.ask(self.cloud.session.send("compute", "DELETE", f"/v2.1/servers/{server.id}/os-volume_attachments/{device}"))
-
-    @rule(seconds=st.sampled_from([0.3, 3.0, 20.0]))
+    @rule(seconds=st.sampled_from([1.0, 5.0, 20.0, 60.0]))
     def wait(self, seconds: float) -> None:
         self.run(self.cloud.sleep(seconds))
 
@@ -179,21 +187,16 @@ class Scheduling(RuleBasedStateMachine):
         for service in found["services"]:
             await session.json("compute", "PUT", f"/v2.1/os-services/{service['id']}", {"status": status})
 
-    @rule(name=processes)
-    def kill(self, name: str) -> None:
+    @rule(name=processes, back=st.booleans())
+    def kill(self, name: str, back: bool) -> None:
         self.cloud.wires.kill(name)
+        if back:
+            self.cloud.wires.restart(name)
 
-    @rule(name=processes)
-    def restart(self, name: str) -> None:
-        self.cloud.wires.restart(name)
-
-    @rule(name=messages, act=st.sampled_from(FATES), nth=st.integers(1, 3))
-    def disturb_message(self, name: str, act: str, nth: int) -> None:
-        self.cloud.faults.arm(act, Match(name, nth=nth), delay_s=LATE_S)
-
-    @rule(name=driver_calls, act=st.sampled_from(DRIVER_FATES), nth=st.integers(1, 2))
-    def disturb_driver(self, name: str, act: str, nth: int) -> None:
-        self.cloud.faults.arm(act, Match(name, kinds=("driver",), nth=nth))
+    @rule(fault=faults)
+    def disturb(self, fault: tuple[str, Match]) -> None:
+        act, match = fault
+        self.cloud.faults.arm(act, match, delay_s=LATE_S)
 
     # -- rest -------------------------------------------------------------------------------------
 
@@ -214,6 +217,9 @@ class Scheduling(RuleBasedStateMachine):
         await cloud.sleep(REST_S)
         while wrong := await self._wrong():
             assert runtime.now() < end, "; ".join(wrong)
+            if any(line.startswith("DHCP reservation") for line in wrong):
+                # A port_delete_end that was lost is made good when its agent starts: neutron's looks again only after failures.
+                self._start(("neutron-dhcp-agent",))
             await cloud.sleep(REST_S)
 
     def _start(self, again: tuple[str, ...] = ()) -> None:
@@ -245,9 +251,9 @@ class Scheduling(RuleBasedStateMachine):
         return [server.id for server in everyone if not server.deleted]
 
     @invariant()
-    def no_host_bears_more_than_it_can(self) -> None:
+    def no_host_bears_more_than_it_can_and_every_count_is_true(self) -> None:
         if hasattr(self, "cloud"):
-            assert self.run(self.cloud.wires.store.run(lambda tx: overbooked(tx, CONFIG))) == []
+            assert self.run(self.cloud.wires.store.run(lambda tx: [*overbooked(tx), *untrue(tx, CONFIG)])) == []
             assert self.loop.runtime.errors == []
 
 
