@@ -24,7 +24,8 @@ from lab.driving import DriverHandle
 from lab.errors import LabError, ProcessKilled
 from lab.journal import LazyBody
 from lab.runtime import Runtime, uuid_from
-from lab.store.port import Store
+from lab.store.port import Changed, Store
+from lab.store.record import Record
 
 if TYPE_CHECKING:
     from lab.rest.client import RestClient
@@ -76,8 +77,9 @@ class ProcessStore(Store):
             return self._at_once(work)  # type: ignore[no-any-return]
         return await self._store.run(work)
 
-    def columns(self, model: Any, extract: Any) -> Any:
-        return self._store.columns(model, extract)
+    def follow(self, model: type[Record], told: Changed) -> None:
+        process = self._process
+        self._store.follow(model, lambda key, record: told(key, record) if process.alive else None)
 
 
 class Process:

@@ -1,7 +1,7 @@
 """The store: records, transactions, and two implementations behind one port."""
 
 from lab.store.memory import MemoryStore
-from lab.store.port import Columns, Store, Transaction
+from lab.store.port import Store, Transaction
 from lab.store.record import Field, Record, StoreConflict
 
-__all__ = ["Columns", "Field", "MemoryStore", "Record", "Store", "StoreConflict", "Transaction"]
+__all__ = ["Field", "MemoryStore", "Record", "Store", "StoreConflict", "Transaction"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lab.errors import NotFound
-from lab.store.port import Columns, Store, Transaction
-from lab.store.record import Record, StoreConflict, plan_of
+from lab.store.port import Changed, Store, Transaction
+from lab.store.record import Record, StoreConflict, changed, plan_of
 from lab.store.rows import Rows
 
 R = TypeVar("R", bound=Record)
@@ -47,11 +47,12 @@ class MemoryTransaction(Transaction):
 
     def insert(self, record: R) -> R:
         rows = self._tables[type(record)]
-        key = rows.plan.key_of(record.__dict__)
+        content = record.__dict__
+        key = rows.plan.key_of(content)
         if key in rows.by_key:
             raise StoreConflict(f"{rows.plan.name} {key} exists already")
-        self._check(rows, key, record, record.__dict__)
-        self._write(rows, key, None, record)
+        self._check(rows, key, content, content)
+        self.undo.append((rows, key, None, record, rows.add(key, record)))
         return record
 
     def update(self, record: R, **changes: Any) -> R:
@@ -65,16 +66,16 @@ class MemoryTransaction(Transaction):
             if current.generation != record.generation:  # type: ignore[attr-defined]
                 raise StoreConflict(f"{plan.name} {key} has moved on to generation {current.generation}; read it again")
             changes["generation"] = current.generation + 1
-        new = current.evolve(**changes)
+        new: R = changed(current, changes)
         if plan.checked.isdisjoint(changes) and None not in changes.values():
             rows.by_key[key] = new
             self.undo.append((rows, key, current, new, 0))
-            return new  # type: ignore[no-any-return]
+            return new
         if plan.key_of(new.__dict__) != key:
             raise StoreConflict(f"{plan.name} {key}: the key of a record cannot change")
-        self._check(rows, key, new, changes)
-        self._write(rows, key, current, new)
-        return new  # type: ignore[no-any-return]
+        self._check(rows, key, new.__dict__, changes)
+        self.undo.append((rows, key, current, new, rows.replace(key, current, new)))
+        return new
 
     def delete(self, record: Record) -> None:
         rows = self._tables[type(record)]
@@ -85,9 +86,9 @@ class MemoryTransaction(Transaction):
         for other, name in rows.referrers:
             if other.count({name: key}):
                 raise StoreConflict(f"{rows.plan.name} {key} is in use by {other.plan.name}")
-        self._write(rows, key, current, None)
+        self.undo.append((rows, key, current, None, rows.remove(key, current)))
 
-    def _check(self, rows: Rows, key: Any, record: Any, written: dict[str, Any]) -> None:
+    def _check(self, rows: Rows, key: Any, content: dict[str, Any], written: dict[str, Any]) -> None:
         plan = rows.plan
         if None in written.values():
             for name, value in written.items():
@@ -98,7 +99,7 @@ class MemoryTransaction(Transaction):
             if value is not None and len(value) > limit:
                 raise StoreConflict(f"{plan.name}.{name} is longer than {limit}")
         for unique in rows.uniques:
-            value = unique.take(record.__dict__)
+            value = unique.take(content)
             if unique.keys.get(value, key) != key:
                 raise StoreConflict(f"{plan.name} with {', '.join(unique.fields)} = {value} exists already")
         for name, model in plan.foreign:
@@ -106,19 +107,24 @@ class MemoryTransaction(Transaction):
             if value is not None and value not in self._tables[model].by_key:
                 raise StoreConflict(f"{plan.name}.{name}: there is no {model.__name__} {value}")
 
-    def _write(self, rows: Rows, key: Any, old: Any, new: Any) -> None:
-        self.undo.append((rows, key, old, new, rows.swap(key, old, new)))
-
     def rollback(self) -> None:
         """Take everything back, newest first."""
-        for rows, key, old, new, seq in reversed(self.undo):
-            rows.swap(key, new, old, seq if new is None else None)
+        while self.undo:
+            rows, key, old, new, seq = self.undo.pop()
+            if old is None:
+                rows.remove(key, new)
+            elif new is None:
+                rows.add(key, old, seq)
+            else:
+                rows.replace(key, new, old)
 
     def commit(self) -> None:
-        """Bring the columns up to date."""
-        for rows, key, _, _, _ in self.undo:
-            for columns in rows.columns:
-                columns.put(key, rows.by_key.get(key))
+        """Tell the followers."""
+        for change in self.undo:
+            rows, key = change[0], change[1]
+            for follower in rows.followers:
+                follower(key, rows.by_key.get(key))
+        self.undo.clear()
 
 
 class MemoryStore(Store):
@@ -126,6 +132,8 @@ class MemoryStore(Store):
 
     def __init__(self) -> None:
         self._tables = _Tables()
+        self._tx = MemoryTransaction(self._tables)
+        """The one transaction that can be open: `work` never waits."""
         self.at_once = self.transact
         """Runs a transaction without anything to await: memory never makes anybody wait."""
 
@@ -134,7 +142,9 @@ class MemoryStore(Store):
 
     def transact(self, work: Callable[[Any], T]) -> T:
         """The same without waiting."""
-        tx = MemoryTransaction(self._tables)
+        tx = self._tx
+        if tx.undo:
+            raise RuntimeError("a transaction was begun inside another one")
         try:
             result = work(tx)
         except BaseException:
@@ -144,12 +154,8 @@ class MemoryStore(Store):
             tx.commit()
         return result
 
-    def columns(self, model: type[Record], extract: Mapping[str, Callable[[Any], float]]) -> Columns:
-        import numpy as np
-
+    def follow(self, model: type[Record], told: Changed) -> None:
         rows = self._tables[model]
-        columns = Columns(extract, {name: np.zeros(64) for name in extract}, np.zeros(64, dtype=bool))
         for record in rows.ordered():
-            columns.put(record.key(), record)
-        rows.columns.append(columns)
-        return columns
+            told(record.key(), record)
+        rows.followers.append(told)

@@ -1,9 +1,9 @@
-"""The port of stores: synchronous transactions over records, and columns for numeric look-ups."""
+"""The port of stores: synchronous transactions over records, and who is told of what they changed."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lab.errors import NotFound
@@ -11,6 +11,8 @@ from lab.store.record import Record
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+Changed = Callable[[Any, Any], object]
+"""Called with a record's key, and the record, or None when it was deleted."""
 
 
 class Transaction(ABC):
@@ -57,49 +59,6 @@ class Transaction(ABC):
         return record
 
 
-class Columns:
-    """Numeric columns of one record class, in order of insertion, brought up to date with every commit.
-
-    `arrays[name][: len(keys)]` are the values, `index_of[key]` a record's place; a deleted record's place
-    is reused only by itself: its `live` flag is off. `version` counts changes.
-    """
-
-    def __init__(self, extract: Mapping[str, Callable[[Any], float]], arrays: dict[str, Any], live: Any) -> None:
-        self.extract = dict(extract)
-        self.arrays = arrays
-        self.live = live
-        self.keys: list[Any] = []
-        self.index_of: dict[Any, int] = {}
-        self.version = 0
-        self.listeners: list[Callable[[int], None]] = []
-        """Called with the place of each changed row, after the change."""
-
-    def put(self, key: Any, record: Any | None) -> None:
-        """Write one row; None marks it dead."""
-        place = self.index_of.get(key)
-        if place is None:
-            if record is None:
-                return
-            place = self.index_of[key] = len(self.keys)
-            self.keys.append(key)
-            if place >= len(self.live):
-                self._grow()
-        self.live[place] = record is not None
-        if record is not None:
-            for name, take in self.extract.items():
-                self.arrays[name][place] = take(record)
-        self.version += 1
-        for listener in self.listeners:
-            listener(place)
-
-    def _grow(self) -> None:
-        import numpy as np
-
-        for name, array in self.arrays.items():
-            self.arrays[name] = np.concatenate((array, np.zeros_like(array)))
-        self.live = np.concatenate((self.live, np.zeros_like(self.live)))
-
-
 class Store(ABC):
     """Where records live."""
 
@@ -111,8 +70,8 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def columns(self, model: type[Record], extract: Mapping[str, Callable[[Any], float]]) -> Columns:
-        """Keep numeric columns of a record class from now on."""
+    def follow(self, model: type[Record], told: Changed) -> None:
+        """Tell of every record of a class, in order of insertion, and from now on of each that a commit has changed."""
 
     async def close(self) -> None:  # noqa: B027 (memory has nothing to give back)
         """Give back files and connections."""

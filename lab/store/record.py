@@ -16,11 +16,11 @@ import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 from lab.errors import Conflict
 
-__all__ = ["Field", "Plan", "Record", "StoreConflict", "plan_of"]
+__all__ = ["Field", "Plan", "Record", "StoreConflict", "changed", "plan_of"]
 
 _MISSING = object()
 
@@ -69,6 +69,7 @@ class Plan:
     generation: bool
 
 
+R = TypeVar("R", bound="Record")
 _new = object.__new__
 _set = object.__setattr__
 
@@ -82,10 +83,13 @@ class Record:
     __foreign__: ClassVar[dict[str, type[Record]]] = {}
     __plan__: ClassVar[Plan | None] = None
 
+    def __init_subclass__(cls) -> None:
+        cls.__plan__ = None  # each class has its own
+
     @classmethod
     def make(cls, **values: Any) -> Self:
         """Make a record, defaults filled in; a missing or unknown field is an error."""
-        plan = cls.__dict__.get("__plan__") or plan_of(cls)
+        plan = cls.__plan__ or plan_of(cls)
         content = {**plan.defaults, **values}
         for name, factory in plan.factories:
             if name not in content:
@@ -100,14 +104,7 @@ class Record:
 
     def evolve(self, **changes: Any) -> Self:
         """The same record with some fields changed."""
-        content = {**self.__dict__, **changes}
-        if len(content) != len(self.__dict__):
-            plan = plan_of(type(self))
-            unknown = sorted(changes.keys() - plan.known)
-            raise TypeError(f"{plan.name} has no field {unknown}; known: {', '.join(plan.fields)}")
-        record = _new(type(self))
-        _set(record, "__dict__", content)
-        return record
+        return changed(self, changes)
 
     def dump(self) -> dict[str, Any]:
         """All fields as a new dict of JSON values."""
@@ -125,7 +122,7 @@ class Record:
 
     def key(self) -> Any:
         """The value of its primary key: one value or a tuple."""
-        plan = type(self).__dict__.get("__plan__") or plan_of(type(self))
+        plan = self.__plan__ or plan_of(type(self))
         return plan.key_of(self.__dict__)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -142,6 +139,18 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+
+def changed(record: R, changes: dict[str, Any]) -> R:
+    """`Record.evolve` for who has the changes in a dict."""
+    content = {**record.__dict__, **changes}
+    if len(content) != len(record.__dict__):
+        plan = plan_of(type(record))
+        unknown = sorted(changes.keys() - plan.known)
+        raise TypeError(f"{plan.name} has no field {unknown}; known: {', '.join(plan.fields)}")
+    new = _new(type(record))
+    _set(new, "__dict__", content)
+    return new
 
 
 def _tuples(declared: tuple[tuple[str, ...] | str, ...]) -> tuple[tuple[str, ...], ...]:
@@ -165,9 +174,8 @@ def _declared(cls: type[Record]) -> dict[str, Any]:
 
 def plan_of(cls: type[Record]) -> Plan:
     """The plan of a record class; unknown names in its declarations are an error at once."""
-    known = cls.__dict__.get("__plan__")
-    if known is not None:
-        return known  # type: ignore[no-any-return]
+    if cls.__plan__ is not None:
+        return cls.__plan__
     fields = _declared(cls)
     key = (cls.__key__,) if isinstance(cls.__key__, str) else tuple(cls.__key__)
     unique, index = _tuples(cls.__unique__), _tuples(cls.__index__)

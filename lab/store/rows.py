@@ -5,12 +5,12 @@ Values are taken out of records by `itemgetter`: one call for one field (the val
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from lab.store.port import Columns
+from lab.store.port import Changed
 from lab.store.record import Plan
 
 Take = Callable[[Any], Any]
@@ -26,46 +26,37 @@ class Bucket:
         self.last = -1
         self.sorted = True
 
-    def add(self, key: Any, seq: int) -> None:
-        """Put in the key of the row with this place in order."""
-        if seq < self.last:
-            self.sorted = False
-        else:
-            self.last = seq
-        self.keys[key] = None
-
-    def ordered(self, seqs: dict[Any, int]) -> list[Any]:
-        """The keys in order of insertion of their rows."""
-        if not self.sorted:
-            self.keys = dict.fromkeys(sorted(self.keys, key=seqs.__getitem__))
-            self.last = seqs[next(reversed(self.keys))] if self.keys else -1
-            self.sorted = True
-        return list(self.keys)
+    def sort(self, seqs: dict[Any, int]) -> None:
+        """Put the keys in order of insertion of their rows."""
+        self.keys = dict.fromkeys(sorted(self.keys, key=seqs.__getitem__))
+        self.last = seqs[next(reversed(self.keys))] if self.keys else -1
+        self.sorted = True
 
 
 class Unique:
     """Fields whose values together no two rows share; rows with a null among them are left out."""
 
-    __slots__ = ("fields", "keys", "take")
+    __slots__ = ("fields", "keys", "single", "take")
 
     def __init__(self, fields: tuple[str, ...]) -> None:
         self.fields = fields
+        self.single = len(fields) == 1
         self.take: Take = itemgetter(*fields)
         self.keys: dict[Any, Any] = {}
 
-    def swap(self, key: Any, old: Any, new: Any) -> None:
-        """Give the old row's value back and take the new one's."""
-        before = self.take(old.__dict__) if old is not None else None
-        after = self.take(new.__dict__) if new is not None else None
-        if before != after:
-            if before is not None:
-                self.keys.pop(before, None)
-            if not self.has_null(after):
-                self.keys[after] = key
+    def add(self, key: Any, row: dict[str, Any], seq: int) -> None:
+        """Take a row's value."""
+        value = self.take(row)
+        if not self.has_null(value):
+            self.keys[value] = key
+
+    def remove(self, key: Any, row: dict[str, Any]) -> None:
+        """Give a row's value back."""
+        self.keys.pop(self.take(row), None)
 
     def has_null(self, value: Any) -> bool:
         """Whether a row with this value is left out."""
-        return value is None or (len(self.fields) > 1 and None in value)
+        return value is None if self.single else None in value
 
 
 class Index:
@@ -78,21 +69,25 @@ class Index:
         self.take: Take = itemgetter(*fields)
         self.buckets: dict[Any, Bucket] = {}
 
-    def swap(self, key: Any, old: Any, new: Any, seq: int) -> None:
-        """Put the row where its new value belongs."""
-        before = self.take(old.__dict__) if old is not None else None
-        after = self.take(new.__dict__) if new is not None else None
-        if old is not None:
-            if new is not None and before == after:
-                return
-            bucket = self.buckets[before]
-            bucket.keys.pop(key, None)
-            if not bucket.keys:
-                del self.buckets[before]
-        if new is not None:
-            if after not in self.buckets:
-                self.buckets[after] = Bucket()
-            self.buckets[after].add(key, seq)
+    def add(self, key: Any, row: dict[str, Any], seq: int) -> None:
+        """Put a row where its value belongs."""
+        value = self.take(row)
+        bucket = self.buckets.get(value)
+        if bucket is None:
+            bucket = self.buckets[value] = Bucket()
+        if seq < bucket.last:
+            bucket.sorted = False
+        else:
+            bucket.last = seq
+        bucket.keys[key] = None
+
+    def remove(self, key: Any, row: dict[str, Any]) -> None:
+        """Take a row away from where its value put it."""
+        value = self.take(row)
+        keys = self.buckets[value].keys
+        keys.pop(key, None)
+        if not keys:
+            del self.buckets[value]
 
 
 @dataclass(slots=True)
@@ -110,7 +105,7 @@ class Way:
 class Rows:
     """All rows of one record class."""
 
-    __slots__ = ("_next_seq", "_sorted", "_ways", "by_key", "columns", "indexes", "plan", "referrers", "seqs", "uniques")
+    __slots__ = ("_next_seq", "_orders", "_sorted", "_ways", "by_key", "followers", "indexes", "plan", "referrers", "seqs", "uniques")
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -118,34 +113,44 @@ class Rows:
         self.seqs: dict[Any, int] = {}
         self.uniques = [Unique(fields) for fields in plan.unique]
         self.indexes = [Index(fields) for fields in plan.index]
-        self.columns: list[Columns] = []
+        self._orders: tuple[Unique | Index, ...] = (*self.uniques, *self.indexes)
+        self.followers: list[Changed] = []
         self.referrers: list[tuple[Rows, str]] = []
         self._next_seq = 0
         self._sorted = True
         self._ways: dict[tuple[str, ...], Way] = {}
 
-    # Every write is `swap(key, old, new)`; undoing it is `swap(key, new, old)`.
+    # -- writing: each answers the row's place in order, with which `add` undoes a removal --------
 
-    def swap(self, key: Any, old: Any, new: Any, seq: int | None = None) -> int:
-        """Replace old by new (either may be None) in rows and indexes; answer the row's place in order."""
-        if old is None:
-            if seq is None:
-                seq = self._next_seq
-                self._next_seq += 1
-            else:
-                self._sorted = False
-            self.seqs[key] = seq
-            self.by_key[key] = new
-        elif new is None:
-            seq = self.seqs.pop(key)
-            del self.by_key[key]
+    def add(self, key: Any, new: Any, seq: int | None = None) -> int:
+        """Put in a row: as the last one, or back at its old place in order."""
+        if seq is None:
+            seq = self._next_seq
+            self._next_seq += 1
         else:
-            self.by_key[key] = new
-            seq = self.seqs[key]
-        for unique in self.uniques:
-            unique.swap(key, old, new)
-        for index in self.indexes:
-            index.swap(key, old, new, seq)
+            self._sorted = False
+        self.seqs[key] = seq
+        self.by_key[key] = new
+        for order in self._orders:
+            order.add(key, new.__dict__, seq)
+        return seq
+
+    def remove(self, key: Any, old: Any) -> int:
+        """Take a row out."""
+        del self.by_key[key]
+        for order in self._orders:
+            order.remove(key, old.__dict__)
+        return self.seqs.pop(key)
+
+    def replace(self, key: Any, old: Any, new: Any) -> int:
+        """Put a changed row in place of what it was."""
+        self.by_key[key] = new
+        seq = self.seqs[key]
+        before, after = old.__dict__, new.__dict__
+        for order in self._orders:
+            if order.take(before) != order.take(after):
+                order.remove(key, before)
+                order.add(key, after, seq)
         return seq
 
     def ordered(self) -> list[Any]:
@@ -159,16 +164,21 @@ class Rows:
 
     def where(self, equals: dict[str, Any]) -> list[Any]:
         """The rows with these values, in order of insertion."""
-        way = self._way(equals)
-        if way.exact is not None:
-            bucket = way.exact.buckets.get(way.exact.take(equals))
-            return [self.by_key[key] for key in bucket.ordered(self.seqs)] if bucket is not None else []
+        way = self._ways.get(tuple(equals)) or self._way(equals)
+        exact = way.exact
+        if exact is not None:
+            bucket = exact.buckets.get(exact.take(equals))
+            if bucket is None:
+                return []
+            if not bucket.sorted:
+                bucket.sort(self.seqs)
+            return list(map(self.by_key.__getitem__, bucket.keys))
         take, wanted = way.take, way.take(equals)
         return [row for row in self._candidates(way, equals) if take(row.__dict__) == wanted]
 
     def count(self, equals: dict[str, Any]) -> int:
         """How many rows have these values."""
-        way = self._way(equals)
+        way = self._ways.get(tuple(equals)) or self._way(equals)
         if way.exact is not None:
             bucket = way.exact.buckets.get(way.exact.take(equals))
             return len(bucket.keys) if bucket is not None else 0
@@ -176,35 +186,37 @@ class Rows:
 
     def _way(self, equals: dict[str, Any]) -> Way:
         names = tuple(equals)
-        way = self._ways.get(names)
-        if way is None:
-            unknown = equals.keys() - self.plan.known
-            if unknown:
-                raise TypeError(f"{self.plan.name} has no field {sorted(unknown)}; known: {', '.join(self.plan.fields)}")
-            way = self._ways[names] = Way(
-                take=itemgetter(*names),
-                by_key=self.plan.single_key in names,
-                exact=next((index for index in self.indexes if equals.keys() == set(index.fields)), None),
-                uniques=[unique for unique in self.uniques if equals.keys() >= set(unique.fields)],
-                indexes=[index for index in self.indexes if equals.keys() >= set(index.fields)],
-            )
+        unknown = equals.keys() - self.plan.known
+        if unknown:
+            raise TypeError(f"{self.plan.name} has no field {sorted(unknown)}; known: {', '.join(self.plan.fields)}")
+        way = self._ways[names] = Way(
+            take=itemgetter(*names),
+            by_key=self.plan.single_key in names,
+            exact=next((index for index in self.indexes if equals.keys() == set(index.fields)), None),
+            uniques=[unique for unique in self.uniques if equals.keys() >= set(unique.fields)],
+            indexes=[index for index in self.indexes if equals.keys() >= set(index.fields)],
+        )
         return way
 
-    def _candidates(self, way: Way, equals: dict[str, Any]) -> list[Any]:
+    def _candidates(self, way: Way, equals: dict[str, Any]) -> Iterable[Any]:
         """The rows of the best index for these fields, or all rows."""
         if way.by_key:
             row = self.by_key.get(equals[self.plan.single_key])  # type: ignore[index]
-            return [row] if row is not None else []
+            return (row,) if row is not None else ()
         for unique in way.uniques:
             value = unique.take(equals)
             if not unique.has_null(value):
                 key = unique.keys.get(value)
-                return [] if key is None else [self.by_key[key]]
+                return () if key is None else (self.by_key[key],)
         best: Bucket | None = None
         for index in way.indexes:
             bucket = index.buckets.get(index.take(equals))
             if bucket is None:
-                return []
+                return ()
             if best is None or len(bucket.keys) < len(best.keys):
                 best = bucket
-        return self.ordered() if best is None else [self.by_key[key] for key in best.ordered(self.seqs)]
+        if best is None:
+            return self.ordered()
+        if not best.sorted:
+            best.sort(self.seqs)
+        return map(self.by_key.__getitem__, best.keys)

@@ -7,14 +7,14 @@ the database besides. What the process has committed survives its kill -9.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 
 from lab.errors import LabError, NotFound
-from lab.store.port import Columns, Store, Transaction
+from lab.store.port import Changed, Store, Transaction
 from lab.store.record import Record, StoreConflict
 from lab.store.tables import LAYOUT, SqlTable, table_name
 
@@ -154,7 +154,7 @@ class SqlStore(Store):
         self._sqlite = self._engine.dialect.name == "sqlite"
         self.mark = "?" if self._sqlite else "%s"
         self._tables: dict[type[Record], SqlTable] = {}
-        self._columns: dict[SqlTable, list[Columns]] = {}
+        self._followers: dict[SqlTable, list[Changed]] = {}
         self.is_open = True
         try:
             connection: Any = self._engine.raw_connection().driver_connection
@@ -256,8 +256,8 @@ class SqlStore(Store):
         finally:
             cursor.close()
         for table, key, record in tx.touched:
-            for columns in self._columns.get(table, ()):
-                columns.put(key, record)
+            for told in self._followers.get(table, ()):
+                told(key, record)
         return result
 
     def execute(self, statement: str, *values: Any) -> None:
@@ -267,15 +267,11 @@ class SqlStore(Store):
         self._connection.commit()
         cursor.close()
 
-    def columns(self, model: type[Record], extract: Mapping[str, Callable[[Any], float]]) -> Columns:
-        import numpy as np
-
+    def follow(self, model: type[Record], told: Changed) -> None:
         table = self.table(model)
-        columns = Columns(extract, {name: np.zeros(64) for name in extract}, np.zeros(64, dtype=bool))
         for record in self.transact(lambda tx: tx.all(model)):
-            columns.put(record.key(), record)
-        self._columns.setdefault(table, []).append(columns)
-        return columns
+            told(record.key(), record)
+        self._followers.setdefault(table, []).append(told)
 
     async def close(self) -> None:
         self.is_open = False

@@ -89,15 +89,14 @@ class HostTable:
 
     # -- following the records ----------------------------------------------------------------
 
-    def put_node(self, node: ComputeNode) -> float:
-        """Take over a compute node that was made or changed; answer its row."""
+    def put_node(self, node: ComputeNode) -> None:
+        """Take over a compute node that was made or changed."""
         row = self.row_of.get(node.uuid)
         if row is None:
             row = self._append(node)
         self.nodes[row] = node
         self._consumed.pop(row, None)
         self._set(row, _numbers(node, self._data[:, row]))
-        return row
 
     def drop_node(self, uuid: str) -> None:
         """Forget a compute node that was deleted; its row stays empty."""
@@ -108,16 +107,15 @@ class HostTable:
         self.nodes[row] = None
         self.shape += 1
 
-    def put_service(self, service: ComputeService) -> float:
+    def put_service(self, service: ComputeService) -> None:
         """Take over what a service reported or an operator set; services of other processes are not hosts."""
         if service.binary != COMPUTE_BINARY:
-            return 0.0
+            return
         if service.host not in self._services:
             self.shape += 1
         self._services[service.host] = service
         for row in self.rows_of_host.get(service.host, ()):
             self._show_service(row, service)
-        return 1.0
 
     def drop_service(self, uuid: str) -> None:
         """Forget a service that was deleted: its host is no candidate any more."""
@@ -127,7 +125,7 @@ class HostTable:
                 self.shape += 1
                 return
 
-    def put_heartbeat(self, group: ServiceHeartbeat) -> float:
+    def put_heartbeat(self, group: ServiceHeartbeat) -> None:
         """Take over when the services of a group were last seen together."""
         cached = self._beats.get(group.id)
         if cached is None or cached[0] is not group.members or cached[1] != self.shape:
@@ -135,7 +133,6 @@ class HostTable:
             rows = [row for host, service in self._services.items() if service.uuid in members for row in self.rows_of_host.get(host, ())]
             cached = self._beats[group.id] = (group.members, self.shape, np.array(rows, dtype=np.intp))
         self.last_seen_ns[cached[2]] = group.last_seen_ns
-        return 1.0
 
     def service(self, row: int) -> ComputeService | None:
         """The service record of a row's host."""
@@ -282,19 +279,7 @@ def _numbers(node: ComputeNode, old: Values) -> Values:
 def follow(process: Process) -> HostTable:
     """A table of all compute hosts that every later commit brings up to date, as long as the process lives."""
     table, store = HostTable(), process.store
-
-    def node_changed(place: int) -> None:
-        if not nodes.live[place] and process.alive:
-            table.drop_node(nodes.keys[place])
-
-    def service_changed(place: int) -> None:
-        if not services.live[place] and process.alive:
-            table.drop_service(services.keys[place])
-
-    # `columns` hands every committed record to these functions; the number they answer is not used.
-    services = store.columns(ComputeService, {"row": lambda record: table.put_service(record) if process.alive else 0.0})
-    nodes = store.columns(ComputeNode, {"row": lambda record: table.put_node(record) if process.alive else 0.0})
-    store.columns(ServiceHeartbeat, {"row": table.put_heartbeat})
-    services.listeners.append(service_changed)
-    nodes.listeners.append(node_changed)
+    store.follow(ComputeService, lambda uuid, service: table.drop_service(uuid) if service is None else table.put_service(service))
+    store.follow(ComputeNode, lambda uuid, node: table.drop_node(uuid) if node is None else table.put_node(node))
+    store.follow(ServiceHeartbeat, lambda key, group: None if group is None else table.put_heartbeat(group))
     return table

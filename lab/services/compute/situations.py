@@ -26,7 +26,7 @@ class Situations:
         self._process, self._config, self._hosts = process, process.config, hosts
         self.instances = HostInstances(process)
         self._zones_known = False
-        process.store.columns(Aggregate, {}).listeners.append(lambda place: self.forget_zones())
+        process.store.follow(Aggregate, lambda key, aggregate: self.forget_zones())
 
     def forget_zones(self) -> None:
         """An aggregate changed: its hosts may be in another zone."""

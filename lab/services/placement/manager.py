@@ -39,13 +39,7 @@ _STALE = "Resource provider's generation already changed. Please update the gene
 def follow(process: Process) -> ProviderTable:
     """A table of all providers that every later commit brings up to date, as long as the process lives."""
     table = ProviderTable()
-
-    def changed(place: int) -> None:
-        if not columns.live[place] and process.alive:
-            table.drop(columns.keys[place])
-
-    columns = process.store.columns(ResourceProvider, {"row": lambda r: table.put(r) if process.alive else 0.0})
-    columns.listeners.append(changed)
+    process.store.follow(ResourceProvider, lambda uuid, provider: table.drop(uuid) if provider is None else table.put(provider))
     return table
 
 

@@ -82,8 +82,8 @@ class ProviderTable:
         row = self.row_of.get(uuid)
         return None if row is None else self.records[row]
 
-    def put(self, provider: ResourceProvider) -> float:
-        """Take over a provider that was made or changed; answer its row."""
+    def put(self, provider: ResourceProvider) -> None:
+        """Take over a provider that was made or changed."""
         row = self.row_of.get(provider.uuid)
         if row is None:
             row = self._append(provider.uuid)
@@ -96,7 +96,6 @@ class ProviderTable:
         self._set_flags(self._aggregates, row, old.aggregates if old else (), provider.aggregates)
         self.nested += (provider.parent_provider_uuid is not None) - bool(old and old.parent_provider_uuid)
         self.sharing += (SHARING_TRAIT in provider.traits) - bool(old and SHARING_TRAIT in old.traits)
-        return row
 
     def drop(self, uuid: str) -> None:
         """Forget a provider that was deleted."""
