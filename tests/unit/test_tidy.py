@@ -217,11 +217,11 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def text_files() -> list[Path]:
-    """List the text files that a reader of the repository sees."""
+    """List the text files that a reader of the repository sees; `.git` is a file in a second work tree."""
     kinds = {".py", ".md", ".toml", ".yaml", ".yml", ".json", ".txt", ".cfg", ""}
     folders = [*PRODUCT, "tests", ".ci"]
     paths = [p for folder in folders for p in sorted((ROOT / folder).rglob("*")) if p.is_file() and p.suffix in kinds]
-    return [*paths, *(p for p in sorted(ROOT.iterdir()) if p.is_file() and p.suffix in kinds and p.name != "LICENSE")]
+    return [*paths, *(p for p in sorted(ROOT.iterdir()) if p.is_file() and p.suffix in kinds and p.name not in ("LICENSE", ".git"))]
 
 
 def test_nothing_is_left_to_do_in_comments() -> None:
