@@ -186,7 +186,8 @@ def record(operation: str, seed: int | None = None) -> Recording:
             mark = cloud.journal.seq
             await deed(prepared)
             await cloud.sleep(AFTERMATH_S)
-            entries = tuple(cloud.journal.since(mark))
+            opening = [entry for entry in (cloud.journal.get(1),) if entry.kind == "world"]
+            entries = (*opening, *cloud.journal.since(mark))
             return Recording(operation, entries, await prepared.names())
 
     return run(main, seed=chosen)

@@ -185,9 +185,9 @@ class Story:
 
     def mermaid(self) -> str:
         """The messages of the story as a sequence diagram."""
-        from lab.journal.export import mermaid
+        from lab.journal.formats import Flow, export
 
-        return mermaid(self.entries, self.ids)
+        return "".join(export("mermaid", Flow(self.entries, self.ids), self.teller.lang))
 
 
 def ids_of(stage: Stage) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`glasscloud trace list | show | make | read`: the messages of an operation, of a running cloud or of a kept journal."""
+"""`glasscloud trace …`: the messages of an operation, of a running cloud or of a kept journal."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lab.cli import exports
+
 if TYPE_CHECKING:
     from lab.journal import Entry
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+app.command("export")(exports.export)
+app.command("requests")(exports.requests)
 Seed = Annotated[int | None, typer.Option(help="Another seed than the default scenario's.")]
 All = Annotated[bool, typer.Option("--all", help="Show notifications too.")]
 
@@ -80,13 +84,17 @@ def read(
     notifications: All = False,
 ) -> None:
     """Show the messages of a running cloud, or of a journal file."""
+    from lab.cli.journals import fetched
     from lab.errors import LabError
     from lab.journal.export import trace
+    from lab.journal.formats.lines import read as journal_of
 
     if (journal is None) == (not connect):
         raise LabError("say what to read: a journal file, or --connect URL")
-    text = journal.read_text(encoding="utf-8") if journal is not None else fetched(connect, clouds, since)
-    entries = [entry for entry in map(entry_of, text.splitlines()) if entry.seq > since]
+    if journal is not None:
+        entries = [entry for entry in journal_of(journal) if entry.seq > since]
+    else:
+        entries = fetched(connect, clouds, since)
     if form is Form.mermaid:
         print(mermaid(entries, {}), end="")
     else:
@@ -110,9 +118,9 @@ def line(row: dict[str, Any]) -> str:
 
 def mermaid(entries: Iterable[Entry], names: dict[str, str]) -> str:
     """A Mermaid sequence diagram of the messages that a request or an operation caused."""
-    from lab.journal.export import mermaid as drawn
+    from lab.journal.formats import Flow, export
 
-    return drawn([entry for entry in entries if entry.request_id], names)
+    return "".join(export("mermaid", Flow(entries, names)))
 
 
 def write(rows: list[dict[str, Any]], form: Form, notifications: bool) -> None:
@@ -128,64 +136,3 @@ def write(rows: list[dict[str, Any]], form: Form, notifications: bool) -> None:
     sequence = Sequence(console(), quiet=frozenset() if notifications else frozenset({"notify"}))
     sequence.header()
     sequence.rows(rows)
-
-
-def entry_of(text: str) -> Entry:
-    """A journal entry from its line. Raises LabError when it is none."""
-    from lab.errors import LabError
-    from lab.journal import Entry
-
-    try:
-        row = json.loads(text)
-        body = row.pop("body")
-        return Entry(**row, body=None if body is None else json.dumps(body).encode())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise LabError(f"this is no line of a journal: {text[:60]!r}") from None
-
-
-def fetched(url: str, clouds: Path, since: int) -> str:
-    """The native entries of a running cloud."""
-    import asyncio
-
-    from lab.cloud import Cloud
-    from lab.errors import LabError
-
-    async def main() -> str:
-        async with Cloud.connect(url, password=password_of(clouds)) as cloud:
-            return await pages(cloud, url, since)
-
-    try:
-        return asyncio.run(main())
-    except ValueError as error:
-        raise LabError(f"{url} is not the URL of a cloud: {error}") from None
-
-
-async def pages(cloud: Any, url: str, since: int) -> str:
-    """All pages of the journal after `since`."""
-    import httpx
-
-    from lab.client.session import ApiError
-
-    text, last = "", since
-    async with httpx.AsyncClient(timeout=60.0) as client:
-        while True:
-            query = {"since": str(last)}
-            answer = await client.get(f"{url.rstrip('/')}/glasscloud/journal", params=query, headers={"x-auth-token": cloud.session.token})
-            if answer.status_code != 200:
-                raise ApiError("journal", answer.status_code, answer.text)
-            if not answer.text.strip():
-                return text
-            text += answer.text if answer.text.endswith("\n") else answer.text + "\n"
-            last = json.loads(answer.text.rstrip().rpartition("\n")[2])["seq"]
-
-
-def password_of(clouds: Path) -> str:
-    """The administrator's password from the clouds.yaml that `glasscloud up` wrote."""
-    import yaml
-
-    from lab.errors import LabError
-
-    try:
-        return str(yaml.safe_load(clouds.read_text(encoding="utf-8"))["clouds"]["glasscloud"]["auth"]["password"])
-    except (KeyError, TypeError, yaml.YAMLError):
-        raise LabError(f"{clouds} has no cloud named glasscloud; name the file that `glasscloud up` wrote with --clouds") from None

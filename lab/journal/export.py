@@ -1,4 +1,4 @@
-"""The journal told in other forms: golden-field traces, JSON Lines, Mermaid.
+"""The journal told in the fields of the captured traces; drawings and other files are in `lab.journal.formats`.
 
 A trace line has the fields of the captured traces of real OpenStack: seq, t_ms, kind, source, target,
 method, path_or_topic, status, note, and for RPC exchange and version. A REST line stands where the
@@ -124,33 +124,3 @@ def ids_of(body: dict[str, Any]) -> dict[str, str]:
         if isinstance(value, dict) and isinstance(value.get("id"), str):
             found[value["id"]] = "{" + kind + "}"
     return found
-
-
-def mermaid(entries: Iterable[Entry], names: dict[str, str] | None = None, limit: int = 400) -> str:
-    """A Mermaid sequence diagram of the messages: REST solid, RPC dotted, notifications left out."""
-    lines, lanes = [], []
-    for entry, answer in finished(entries):
-        if entry.kind == "notify" or entry.name in PERIODIC:
-            continue
-        source, target = bare(entry.source), bare(entry.target)
-        for lane in (source, target):
-            if lane not in lanes:
-                lanes.append(lane)
-        where = named(entry.where, names or {}).replace(";", ",").replace("#", "")
-        if entry.kind == "rest":
-            status = answer.status if answer is not None else "no answer"
-            lines.append(f"    {_lane(source)}->>{_lane(target)}: {entry.name} {where} [{status}]")
-        elif entry.kind == "rpc_reply":
-            lines.append(f"    {_lane(source)}-->>{_lane(target)}: reply {entry.name} {entry.status}")
-        else:
-            arrow = "-)" if entry.kind == "rpc_cast" else "-->>"
-            lines.append(f"    {_lane(source)}{arrow}{_lane(target)}: {entry.kind[4:]} {entry.name} ({where})")
-        if len(lines) >= limit:
-            lines.append(f"    Note over {_lane(source)}: … more than {limit} messages")
-            break
-    heads = [f"    participant {_lane(lane)} as {lane}" for lane in lanes]
-    return "\n".join(["sequenceDiagram", *heads, *lines]) + "\n"
-
-
-def _lane(name: str) -> str:
-    return re.sub(r"\W", "_", name)

@@ -60,4 +60,4 @@ def star(value: Any, parent: str = "") -> Any:
 
 def is_secret(value: Any, key: str, parent: str) -> bool:
     """Whether what stands under this key of that parent is one. keystone's method 'password' is an object that holds more."""
-    return (key in SECRET_KEYS and not isinstance(value, dict)) or (parent == "token" and key == "id")
+    return (key in SECRET_KEYS and not (key == "password" and isinstance(value, dict))) or (parent == "token" and key == "id")

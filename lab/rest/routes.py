@@ -193,4 +193,5 @@ def explain(error: Any) -> str:
     secret = any(is_secret(given, key, parent) for parent, key in pairwise(where))
     value = STARS if secret else repr(star(given, where[-1]))
     shown = value if len(value) < 120 else value[:117] + "..."
-    return f"Invalid input for field/attribute {place}. Value: {shown}. {first['msg']}"
+    reason = first["msg"].replace(repr(given), STARS) if secret else first["msg"]
+    return f"Invalid input for field/attribute {place}. Value: {shown}. {reason}"

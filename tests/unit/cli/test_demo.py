@@ -66,7 +66,7 @@ def test_it_speaks_korean(capsys: pytest.CaptureFixture[str]) -> None:
 def test_it_draws_mermaid(capsys: pytest.CaptureFixture[str]) -> None:
     lines = demo(capsys, "--mermaid", "--servers", "1").splitlines()
     assert lines[0] == "sequenceDiagram"
-    assert any("nova_conductor-)nova_compute: cast build_and_run_instance" in line for line in lines)
+    assert any("nova_conductor--)nova_compute: cast build_and_run_instance" in line for line in lines)
 
 
 def test_the_same_seed_tells_the_same_story(capsys: pytest.CaptureFixture[str]) -> None:

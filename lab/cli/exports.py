@@ -1,0 +1,88 @@
+"""`glasscloud trace export | requests | record`: a journal as drawings, pages and files for other tools."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lab.cli.demo import Lang, native
+
+What = Annotated[str, typer.Argument(metavar="[OPERATION|FILE]", help="One of `trace list`, or a recorded journal.", show_default=False)]
+Connect = Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.", show_default=False)]
+Clouds = Annotated[Path, typer.Option(help="The clouds.yaml with its password.")]
+Seed = Annotated[int | None, typer.Option(help="Another seed for the run of an operation.")]
+
+
+def export(
+    what: What = "",
+    connect: Connect = "",
+    clouds: Clouds = Path("clouds.yaml"),
+    form: Annotated[str, typer.Option("--format", "-f", help="mermaid, plantuml, svg, html, perfetto, otlp or jsonl; what -o's "
+                                      "ending says when left out.", show_default=False)] = "",
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="The screen when left out.")] = None,
+    request: Annotated[list[str] | None, typer.Option(help="Only this request id, or how it begins; may be repeated.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind: rest, rpc, notify, state, driver, …; may be repeated.")] = None,
+    service: Annotated[list[str] | None, typer.Option(help="Only messages of this service: nova, neutron-api, …; may be repeated.")] = None,
+    begin: Annotated[float, typer.Option("--from", help="Seconds after the first of these messages.")] = 0.0,
+    until: Annotated[float | None, typer.Option(help="Likewise.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Notifications, polls and periodic work too, in drawings.")] = False,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)] = None,
+    seed: Seed = None,
+) -> None:
+    """Export the messages of an operation, of a recorded journal, or of a running cloud."""
+    from lab.cli.journals import flow_of
+    from lab.errors import LabError
+    from lab.journal import formats
+
+    if not form and out is None:
+        raise LabError(f"say which format with --format ({', '.join(formats.FORMATS)}), or where to with -o FILE")
+    name = form or formats.format_of(out or Path())
+    formats.named(name)
+    choice = formats.Choice(request or (), kind or (), service or (), begin, until)
+    choice.known_kinds()
+    flow = flow_of(what, connect, clouds, seed)
+    chosen = formats.Flow(choice.of(flow.entries), flow.names, flow.title)
+    if not chosen.entries:
+        raise LabError(f"none of the {len(flow.entries)} entries of {flow.title} is chosen; choose more")
+    write(formats.export(name, chosen, (lang or native()).value, choice.kinds, everything), out)
+
+
+def write(pieces: Iterable[str], out: Path | None) -> None:
+    """Write pieces of text to a file, or print them; what was written is said beside it."""
+    if out is None:
+        for piece in pieces:
+            sys.stdout.write(piece)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with out.open("w", encoding="utf-8") as file:
+        size = sum(file.write(piece) for piece in pieces)
+    print(f"{out}: {size:,} characters", file=sys.stderr)
+
+
+def requests(
+    what: What = "",
+    connect: Connect = "",
+    clouds: Clouds = Path("clouds.yaml"),
+    seed: Seed = None,
+) -> None:
+    """List the requests in a journal, to choose one of them with --request."""
+    from lab.cli.journals import flow_of
+    from lab.journal.formats.flow import MESSAGES
+
+    flow = flow_of(what, connect, clouds, seed)
+    counts: dict[str, int] = {}
+    for entry in flow.entries:
+        if entry.request_id:
+            counts[entry.request_id] = counts.get(entry.request_id, 0) + (entry.kind in MESSAGES)
+    told: set[str] = set()
+    for entry in flow.entries:
+        if entry.kind in MESSAGES and entry.request_id and entry.request_id not in told:
+            told.add(entry.request_id)
+            answer = flow.answers.get(entry.seq)
+            outcome = f" {answer.status}" if answer is not None else ""
+            seconds = (entry.t - flow.begin) / 1e9
+            print(f"{entry.request_id}  {seconds:10.3f} s  {counts[entry.request_id]:5} messages  {entry.name} {entry.where}{outcome}")
