@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, TransportError
+from lab.locks import Locks
 from lab.services.compute import notifications
 from lab.services.compute.guest import guest_spec
 from lab.services.compute.model import (
@@ -73,7 +74,7 @@ class Builder:
 
     def __init__(self, bench: Workbench, block_devices: BlockDevices) -> None:
         self._bench, self._block_devices = bench, block_devices
-        self._slots = asyncio.Semaphore(bench.process.config.max_concurrent_builds)
+        self._slots = Locks(bench.process.config.max_concurrent_builds)
 
     async def build_and_run_instance(self, ctx: Context, instance: Json, **asked: Any) -> None:
         """Begin a build in a task of its own, so that it holds no RPC worker while it waits."""
@@ -84,7 +85,7 @@ class Builder:
         bench = self._bench
         bench.process.runtime.busy += 1
         try:
-            async with bench.locks.hold(build.server.id), self._slots:
+            async with bench.locks.hold(build.server.id), self._slots.hold("build"):
                 try:
                     async with bench.event(ctx, build.server.id, EVENT):
                         await self._attempt(ctx, build)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, LabError, RemoteFault, TransportError
+from lab.locks import Locks
 from lab.services.compute import notifications, records
 from lab.services.compute.aggregates import host_zone
-from lab.services.compute.locks import Locks
 from lab.services.compute.model import BlockDevice, Server, ServerNotFound
 from lab.services.compute.objects import Objects
 from lab.services.compute.placement_client import Placement

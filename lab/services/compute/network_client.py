@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from lab.errors import RemoteFault
+from lab.rest.client import fault_of
 from lab.services.compute.own_token import auth_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from lab.context import Context
     from lab.process import Process
 
@@ -29,8 +32,14 @@ class Networks:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def _json(self, ctx: Context, method: str, path: str, body: Json | None = None, auth: str = "") -> Any:
-        return await self._process.rest.json(ctx, "network", method, path, body=body, auth=auth or auth_of(ctx))
+    def _json(self, ctx: Context, method: str, path: str, body: Json | None = None, auth: str = "") -> Awaitable[Any]:
+        return self._process.rest.json(ctx, "network", method, path, body=body, auth=auth or auth_of(ctx))
+
+    async def _ask(self, ctx: Context, path: str) -> None:
+        """Ask for what nova asks for and hardly looks at; a body that nobody needs stays closed. Raises RemoteFault."""
+        response = await self._process.rest.call(ctx, "network", "GET", path, auth="service")
+        if not response.ok:
+            raise fault_of("network", response)
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -52,7 +61,7 @@ class Networks:
 
         Source: `_get_physnet_tunneled_info` of nova/network/neutron.py.
         """
-        await self._json(ctx, "GET", f"/v2.0/networks/{network_id}?fields=segments", auth="service")
+        await self._ask(ctx, f"/v2.0/networks/{network_id}?fields=segments")
         answer: Json = await self._json(ctx, "GET", f"/v2.0/networks/{network_id}?{_PROVIDER}", auth="service")
         network = answer["network"]
         kind = network.get("provider:network_type")
@@ -112,11 +121,9 @@ class Networks:
         answer: Json = await self._json(ctx, "GET", f"/v2.0/subnets?{query}", auth="service")
         return list(answer["subnets"])
 
-    async def dhcp_ports(self, ctx: Context, network_id: str) -> list[Json]:
-        """List the DHCP servers' ports on a network."""
-        path = f"/v2.0/ports?network_id={network_id}&device_owner=network%3Adhcp"
-        answer: Json = await self._json(ctx, "GET", path, auth="service")
-        return list(answer["ports"])
+    async def dhcp_ports(self, ctx: Context, network_id: str) -> None:
+        """Ask for the DHCP servers' ports on a network, of which real nova takes the server's address for its cache."""
+        await self._ask(ctx, f"/v2.0/ports?network_id={network_id}&device_owner=network%3Adhcp")
 
     # -- writing ------------------------------------------------------------------------------
 

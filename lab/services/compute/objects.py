@@ -67,16 +67,18 @@ class Objects:
             ("ConsoleAuthToken", "clean_console_auths_for_instance"): self._nothing,
         }
 
-    async def object_action(
+    def object_action(
         self, ctx: Context, objinst: Json, objmethod: str, args: list[Any] | None = None, kwargs: Json | None = None
-    ) -> Any:
+    ) -> Awaitable[Any]:
         """Act on one record that the caller holds; answers [updates, result] as nova does."""
         handler = _known(self._actions, objinst.pop("nova_object.name"), objmethod)
-        return await handler(ctx, objinst, **(kwargs or {}))
+        return handler(ctx, objinst, **(kwargs or {}))
 
-    async def object_class_action_versions(self, ctx: Context, objname: str, objmethod: str, args: list[Any], kwargs: Json) -> Any:
+    def object_class_action_versions(
+        self, ctx: Context, objname: str, objmethod: str, args: list[Any], kwargs: Json
+    ) -> Awaitable[Any]:
         """Act on a class of records."""
-        return await _known(self._class_actions, objname, objmethod)(ctx, *args, **kwargs)
+        return _known(self._class_actions, objname, objmethod)(ctx, *args, **kwargs)
 
     # -- servers ------------------------------------------------------------------------------
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import RemoteFault
+from lab.rest.client import fault_of
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from lab.context import Context
     from lab.process import Process
     from lab.rest import Response
@@ -23,15 +26,21 @@ class Placement:
     def __init__(self, process: Process) -> None:
         self._process = process
 
-    async def _call(self, ctx: Context, method: str, path: str, body: Json | None = None) -> Response:
-        return await self._process.rest.call(ctx, "placement", method, path, body=body, version=VERSION, auth="service")
+    def _call(self, ctx: Context, method: str, path: str, body: Json | None = None) -> Awaitable[Response]:
+        return self._process.rest.call(ctx, "placement", method, path, body=body, version=VERSION, auth="service")
 
-    async def _json(self, ctx: Context, method: str, path: str, body: Json | None = None) -> Any:
-        return await self._process.rest.json(ctx, "placement", method, path, body=body, version=VERSION, auth="service")
+    def _json(self, ctx: Context, method: str, path: str, body: Json | None = None) -> Awaitable[Any]:
+        return self._process.rest.json(ctx, "placement", method, path, body=body, version=VERSION, auth="service")
 
-    async def allocations(self, ctx: Context, server_id: str) -> Json:
-        """Read what a server holds: provider -> resources."""
-        return dict((await self._json(ctx, "GET", f"/allocations/{server_id}"))["allocations"])
+    async def look_at(self, ctx: Context, server_id: str) -> None:
+        """Ask what a server holds, as nova's tracker does; the answer stays closed. Raises RemoteFault."""
+        response = await self._call(ctx, "GET", f"/allocations/{server_id}")
+        if not response.ok:
+            raise fault_of("placement", response)
+
+    async def look_around(self, ctx: Context, provider: str) -> None:
+        """Ask who holds something of a provider; the answer stays closed."""
+        await self._call(ctx, "GET", f"/resource_providers/{provider}/allocations")
 
     async def allocate(self, ctx: Context, server_id: str, owner: tuple[str, str], request: Json) -> bool:
         """Claim resources for a server that holds none; False when they are taken meanwhile. `owner` is (project, user)."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from lab.services.compute.model import BlockDevice, Server
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from lab.context import Context
     from lab.process import Process
 
@@ -46,16 +48,16 @@ class Conductor:
         self.told: dict[str, int] = {}
         """The power state of each guest here, as this agent last told the conductor."""
 
-    async def on(self, ctx: Context, objname: str, method: str, instance: Json, **kwargs: Any) -> Any:
+    def on(self, ctx: Context, objname: str, method: str, instance: Json, **kwargs: Any) -> Awaitable[Any]:
         """Act on one record, e.g. `on(ctx, 'BlockDeviceMapping', 'save', {...})`."""
         body = {"objinst": {"nova_object.name": objname, **instance}, "objmethod": method, "args": [], "kwargs": kwargs}
-        return await self._rpc.call(ctx, CONDUCTOR, "object_action", body, display=f"object_action({objname}.{method})")
+        return self._rpc.call(ctx, CONDUCTOR, "object_action", body, display=f"object_action({objname}.{method})")
 
-    async def of(self, ctx: Context, objname: str, method: str, *args: Any, **kwargs: Any) -> Any:
+    def of(self, ctx: Context, objname: str, method: str, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         """Act on a class of records, e.g. `of(ctx, 'Instance', 'get_by_uuid', server_id)`."""
         body = {"objname": objname, "objmethod": method, "args": args, "kwargs": kwargs}
         display = f"object_class_action_versions({objname}.{method})"
-        return await self._rpc.call(ctx, CONDUCTOR, "object_class_action_versions", body, display=display)
+        return self._rpc.call(ctx, CONDUCTOR, "object_class_action_versions", body, display=display)
 
     async def save(
         self, ctx: Context, server: Server, expected: list[str | None] | None = None, *, build_host: str | None = None, **changes: Any
@@ -77,14 +79,14 @@ class Conductor:
             self.told.pop(server.id, None)
         return server.evolve(**changes)
 
-    async def begin_build(self, ctx: Context, server: Server, host: str) -> Server:
+    def begin_build(self, ctx: Context, server: Server, host: str) -> Awaitable[Server]:
         """Begin to build a scheduled server; only one build message gets through this, once.
 
         Raises:
             UnexpectedTaskState: it is built already, or another host was chosen.
         """
         changes = {"vm_state": "building", "task_state": None}
-        return await self.save(ctx, server, ["scheduling"], build_host=host, **changes)
+        return self.save(ctx, server, ["scheduling"], build_host=host, **changes)
 
     async def server(self, ctx: Context, server_id: str) -> Server:
         """Read a server's record. Raises ServerNotFound."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, RemoteFault, TransportError
-from lab.services.compute.locks import Locks
+from lab.locks import Locks
 from lab.services.compute.model import BuildAbort, PortBindingFailed, Server
 from lab.services.compute.network_client import TAP_LENGTH, Networks, fixed_ips
 

@@ -128,15 +128,15 @@ class ResourceTracker:
 
     async def claim(self, ctx: Context, server: Server) -> Server:
         """Make this host the server's, in the order of messages of nova's `instance_claim`."""
-        await self.placement.allocations(ctx, server.id)
+        await self.placement.look_at(ctx, server.id)
         host = self._process.host
         # A message that is late must not take the server back from the host that has it by now.
         return await self._conductor.save(ctx, server, [None], build_host=host, vm_state=BUILDING, host=host, node=host)
 
     async def update_usage(self, ctx: Context, server: Server) -> None:
         """Look at the provider's allocations after a server came or went, as nova's tracker does."""
-        await self.placement.consumers(ctx, self.node_uuid)
-        await self.placement.allocations(ctx, server.id)
+        await self.placement.look_around(ctx, self.node_uuid)
+        await self.placement.look_at(ctx, server.id)
         await self._conductor.of(ctx, "Service", "get_by_compute_host", self._process.host)
 
     async def count_build(self, ctx: Context, succeeded: bool) -> None:

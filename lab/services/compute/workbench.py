@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
+from lab.locks import Locks
 from lab.services.compute import notifications
 from lab.services.compute.events import ServerEvents
 from lab.services.compute.image_client import Images
-from lab.services.compute.locks import Locks
 from lab.services.compute.model import Server, ServerNotFound
 from lab.services.compute.rpc import Conductor
 from lab.services.compute.server_network import ServerNetwork
@@ -44,20 +43,9 @@ class Workbench:
         self.image_locks = Locks()
         self.host_ip = ""
 
-    @asynccontextmanager
-    async def event(self, ctx: Context, server_id: str, name: str) -> AsyncIterator[None]:
-        """Note a step of the request's action from its start to its end; the step goes on when noting fails."""
-        conductor, host = self.conductor, self.host
-        key = (server_id, name)
-        await self.attempt(ctx, "event_start", conductor.of(ctx, "InstanceActionEvent", "event_start", *key, host=host))
-        try:
-            yield
-        except LabError as error:
-            finish = conductor.of(ctx, "InstanceActionEvent", "event_finish_with_failure", *key, host=host, exc_val=str(error))
-            await self.attempt(ctx, "event_finish", finish)
-            raise
-        finish = conductor.of(ctx, "InstanceActionEvent", "event_finish_with_failure", *key, host=host)
-        await self.attempt(ctx, "event_finish", finish)
+    def event(self, ctx: Context, server_id: str, name: str) -> ActionEvent:
+        """Note a step of the request's action: `async with bench.event(…):`."""
+        return ActionEvent(self, ctx, (server_id, name))
 
     async def attempt(self, ctx: Context, what: str, work: Awaitable[Any]) -> bool:
         """Do something whose failure must not stop what goes on around it; False when it failed, with a line in the journal."""
@@ -96,3 +84,25 @@ class Workbench:
     def connector(self) -> Json:
         """Who this host is for volume backends."""
         return {"host": self.host, "ip": self.host_ip, "initiator": f"iqn.1994-05.com.redhat:{self.host}", "multipath": False}
+
+
+class ActionEvent:
+    """A step of a request's action, noted from its start to its end; the step goes on when noting fails."""
+
+    __slots__ = ("_bench", "_ctx", "_key")
+
+    def __init__(self, bench: Workbench, ctx: Context, key: tuple[str, str]) -> None:
+        self._bench, self._ctx, self._key = bench, ctx, key
+
+    async def __aenter__(self) -> None:
+        bench, ctx = self._bench, self._ctx
+        start = bench.conductor.of(ctx, "InstanceActionEvent", "event_start", *self._key, host=bench.host)
+        await bench.attempt(ctx, "event_start", start)
+
+    async def __aexit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is not None and not isinstance(error, LabError):
+            return
+        bench, ctx = self._bench, self._ctx
+        failure = {} if error is None else {"exc_val": str(error)}
+        finish = bench.conductor.of(ctx, "InstanceActionEvent", "event_finish_with_failure", *self._key, host=bench.host, **failure)
+        await bench.attempt(ctx, "event_finish", finish)

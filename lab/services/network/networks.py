@@ -41,13 +41,18 @@ class Networks:
 
     def view(self, tx: Any, network: Network, ctx: Context) -> Json:
         """The network as the API shows it."""
+        subnet_ids, zones = self.around(tx, network)
+        return views.network(network, subnet_ids, zones, ctx)
+
+    def around(self, tx: Any, network: Network) -> tuple[list[str], list[str]]:
+        """The ids of a network's subnets, and the zones of its DHCP agents."""
         subnet_ids = [subnet.id for subnet in tx.find(Subnet, network_id=network.id)]
-        zones = []
+        zones: list[str] = []
         for binding in tx.find(NetworkAgent, network_id=network.id):
             agent = tx.get(Agent, binding.agent_id)
             if agent is not None and agent.availability_zone not in zones:
                 zones.append(agent.availability_zone)
-        return views.network(network, subnet_ids, zones, ctx)
+        return subnet_ids, zones
 
     async def create(self, ctx: Context, wanted: list[Json]) -> list[Json]:
         """Make networks, all or none. Raises OverQuota, NoNetworkAvailable, InvalidInput, VlanIdInUse…"""

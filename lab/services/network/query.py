@@ -159,9 +159,10 @@ def page(records: list[Any], query: Query) -> tuple[list[Any], bool]:
 
     Raises HTTPBadRequest when the marker is no record of the list.
     """
-    if query.sort or query.limit is not None or query.marker is not None:
-        for column, down in reversed((*query.sort, ("id", False))):
-            records.sort(key=lambda record: _sortable(record.__dict__.get(column)), reverse=down)
+    if not query.sort and query.limit is None and query.marker is None:
+        return records, False
+    for column, down in reversed((*query.sort, ("id", False))):
+        records.sort(key=lambda record: _sortable(record.__dict__.get(column)), reverse=down)
     if query.reverse:
         records.reverse()
     if query.marker is not None:
@@ -185,9 +186,7 @@ def _sortable(value: Any) -> tuple[int, Any]:
 
 
 def links(base: str, request: Request, query: Query, records: list[Any], more: bool) -> list[Json]:
-    """Return the links to the next and previous page, when pages were asked for."""
-    if query.limit is None or not records:
-        return []
+    """Return the links from a page that is not empty to the next and the previous one."""
     kept = [(name, value) for name, values in request.query.items() for value in values]
     kept = [(name, value) for name, value in kept if name not in ("marker", "page_reverse")]
     found = []

@@ -7,6 +7,7 @@ agents only those wake that declared an interest in a key: `host:<host>` for the
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from typing import Any
 
 from lab.context import Context
@@ -216,7 +217,7 @@ class PluginApi:
         body = {"devices": devices, "agent_id": agent_id, "host": self._host}
         return await self._call(ctx, "get_devices_details_list_and_failed_devices", body)
 
-    async def update_device_list(self, ctx: Context, up: list[str], down: list[str], agent_id: str) -> Json:
+    def update_device_list(self, ctx: Context, up: list[str], down: list[str], agent_id: str) -> Coroutine[Any, Any, Json]:
         """Say which devices are wired and which are gone."""
         body = {
             "devices_up": up,
@@ -225,7 +226,7 @@ class PluginApi:
             "host": self._host,
             "refresh_tunnels": False,
         }
-        return await self._call(ctx, "update_device_list", body)
+        return self._call(ctx, "update_device_list", body)
 
     async def tunnel_sync(self, ctx: Context, address: str) -> list[str]:
         """Register this host's tunnel endpoint and learn the others' addresses."""
@@ -276,6 +277,5 @@ class PluginApi:
         found: list[Json] = await self._rpc.call(ctx, L3_PLUGIN, "sync_routers", body)
         return found
 
-    async def _call(self, ctx: Context, method: str, body: Json) -> Json:
-        answer: Json = await self._rpc.call(ctx, PLUGIN, method, body)
-        return answer
+    def _call(self, ctx: Context, method: str, body: Json) -> Coroutine[Any, Any, Json]:
+        return self._rpc.call(ctx, PLUGIN, method, body)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 
+from lab.locks import Locks
 from lab.process import Process
 from lab.services.object.driver import StoredObject
 from lab.services.object.model import (
@@ -25,20 +24,8 @@ class Databases:
     def __init__(self, process: Process) -> None:
         self.process = process
         self._last_ns = 0
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
-
-    @asynccontextmanager
-    async def only(self, path: str) -> AsyncIterator[None]:
-        """Let one writer at a time change an object, so that its listing follows its replicas in the same order."""
-        lock, users = self._locks.get(path, (asyncio.Lock(), 0))
-        self._locks[path] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks.pop(path)
-            if users > 1:
-                self._locks[path] = (lock, users - 1)
+        self.only = Locks().hold
+        """Lets one writer at a time change an object, so that its listing follows its replicas in the same order."""
 
     def stamp_ns(self) -> int:
         """Return a timestamp that is later than all this proxy gave before: the newest write wins."""

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 from lab.context import Context
 from lab.errors import LabError
+from lab.locks import Locks
 from lab.process import Process
 from lab.services.volume.driver import PoolStats, VolumeDriver
 from lab.services.volume.model import Json
@@ -29,23 +30,14 @@ class VolumeHost:
         self.scheduler_rpc = SchedulerRpc(process)
         self.stats: PoolStats | None = None
         self.ready = asyncio.Event()  # set when what an earlier life left behind is repaired
-        self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
+        self._locks = Locks()
 
     @asynccontextmanager
     async def only(self, resource_id: str) -> AsyncIterator[None]:
         """Let one flow at a time work on a thing; a repeated message waits and then sees what the first did."""
         await self.ready.wait()
-        lock, users = self._locks.get(resource_id, (asyncio.Lock(), 0))
-        self._locks[resource_id] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._locks[resource_id]
-            if users > 1:
-                self._locks[resource_id] = (lock, users - 1)
-            else:
-                del self._locks[resource_id]
+        async with self._locks.hold(resource_id):
+            yield
 
     async def remove(self, ctx: Context, volume_id: str) -> bool:
         """Remove what a failed creation may have left on the backend; say whether that worked."""

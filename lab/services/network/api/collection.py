@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orjson import Fragment
+
+from lab.body import encode
 from lab.context import Context
+from lab.process import Process
 from lab.rest import Api, Request
 from lab.services.network import query as queries
 from lab.services.network.attributes import Noun, privileged
@@ -16,6 +20,8 @@ from lab.store import Record
 
 QUERIES_MAX = 512
 """Queries kept in their read form."""
+SHOWN_MAX = 4096
+"""Records kept in their shown form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,12 @@ class Collection:
     sees: Callable[[Plugin, Any, Context, Any], bool]
     """(plugin, transaction, caller, record)"""
     view: Callable[[Plugin, Any, Context, Any], Json]
+    beside: Callable[[Plugin, Any, Any, queries.Query], Any] | None = None
+    """(plugin, transaction, record, query): what a view is made of beside its record; None when that is too much to say."""
+
+
+def nothing(plugin: Plugin, tx: Any, record: Any, query: queries.Query) -> None:
+    """Say that a view is made of its record alone."""
 
 
 class Room(Api):
@@ -36,18 +48,41 @@ class Room(Api):
 
     plugin: Plugin
 
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+        self._queries: dict[tuple[str, bool], queries.Query] = {}
+        self._shown: dict[tuple[Any, ...], tuple[Any, Any, Fragment]] = {}
+
     def query(self, ctx: Context, request: Request) -> queries.Query:
         """Read the request's query; other services ask the same over and over, so what was read is kept a while."""
         if not request.query_string:
             return queries.NO_QUERY
-        known: dict[tuple[str, bool], queries.Query] = self.process.memory.setdefault("queries", {})
         key = (request.query_string, privileged(ctx))
-        query = known.get(key)
+        query = self._queries.get(key)
         if query is None:
-            if len(known) >= QUERIES_MAX:
-                known.clear()
-            query = known[key] = queries.read(request, key[1])
+            if len(self._queries) >= QUERIES_MAX:
+                self._queries.clear()
+            query = self._queries[key] = queries.read(request, key[1])
         return query
+
+    def shown(self, kind: Collection, tx: Any, ctx: Context, record: Any, query: queries.Query = queries.NO_QUERY) -> Json | Fragment:
+        """The record as the query wants to see it, as JSON.
+
+        Records never change, so this is kept as long as the record and what is shown beside it are the same: nova asks
+        fifteen times a create for what nearly always is.
+        """
+        if kind.beside is None:
+            return query.pick(kind.view(self.plugin, tx, ctx, record))
+        beside = kind.beside(self.plugin, tx, record, query)
+        key = (kind.plural, record.id, query.fields, privileged(ctx))
+        kept = self._shown.get(key)
+        # A store in memory gives the same record again; one in SQL gives an equal one.
+        if kept is None or kept[1] != beside or (kept[0] is not record and kept[0] != record):
+            if len(self._shown) >= SHOWN_MAX:
+                self._shown.clear()
+            view = query.pick(kind.view(self.plugin, tx, ctx, record))
+            kept = self._shown[key] = (record, beside, Fragment(encode(view)))
+        return kept[2]
 
     def picked(self, ctx: Context, request: Request, view: Json) -> Json:
         """Leave only the fields that the query names."""
@@ -58,20 +93,21 @@ class Room(Api):
         plugin = self.plugin
         query = self.query(ctx, request)
 
-        def work(tx: Any) -> tuple[list[Any], list[Json], bool]:
+        def work(tx: Any) -> tuple[list[Any], list[Any], bool]:
             found = [
                 record
                 for record in candidates(tx, kind.model, query, kind.indexed)
                 if query.matches(record) and kind.sees(plugin, tx, ctx, record)
             ]
             records, more = queries.page(found, query)
-            return records, [query.pick(kind.view(plugin, tx, ctx, record)) for record in records], more
+            return records, [self.shown(kind, tx, ctx, record, query) for record in records], more
 
         records, views, more = await plugin.store.run(work)
         answer: Json = {kind.plural: views}
-        links = queries.links(self.url(kind.path), request, query, records, more)
-        if links:
-            answer[f"{kind.plural}_links"] = links
+        if query.limit is not None and records:
+            links = queries.links(self.url(kind.path), request, query, records, more)
+            if links:
+                answer[f"{kind.plural}_links"] = links
         return answer
 
     async def changing(self, ctx: Context, noun: Noun, verb: str, payload: Json, change: Callable[[], Any]) -> Any:
@@ -83,6 +119,6 @@ class Room(Api):
         return result
 
 
-def wrapped(noun: Noun, views: list[Json], bulk: bool) -> Json:
+def wrapped(noun: Noun, views: Sequence[Json | Fragment], bulk: bool) -> Json:
     """Put new resources into their envelope."""
     return {noun.plural: views} if bulk else {noun.name: views[0]}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from lab.context import Context
 from lab.rest import ADMIN, MEMBER, READER, Request, Route
-from lab.services.network import nouns, views
+from lab.services.network import nouns
 from lab.services.network.api.collection import Collection, Room, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.errors import NetworkNotFound
@@ -23,6 +23,7 @@ NETWORKS = Collection(
     INDEXED,
     lambda plugin, tx, ctx, network: sees(ctx, network),
     lambda plugin, tx, ctx, network: plugin.networks.view(tx, network, ctx),
+    lambda plugin, tx, network, query: plugin.networks.around(tx, network) if not query.fields or query.fields & LOOKED_UP else None,
 )
 AVAILABILITIES = Collection(
     "network_ip_availabilities",
@@ -55,13 +56,11 @@ class NetworkRoutes(Room):
         """Show a network."""
         plugin, network_id = self.plugin, request.params["network_id"]
         query = self.query(ctx, request)
-        bare = bool(query.fields) and not query.fields & LOOKED_UP
 
-        def work(tx: Any) -> Json:
-            network = plugin.networks.need(tx, ctx, network_id)
-            return views.network(network, [], [], ctx) if bare else plugin.networks.view(tx, network, ctx)
+        def work(tx: Any) -> Any:
+            return self.shown(NETWORKS, tx, ctx, plugin.networks.need(tx, ctx, network_id), query)
 
-        return {"network": query.pick(await plugin.store.run(work))}
+        return {"network": await plugin.store.run(work)}
 
     async def create_network(self, ctx: Context, request: Request) -> Json:
         """Make one network or several."""

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
-from lab.services.network.api.collection import Collection, Room, wrapped
+from lab.services.network.api.collection import Collection, Room, nothing, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.model import Json, Port
 from lab.services.network.ports import INDEXED
@@ -19,6 +19,7 @@ PORTS = Collection(
     INDEXED,
     lambda plugin, tx, ctx, port: plugin.ports.sees(tx, ctx, port),
     lambda plugin, tx, ctx, port: views.port(port, ctx),
+    nothing,
 )
 
 
@@ -41,10 +42,12 @@ class PortRoutes(Room):
         """Show a port."""
         plugin, port_id = self.plugin, request.params["port_id"]
 
-        def work(tx: Any) -> Json:
-            return views.port(plugin.ports.need(tx, ctx, port_id), ctx)
+        query = self.query(ctx, request)
 
-        return {"port": self.picked(ctx, request, await plugin.store.run(work))}
+        def work(tx: Any) -> Any:
+            return self.shown(PORTS, tx, ctx, plugin.ports.need(tx, ctx, port_id), query)
+
+        return {"port": await plugin.store.run(work)}
 
     async def create_port(self, ctx: Context, request: Request) -> Json:
         """Make one port or several."""
@@ -53,7 +56,7 @@ class PortRoutes(Room):
 
         async def change() -> Json:
             ports = await self.plugin.ports.create(ctx, wanted)
-            return wrapped(nouns.PORT, [views.port(port, ctx) for port in ports], bulk)
+            return wrapped(nouns.PORT, [self.shown(PORTS, None, ctx, port) for port in ports], bulk)
 
         made: Json = await self.changing(ctx, nouns.PORT, "create", request.data, change)
         return made
@@ -64,7 +67,7 @@ class PortRoutes(Room):
         port_id = request.params["port_id"]
 
         async def change() -> Json:
-            return {"port": views.port(await self.plugin.ports.update(ctx, port_id, changes), ctx)}
+            return {"port": self.shown(PORTS, None, ctx, await self.plugin.ports.update(ctx, port_id, changes))}
 
         payload = {"id": port_id, **request.data}
         made: Json = await self.changing(ctx, nouns.PORT, "update", payload, change)

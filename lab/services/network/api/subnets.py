@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from lab.context import Context
 from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
-from lab.services.network.api.collection import Collection, Room, wrapped
+from lab.services.network.api.collection import Collection, Room, nothing, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
 from lab.services.network.model import Json, Subnet
 from lab.services.network.subnets import INDEXED
@@ -19,6 +19,7 @@ SUBNETS = Collection(
     INDEXED,
     lambda plugin, tx, ctx, subnet: plugin.subnets.sees(tx, ctx, subnet),
     lambda plugin, tx, ctx, subnet: views.subnet(subnet),
+    nothing,
 )
 
 
@@ -41,10 +42,12 @@ class SubnetRoutes(Room):
         """Show a subnet."""
         plugin, subnet_id = self.plugin, request.params["subnet_id"]
 
-        def work(tx: Any) -> Json:
-            return views.subnet(plugin.subnets.need(tx, ctx, subnet_id))
+        query = self.query(ctx, request)
 
-        return {"subnet": self.picked(ctx, request, await plugin.store.run(work))}
+        def work(tx: Any) -> Any:
+            return self.shown(SUBNETS, tx, ctx, plugin.subnets.need(tx, ctx, subnet_id), query)
+
+        return {"subnet": await plugin.store.run(work)}
 
     async def create_subnet(self, ctx: Context, request: Request) -> Json:
         """Make one subnet or several."""
