@@ -11,6 +11,7 @@ from typing import Any
 COMMANDS = {
     "demo": "Watch a server being created through all services of a simulated datacenter.",
     "up": "Serve a cloud to OpenStack clients on one loopback port.",
+    "tui": "Watch a cloud message by message, stop it, look inside, break it, go back.",
     "trace": "Show, record or export the messages of an operation or of a running cloud.",
     "scenario": "List, check and play scenarios: a datacenter, work, faults, and what must be seen.",
     "capabilities": "Print which driver can do what, then and now.",

@@ -33,6 +33,7 @@ WALL_CLOCK = {"time", "uuid.uuid4", "uuid.uuid1", "secrets", "threading", "rando
 # Who may look at the wall clock, hold threads or draw from the system: the edges.
 EDGES = (
     "lab/cli/", "lab/runtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py", "sim/runner.py",
+    "lab/watch/", "lab/tui/",
 )
 
 

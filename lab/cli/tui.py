@@ -1,0 +1,132 @@
+"""`glasscloud tui`: watch a cloud message by message, in the terminal or in a browser."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.cli.demo import Lang, native
+
+if TYPE_CHECKING:
+    from lab.watch.feed import Feed
+
+
+class ThemeName(StrEnum):
+    """Light text on dark ground, or the other way round for a projector in a bright room."""
+
+    dark = "dark"
+    light = "light"
+
+
+def tui(
+    scenario: Annotated[str, typer.Option(help="Play a scenario: a name or a YAML file.")] = "default",
+    seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's.")] = None,
+    connect: Annotated[str, typer.Option(metavar="URL", help="Watch a running cloud instead, as in http://127.0.0.1:8774.")] = "",
+    token: Annotated[str, typer.Option(help="An administrator's token for --connect.", envvar="OS_TOKEN")] = "",
+    username: Annotated[str, typer.Option(help="Or a name and a password.")] = "",
+    password: Annotated[str, typer.Option(envvar="OS_PASSWORD")] = "",
+    cloud: Annotated[str, typer.Option(help="Or a cloud of clouds.yaml (OS_CLIENT_CONFIG_FILE).", envvar="OS_CLOUD")] = "",
+    replay: Annotated[Path | None, typer.Option(metavar="FILE", help="Show a recorded journal (JSON Lines).")] = None,
+    web: Annotated[bool, typer.Option("--web", help="Serve it to a browser instead of showing it here.")] = False,
+    web_port: Annotated[int, typer.Option(min=1, max=65535, help="Where --web listens, on the loopback.")] = 8780,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.")] = None,
+    theme: Annotated[ThemeName, typer.Option(help="dark or light.")] = ThemeName.dark,
+) -> None:
+    """Watch a simulated cloud of your own, a running one, or a recorded journal."""
+    import asyncio
+
+    from lab.errors import LabError
+
+    if replay is not None and connect:
+        raise LabError("choose one of --connect and --replay")
+    if web:
+        serve(web_port)
+        return
+    if connect:
+        login = credentials(token, username, password, cloud)
+        asyncio.run(show(lambda: remote(connect, login), lang or native(), theme))
+    elif replay is not None:
+        asyncio.run(show(lambda: recorded(replay), lang or native(), theme))
+    else:
+        options = ["--scenario", scenario, "--speed", "1", *(["--seed", str(seed)] if seed is not None else [])]
+        asyncio.run(show(lambda: child(options), lang or native(), theme))
+
+
+async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
+    """Open the feed, run the application on it, and close it whatever happens."""
+    feed: Feed = await opened()
+    try:
+        from lab.tui.app import GlassApp
+
+        await GlassApp(feed, lang.value, theme.value).run_async()
+    finally:
+        await feed.close()
+
+
+async def recorded(path: Path) -> Feed:
+    """A file."""
+    from lab.watch.recorded import RecordedFeed
+
+    return RecordedFeed(path)
+
+
+async def remote(url: str, login: dict[str, str]) -> Feed:
+    """A running cloud."""
+    from lab.watch.remote import RemoteFeed
+
+    feed = RemoteFeed(url, **login)
+    try:
+        await feed.connect()
+    except BaseException:
+        await feed.close()
+        raise
+    return feed
+
+
+async def child(options: list[str]) -> Feed:
+    """A cloud of our own."""
+    from lab.watch.child import start
+
+    return await start(*options)
+
+
+def credentials(token: str, username: str, password: str, cloud: str) -> dict[str, str]:
+    """What is needed to be let in: a token, a name and a password, or those that a clouds.yaml has for a cloud."""
+    from lab.errors import LabError
+
+    if token:
+        return {"token": token}
+    if password:
+        return {"username": username or "admin", "password": password}
+    path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "clouds.yaml"))
+    if not path.exists():
+        raise LabError(f"give --token, or --username and --password, or a clouds.yaml by OS_CLIENT_CONFIG_FILE (there is no {path})")
+    import yaml
+
+    try:
+        clouds = yaml.safe_load(path.read_text(encoding="utf-8"))["clouds"]
+        auth = clouds[cloud or next(iter(clouds))]["auth"]
+        return {"username": auth["username"], "password": auth["password"], "project": auth.get("project_name", "admin")}
+    except (KeyError, TypeError, StopIteration, yaml.YAMLError):
+        raise LabError(f"{path} has no cloud {cloud!r} with a username and a password; name one with --cloud") from None
+
+
+def serve(port: int) -> None:
+    """Serve this same command, without --web, to browsers on the loopback."""
+    import shlex
+    import sys
+
+    from textual_serve.server import Server
+
+    words, skip = [], False
+    for word in sys.argv[1:]:
+        if skip or word == "--web" or word.startswith("--web-port"):
+            skip = word == "--web-port"
+            continue
+        words.append(word)
+    print(f"Glasscloud in a browser: http://127.0.0.1:{port}   (Ctrl-C ends it)", flush=True)
+    Server(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), host="127.0.0.1", port=port, title="Glasscloud").serve()

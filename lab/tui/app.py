@@ -1,0 +1,165 @@
+"""The application: one watched cloud, eight rooms, one worker that watches. Rooms and widgets do the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from lab.errors import LabError
+from lab.tui.desk import Desk
+from lab.tui.messages import Came, Inspect, Refused
+from lab.tui.palette import Commands
+from lab.tui.room import Room
+from lab.tui.rooms import ROOMS
+from lab.tui.theme import THEMES
+from lab.tui.words import say
+from lab.watch.feed import ClockNow, Feed, Lost, Missed, Unable
+
+TOLD_S = 0.05
+"""How often the shown room is told what came."""
+
+
+class GlassApp(App[None]):
+    """Watches one cloud."""
+
+    CSS_PATH = "glass.tcss"
+    TITLE = "Glasscloud"
+    COMMANDS: ClassVar = {Commands}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause_or_go", "key.pause"),
+        Binding("n", "step", "key.step"),
+        Binding("N", "step_event", "key.step_event"),
+        Binding("b", "turn_back", "key.back"),
+        *(Binding(door.digit, f"room('{door.name}')", f"room.{door.name}", show=False) for door in ROOMS),
+        Binding("t", "toggle_theme", "key.theme", show=False),
+        Binding("question_mark", "help", "key.help"),
+        Binding("ctrl+p", "command_palette", "key.palette"),
+        Binding("q", "quit", "key.quit"),
+    ]
+
+    def __init__(self, feed: Feed, lang: str = "en", theme: str = "dark", room: str = "flow") -> None:
+        super().__init__()
+        self.desk = Desk(feed, lang)
+        for each in THEMES.values():
+            self.register_theme(each)
+        self.theme = THEMES[theme].name
+        for door in ROOMS:
+            self.add_mode(door.name, door.open)
+        self._first = room
+        self._changed = False
+
+    def say(self, key: str, **values: object) -> str:
+        """Word something in the language of the user."""
+        return say({}, self.desk.lang, key, **values)
+
+    def on_mount(self) -> None:
+        """Enter the first room and begin to watch."""
+        self.switch_mode(self._first)
+        self.set_interval(TOLD_S, self.tell)
+        self.watch_feed()
+
+    # -- watching -----------------------------------------------------------------------------
+
+    @work(group="watch", exit_on_error=True)
+    async def watch_feed(self) -> None:
+        """Post what comes from the feed, until no more can come."""
+        async for seen in self.desk.feed.watch(self.desk.film.last_seq):
+            self.post_message(Came(seen))
+        self.post_message(Came(ClockNow({})))
+
+    def on_came(self, message: Came) -> None:
+        """Put down what came; the room is told a little later, once for many."""
+        seen, desk = message.seen, self.desk
+        if isinstance(seen, ClockNow) and not seen.clock:
+            desk.whole = True
+        else:
+            known = desk.lost
+            desk.take(seen)
+            if isinstance(seen, Lost) and (known is None or known.reason != seen.reason):
+                words = self.say(f"lost.{seen.reason}", detail=seen.detail, retry=seen.retry_in_s)
+                self.notify(words, severity="warning", timeout=8)
+            elif isinstance(seen, Missed):
+                self.notify(self.say("missed", a=seen.a, b=seen.b), severity="warning")
+        self._changed = True
+
+    def tell(self) -> None:
+        """Tell the shown room what came, if anything did."""
+        if self._changed and isinstance(self.screen, Room):
+            self._changed = False
+            self.screen.catch_up()
+
+    # -- ordering -----------------------------------------------------------------------------
+
+    @work(group="order")
+    async def order(self, ability: str, what: Coroutine[Any, Any, Any]) -> None:
+        """Carry out an order to the cloud; an answer that is a clock is taken at once."""
+        try:
+            answer = await what
+        except Unable as error:
+            self.post_message(Refused(error.ability, error.reason))
+        except LabError as error:
+            self.post_message(Refused(ability, "", str(error)))
+        else:
+            if isinstance(answer, dict) and "t_s" in answer and "paused" in answer:
+                self.post_message(Came(ClockNow(answer)))
+
+    def on_refused(self, message: Refused) -> None:
+        """Say why it was not done."""
+        words = self.say(f"unable.{message.reason}") if message.reason else message.detail
+        self.notify(words, severity="warning")
+
+    def action_pause_or_go(self) -> None:
+        """Space."""
+        self.order("pause", self.desk.feed.clock(paused=not self.desk.clock.get("paused")))
+
+    def action_step(self) -> None:
+        """Let one message happen."""
+        self.order("step", self.desk.feed.clock(step=1))
+
+    def action_step_event(self) -> None:
+        """Let one event of the loop happen."""
+        self.order("step", self.desk.feed.clock(step_events=1))
+
+    def action_turn_back(self) -> None:
+        """Go back by one message."""
+        self.order("back", self.desk.feed.travel(self.desk.film.before_message()))
+
+    # -- rooms --------------------------------------------------------------------------------
+
+    def action_room(self, name: str) -> None:
+        """Enter a room."""
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.switch_mode(name)
+
+    def action_toggle_theme(self) -> None:
+        """Dark or light."""
+        self.theme = THEMES["light" if self.current_theme.dark else "dark"].name
+
+    def action_help(self) -> None:
+        """All keys of this place."""
+        from lab.tui.widgets.help import Help
+
+        self.push_screen(Help(list(self.keys_here(hidden=True))))
+
+    def on_inspect(self, message: Inspect) -> None:
+        """Look into an entry."""
+
+    def keys_here(self, hidden: bool = False) -> Iterator[tuple[str, str, str]]:
+        """The keys that do something now: key, what it does in words, action; with those that bars leave out when `hidden`."""
+        screen = self.screen
+        lang = self.desk.lang
+        texts = screen.texts if isinstance(screen, Room) else {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if (binding.show or hidden) and binding.description and active.enabled:
+                namespace = "app" if active.node is self else "screen" if active.node is screen else "focused"
+                try:
+                    label = say(texts, lang, binding.description)
+                except KeyError:
+                    continue  # a widget of Textual's own
+                yield binding.key, label, f"{namespace}.{binding.action}"

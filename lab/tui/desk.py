@@ -1,0 +1,55 @@
+"""What all rooms look at: the feed, the film of what came from it, the clock, and what is chosen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
+from lab.watch.film import Film
+from lab.watch.names import Names
+
+
+class Desk:
+    """One watched cloud, as the application holds it. Only the application's handlers change it."""
+
+    def __init__(self, feed: Feed, lang: str = "en") -> None:
+        self.feed = feed
+        self.lang = lang
+        self.film = Film()
+        self.names = Names()
+        self.clock: dict[str, Any] = {}
+        self.lost: Lost | None = None
+        self.missed: Missed | None = None
+        self.chosen = 0
+        """The seq of the chosen entry, 0 for none: rooms agree on it."""
+        self.run = 0
+        """How often time was turned back."""
+        self.whole = False
+        """Whether all of a recorded file has been read."""
+
+    def take(self, seen: Seen) -> None:
+        """Put down what came."""
+        if isinstance(seen, Entries):
+            before = len(self.film)
+            self.film.extend(seen.entries)
+            self.names.learn(self.film.slice(before))
+            self.lost = None
+        elif isinstance(seen, ClockNow):
+            self.clock = seen.clock
+            self.lost = None
+        elif isinstance(seen, Travelled):
+            self.film.cut(seen.to)
+            self.names = Names()
+            self.names.learn(self.film.slice(0))
+            self.run = seen.run
+            self.chosen = min(self.chosen, seen.to)
+        elif isinstance(seen, Missed):
+            self.missed = seen
+        else:
+            self.lost = seen
+
+    @property
+    def now_ns(self) -> int:
+        """The cloud's clock: of the last entry, or of the clock where there is one."""
+        last = self.film[-1].t if len(self.film) else 0
+        return max(last, int(self.clock.get("t_s", 0) * 1_000_000_000))

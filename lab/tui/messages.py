@@ -1,0 +1,41 @@
+"""What workers tell the application. They post these and never touch a widget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.message import Message
+
+from lab.watch.feed import Seen
+
+
+class Came(Message):
+    """Something came from the feed."""
+
+    def __init__(self, seen: Seen) -> None:
+        self.seen = seen
+        super().__init__()
+
+
+class Refused(Message):
+    """An order to the cloud could not be carried out; `reason` is a key of the texts, or empty when `detail` says it."""
+
+    def __init__(self, ability: str, reason: str, detail: str = "") -> None:
+        self.ability, self.reason, self.detail = ability, reason, detail
+        super().__init__()
+
+
+class Polled(Message):
+    """What the cloud answered to a room's regular question."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        super().__init__()
+
+
+class Inspect(Message):
+    """Somebody wants to look into an entry."""
+
+    def __init__(self, seq: int) -> None:
+        self.seq = seq
+        super().__init__()

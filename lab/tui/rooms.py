@@ -1,0 +1,27 @@
+"""The list of rooms: digit, name, where its class is. Each is imported when it is entered first."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+
+from lab.tui.room import Room
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a room is entered."""
+
+    digit: str
+    name: str
+    cls: str
+
+    def open(self) -> Room:
+        """Make the room."""
+        made: Room = getattr(importlib.import_module(f"lab.tui.screens.{self.name}"), self.cls)()
+        return made
+
+
+ROOMS = (
+    Door("1", "flow", "FlowRoom"),
+)

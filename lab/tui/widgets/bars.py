@@ -1,0 +1,99 @@
+"""The two bars of every room: the rooms and the clock above, the keys below."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from lab.tui.app import GlassApp
+    from lab.tui.room import Room
+
+SIGNS = {"space": "␣", "enter": "⏎", "escape": "esc", "question_mark": "?", "slash": "/", "left_square_bracket": "[",
+         "right_square_bracket": "]", "plus": "+", "minus": "-"}
+"""Keys as the bar writes them."""
+
+
+def sign(key: str) -> str:
+    """A key as people write it."""
+    first = key.partition(",")[0]
+    return SIGNS.get(first, first.replace("ctrl+", "^"))
+
+
+class RoomBar(Widget):
+    """One line: the rooms, the present one marked, and the clock at the right."""
+
+    DEFAULT_CSS = """
+    RoomBar { height: 1; background: $panel; color: $text-muted; }
+    """
+
+    def render(self) -> Content:
+        """Names as long as there is room for them."""
+        from lab.tui.rooms import ROOMS
+
+        room = cast("Room", self.screen)
+        clock = clock_line(room)
+        for suffix in ("", ".short"):
+            titles = [room.say(f"room.{door.name}{suffix}") for door in ROOMS]
+            if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) + 1 <= self.size.width:
+                break
+        parts: list[Any] = []
+        for door, title in zip(ROOMS, titles, strict=True):
+            here = door.name == room.name_
+            style = "bold $background on $primary" if here else "$text-muted"
+            parts.append(Content.from_markup(f"[@click=app.room('{door.name}')]$text[/]", text=f" {door.digit} {title} ").stylize(style))
+        line = Content.assemble(*parts)
+        gap = max(1, self.size.width - line.cell_length - cell_len(clock))
+        color = "$warning" if room.desk.lost else "$text"
+        return Content.assemble(line, " " * gap, (clock, color))
+
+
+def clock_line(room: Room) -> str:
+    """The clock, the number of the last entry, and the state of the connection in a few characters."""
+    desk = room.desk
+    seconds = desk.now_ns / 1e9
+    if not desk.feed.live:
+        state = room.say("clock.recorded") if desk.whole else room.say("clock.loading")
+    elif desk.lost:
+        state = "✗"
+    elif desk.clock.get("paused"):
+        state = "⏸ " + room.say("clock.paused")
+    else:
+        speed = desk.clock.get("speed", 1)
+        state = "▶ " + (room.say("clock.max") if speed == "max" else f"×{speed:g}")
+    return f"{state} · {seconds:.3f} s · #{desk.film.last_seq} "
+
+
+class KeyBar(Widget):
+    """One line of keys that do something here; those that do not fit stand in the help."""
+
+    DEFAULT_CSS = """
+    KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; }
+    """
+
+    def on_mount(self) -> None:
+        """Draw again when other keys become active."""
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self.refresh())
+
+    def on_resize(self, event: events.Resize) -> None:
+        """More or fewer keys fit."""
+        self.refresh()
+
+    def render(self) -> Content:
+        """As many keys as there is room for."""
+        app = cast("GlassApp", self.app)
+        parts: list[Content] = []
+        width = 0
+        for key, label, action in app.keys_here():
+            text = f" {sign(key)} {label} "
+            width += cell_len(text)
+            if width > self.size.width:
+                break
+            parts.append(
+                Content.from_markup(f"[@click={action}] [b $primary]$key[/] $label [/]", key=sign(key), label=label)
+            )
+        return Content.assemble(*parts)

@@ -1,0 +1,239 @@
+"""The list of a flow: thousands of entries as lines, of which only the visible ones are drawn."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+from textual.widget import Widget
+
+from lab.journal import Entry
+from lab.tui.theme import Palette
+from lab.tui.widgets.arrows import Pen, Plan, plan_for
+from lab.watch.film import View
+from lab.watch.names import Names
+
+
+class LaneView(ScrollView, can_focus=True):
+    """Shows a view of a film. `follow` keeps the newest line in sight."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", show=False),
+        Binding("down,j", "move(1)", show=False),
+        Binding("pageup", "page(-1)", show=False),
+        Binding("pagedown", "page(1)", show=False),
+        Binding("home", "edge(0)", show=False),
+        Binding("end", "edge(1)", show=False),
+        Binding("left", "sideways(-1)", show=False),
+        Binding("right", "sideways(1)", show=False),
+        Binding("enter", "open", "key.inspect"),
+    ]
+    DEFAULT_CSS = """
+    LaneView { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }
+    """
+
+    class Chosen(Message):
+        """Another line was chosen."""
+
+        def __init__(self, seq: int) -> None:
+            self.seq = seq
+            super().__init__()
+
+    class Opened(Message):
+        """A line was opened."""
+
+        def __init__(self, seq: int) -> None:
+            self.seq = seq
+            super().__init__()
+
+    def __init__(self, view: View, names: Names, inks: Palette, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.view, self.names, self.inks = view, names, inks
+        self.row = 0
+        """The chosen line of the view."""
+        self.follow = True
+        self.level: int | None = None
+        """How detailed the lanes are; None: as the width allows."""
+        self.marked = 0
+        """A seq whose line is marked: where two futures part."""
+        self._pen: Pen | None = None
+        self._shift = 0
+
+    # -- what is shown ------------------------------------------------------------------------
+
+    @property
+    def pen(self) -> Pen:
+        """Draws for the present width."""
+        if self._pen is None:
+            self._pen = Pen(plan_for(self._room, self.level), self.inks, self.names)
+        return self._pen
+
+    @property
+    def plan(self) -> Plan:
+        """The lanes that are shown."""
+        return self.pen.plan
+
+    @property
+    def _room(self) -> int:
+        return max(20, self.size.width - 1)
+
+    @property
+    def entry(self) -> Entry | None:
+        """The chosen entry."""
+        return self.view[self.row] if self.row < len(self.view) else None
+
+    def restyle(self, inks: Palette, names: Names) -> None:
+        """Take other colours, or other names."""
+        self.inks, self.names, self._pen = inks, names, None
+        self.refresh()
+
+    def show_view(self, view: View, seq: int = 0) -> None:
+        """Show another view, at this entry."""
+        self.view = view
+        self.row = view.nearest(seq) if seq and not self.follow else max(0, len(view) - 1)
+        self.grown()
+        if not self.follow:
+            self._into_sight()
+
+    def grown(self) -> None:
+        """The view has more lines, or fewer."""
+        count = len(self.view)
+        self.virtual_size = Size(self._room, count)
+        if self.follow or self.row >= count:
+            self.row = max(0, count - 1)
+        if self.follow:
+            self.scroll_to(y=max(0, count - self.size.height), animate=False, force=True, immediate=True)
+        self.refresh()
+
+    def set_level(self, level: int | None) -> None:
+        """Show the lanes in another detail."""
+        self.level, self._pen, self._shift = level, None, 0
+        self.refresh()
+
+    def cycle_level(self) -> int | None:
+        """As wide as there is room, then each level in turn."""
+        self.set_level(0 if self.level is None else self.level + 1 if self.level < 2 else None)
+        return self.level
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Other lanes may fit."""
+        self._pen = None
+        self.grown()
+        if not self.follow:
+            self._into_sight()
+
+    def render_line(self, y: int) -> Strip:
+        """One visible line."""
+        width = self.size.width
+        index = y + self.scroll_offset.y
+        if index >= len(self.view):
+            return Strip.blank(width, self.rich_style)
+        entry = self.view[index]
+        full = width + self._shift
+        strip = Strip(self.pen.line(entry, full), full)
+        if self._shift:
+            strip = strip.crop(self._shift, full)
+        back = self.inks.chosen if index == self.row else self.rich_style
+        if index == self.row and not self.has_focus:
+            back = self.inks.fresh
+        if self.marked and entry.seq == self.marked:
+            back = back + Style(underline=True)
+        return strip.apply_style(back) if back else strip
+
+    def heading(self) -> Strip:
+        """The names of the lanes, shifted as the lines are."""
+        full = self.size.width + self._shift
+        return Strip(self.pen.heading(full), full).crop(self._shift, full)
+
+    # -- moving -------------------------------------------------------------------------------
+
+    def choose(self, row: int) -> None:
+        """Choose a line; choosing the last one follows on, any other one stops following."""
+        count = len(self.view)
+        self.row = max(0, min(row, count - 1))
+        self.follow = self.row == count - 1 and (self.follow or row >= count)
+        self._into_sight()
+        self.refresh()
+        entry = self.entry
+        if entry is not None:
+            self.post_message(self.Chosen(entry.seq))
+
+    def _into_sight(self) -> None:
+        top, height = self.scroll_offset.y, max(1, self.size.height)
+        if self.row < top:
+            self.scroll_to(y=self.row, animate=False, force=True, immediate=True)
+        elif self.row >= top + height:
+            self.scroll_to(y=self.row - height + 1, animate=False, force=True, immediate=True)
+
+    def action_move(self, by: int) -> None:
+        """Up or down by lines."""
+        self.choose(self.row + by)
+
+    def action_page(self, by: int) -> None:
+        """Up or down by pages."""
+        self.choose(self.row + by * max(1, self.size.height - 1))
+
+    def action_edge(self, end: int) -> None:
+        """To the first line, or to the last and follow."""
+        if end:
+            self.follow = True
+            self.choose(len(self.view))
+        else:
+            self.choose(0)
+
+    def action_sideways(self, by: int) -> None:
+        """Move the lanes sideways, by one lane."""
+        most = max(0, self.plan.width - self.plan.lane)
+        self._shift = max(0, min(self._shift + by * self.plan.lane, most))
+        self.post_message(self.Chosen(self.entry.seq if self.entry else 0))
+        self.refresh()
+
+    def action_open(self) -> None:
+        """Look into the chosen line."""
+        entry = self.entry
+        if entry is not None:
+            self.post_message(self.Opened(entry.seq))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the line that was clicked; twice opens it."""
+        row = event.y + self.scroll_offset.y
+        if row < len(self.view):
+            self.choose(row)
+            if event.chain > 1:
+                self.action_open()
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Leave the newest lines."""
+        self.follow = False
+
+    def on_focus(self) -> None:
+        """The chosen line is lit."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The chosen line is dimmed."""
+        self.refresh()
+
+
+class LaneHead(Widget):
+    """The names of the lanes over a LaneView."""
+
+    DEFAULT_CSS = """
+    LaneHead { height: 1; background: $surface; }
+    """
+
+    def __init__(self, of: LaneView) -> None:
+        super().__init__()
+        self._of = of
+
+    def render_lines(self, crop: object) -> list[Strip]:
+        """One line."""
+        strip = self._of.heading() if self._of.size.width else Strip([Segment("")])
+        return [strip.adjust_cell_length(self.size.width, self.rich_style).apply_style(self.rich_style)]

@@ -1,0 +1,217 @@
+"""The film: every entry that was seen, append-only until time travel cuts it, and incremental views of it.
+
+Vocabulary: a film has rows (plain tuples, an entry's fields in order, which the garbage collector leaves alone); a row
+is asked for by its index, 0…len-1, or by its seq, the journal's number. A cut makes a new `version`.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from lab.journal import Entry
+from lab.journal.export import PERIODIC, TRACED
+
+Row = tuple[Any, ...]
+_new = tuple.__new__
+_KIND, _SOURCE, _TARGET, _NAME, _REQUEST, _BODY, _NOTE = (
+    Entry._fields.index(name) for name in ("kind", "source", "target", "name", "request_id", "body", "note")
+)
+_STATUS = Entry._fields.index("status")
+SLICE = 20_000
+"""Rows that one turn of a view looks at, so that a key is answered in between."""
+
+
+class Film:
+    """Entries in order of their seq. Gaps are allowed (what a watcher missed); repeated entries are left out."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self._rows: list[Row] = []
+        self._seqs = array("q")
+        self._parents = array("q")
+        self.version = 0
+        self.extend(entries)
+
+    def extend(self, entries: Iterable[Entry]) -> int:
+        """Append the entries that are newer than the last one and answer how many they were."""
+        rows, seqs, parents = self._rows, self._seqs, self._parents
+        before, last = len(rows), seqs[-1] if seqs else 0
+        for entry in entries:
+            seq = entry.seq
+            if seq > last:
+                last = seq
+                note = entry.note
+                # A row without containers is left alone by the garbage collector.
+                rows.append((*entry[:_NOTE], None if note is None else orjson.dumps(note)))
+                seqs.append(seq)
+                parents.append(entry.parent)
+        return len(rows) - before
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Entry:
+        row = self._rows[index]
+        note = row[_NOTE]
+        return _new(Entry, row if note is None else (*row[:_NOTE], orjson.loads(note)))
+
+    @property
+    def last_seq(self) -> int:
+        """The newest entry's seq, 0 for an empty film."""
+        return self._seqs[-1] if self._seqs else 0
+
+    def index(self, seq: int) -> int:
+        """Where the entry with this seq stands, or the first one after it."""
+        return bisect_left(self._seqs, seq)
+
+    def get(self, seq: int) -> Entry | None:
+        """The entry with this seq, or None."""
+        at = self.index(seq)
+        return self[at] if at < len(self._seqs) and self._seqs[at] == seq else None
+
+    def slice(self, start: int, stop: int | None = None) -> Iterator[Entry]:
+        """The entries from one index up to another one."""
+        for index in range(start, len(self._rows) if stop is None else min(stop, len(self._rows))):
+            yield self[index]
+
+    def before_message(self) -> int:
+        """The seq to go back to so that the last message has not happened; 0 when there is none."""
+        for index in range(len(self._rows) - 1, -1, -1):
+            if self._rows[index][_KIND] in TRACED:
+                return int(self._seqs[index]) - 1
+        return 0
+
+    def children(self, seq: int) -> list[Entry]:
+        """What this entry caused directly, its answer among it."""
+        found: list[Entry] = []
+        at = self.index(seq)
+        parents = self._parents
+        while True:
+            try:
+                at = parents.index(seq, at)
+            except ValueError:
+                return found
+            found.append(self[at])
+            at += 1
+
+    def answer(self, entry: Entry) -> Entry | None:
+        """The reply to a request or call, if it has come."""
+        wanted = ANSWERS.get(entry.kind)
+        return next((child for child in self.children(entry.seq) if child.kind == wanted), None) if wanted else None
+
+    def of_request(self, request_id: str) -> list[Entry]:
+        """All that one request of a user brought about, in order."""
+        return [self[i] for i, row in enumerate(self._rows) if row[_REQUEST] == request_id]
+
+    def cut(self, seq: int) -> None:
+        """Forget what came after this seq: time went back to it."""
+        end = self.index(seq + 1)
+        if end < len(self._rows):
+            del self._rows[end:], self._seqs[end:], self._parents[end:]
+            self.version += 1
+
+
+ANSWERS = {"rest": "rest_reply", "rpc_call": "rpc_reply", "driver": "driver_reply"}
+"""Kind of a question -> kind of its answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What is shown. Empty sets and texts let everything pass; they are joined by 'and'."""
+
+    services: frozenset[str] = frozenset()
+    """Process names without their host; a message passes when it comes from one of them or goes there."""
+    kinds: frozenset[str] = frozenset()
+    request_id: str = ""
+    """A request id or its beginning."""
+    text: str = ""
+    """Looked for, in any case, in names, paths, states, ids and bodies."""
+    quiet: bool = False
+    """Without notifications and periodic work."""
+
+    def test(self) -> Callable[[Row], bool]:
+        """A function that says whether a row passes."""
+        tests: list[Callable[[Row], bool]] = []
+        if self.kinds:
+            tests.append(lambda row, kinds=self.kinds: row[_KIND] in kinds)  # type: ignore[misc]
+        if self.services:
+            tests.append(self._of_services)
+        if self.request_id:
+            tests.append(lambda row, wanted=self.request_id: row[_REQUEST].startswith(wanted))  # type: ignore[misc]
+        if self.quiet:
+            tests.append(lambda row: row[_KIND] != "notify" and row[_NAME] not in PERIODIC)
+        if self.text:
+            tests.append(_holds(self.text))
+        if len(tests) == 1:
+            return tests[0]
+        return lambda row: all(test(row) for test in tests)
+
+    def _of_services(self, row: Row) -> bool:
+        services = self.services
+        return row[_SOURCE].partition("@")[0] in services or row[_TARGET].partition("@")[0] in services
+
+    def __bool__(self) -> bool:
+        return self != Filter()
+
+
+def _holds(text: str) -> Callable[[Row], bool]:
+    folded, raw = text.casefold(), text.lower().encode()
+
+    def holds(row: Row) -> bool:
+        for value in row[_SOURCE:_STATUS + 1]:
+            if folded in value.casefold():
+                return True
+        body = row[_BODY]
+        return folded in row[_REQUEST] or (isinstance(body, bytes) and raw in body.lower())
+
+    return holds
+
+
+class View:
+    """The rows of a film that pass a filter: `len(view)` and `view[i]` in constant time, grown by `advance`."""
+
+    def __init__(self, film: Film, wanted: Filter | None = None) -> None:
+        self.film = film
+        self.filter = wanted or Filter()
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._found = array("q")
+        self._looked = 0
+        self._version = self.film.version
+        self._test = self.filter.test() if self.filter else None
+
+    def advance(self, most: int = SLICE) -> bool:
+        """Look at up to that many rows that were not looked at yet; whether all have been."""
+        film = self.film
+        if self._version != film.version:
+            self._start_over()
+        if self._test is None:
+            self._looked = len(film)
+            return True
+        start, stop = self._looked, min(len(film), self._looked + most)
+        test = self._test
+        self._found.extend([i for i, row in enumerate(film._rows[start:stop], start) if test(row)])
+        self._looked = stop
+        return stop == len(film)
+
+    def __len__(self) -> int:
+        return self._looked if self._test is None else len(self._found)
+
+    def __getitem__(self, index: int) -> Entry:
+        return self.film[self.index(index)]
+
+    def index(self, index: int) -> int:
+        """The film's index of a row of the view."""
+        return index if self._test is None else self._found[index]
+
+    def nearest(self, seq: int) -> int:
+        """The row of the view with this seq, or the first one after it, or the last one."""
+        at = self.film.index(seq)
+        found = at if self._test is None else bisect_left(self._found, at)
+        return max(0, min(found, len(self) - 1))

@@ -1,0 +1,63 @@
+"""One journal line as bytes, read into an Entry without decoding its body: bodies are most of a journal, and few are looked at."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import orjson
+
+from lab.errors import LabError
+from lab.journal import Entry
+
+MARK = b',"body":'
+"""`Entry.line` writes the body last."""
+_intern = sys.intern
+
+
+class ForeignLine(LabError):
+    """A line that is no entry of a journal."""
+
+
+def entry_of(line: bytes) -> Entry:
+    """Read one line, such as `Entry.line` writes it or any JSON object with an entry's fields.
+
+    The body stays the bytes that stand in the line; texts that come again and again are kept once.
+
+    Raises:
+        ForeignLine: the line is cut, no JSON, or lacks a field of an entry.
+    """
+    place = line.find(MARK)
+    try:
+        if place > 0 and line.endswith(b"}"):
+            row = orjson.loads(line[:place] + b"}")
+            body: bytes | None = line[place + len(MARK) : -1]
+            if "body" in row:
+                raise ValueError("two bodies")
+        else:
+            row = orjson.loads(line)
+            body = orjson.dumps(row.pop("body", None))
+    except (orjson.JSONDecodeError, ValueError, AttributeError):
+        return _slowly(line)
+    return _made(row, body, line)
+
+
+def _slowly(line: bytes) -> Entry:
+    """The mark stood elsewhere, in a note or a text: decode the whole line."""
+    try:
+        row = orjson.loads(line)
+        body = orjson.dumps(row.pop("body"))
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        raise ForeignLine(f"this is no line of a journal: {line[:60].decode('utf-8', 'replace')!r}") from None
+    return _made(row, body, line)
+
+
+def _made(row: dict[str, Any], body: bytes | None, line: bytes) -> Entry:
+    try:
+        return Entry(
+            row["seq"], row["t"], _intern(row["kind"]), _intern(row["source"]), _intern(row["target"]),
+            _intern(row["name"]), _intern(row["where"]), _intern(row["status"]), row["duration"],
+            _intern(row["request_id"]), row["parent"], None if body == b"null" else body, row.get("note"),
+        )
+    except (KeyError, TypeError):
+        raise ForeignLine(f"this is no line of a journal: {line[:60].decode('utf-8', 'replace')!r}") from None

@@ -1,0 +1,151 @@
+"""A running cloud as a feed, over HTTP: the journal's event stream, and the control surface beside it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+import httpx
+import orjson
+
+from lab.client.session import ApiError
+from lab.client.transports import OverHttp
+from lab.cloud import Cloud
+from lab.config import Config
+from lab.errors import LabError, Unreachable
+from lab.watch.feed import ABILITIES, ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
+from lab.watch.line import entry_of
+
+RETRIES_S = (0.5, 1.0, 2.0, 5.0)
+"""How long to wait before the connection is tried again; the last one for ever."""
+POLL_S = 0.1
+"""How often a cloud without an event stream is asked."""
+
+
+class RemoteFeed(Feed):
+    """A cloud at a URL, by a token or by a user's name and password; the user must be an administrator."""
+
+    live = True
+
+    def __init__(self, url: str, username: str = "admin", password: str = "", project: str = "admin", token: str = "") -> None:
+        super().__init__()
+        self.url = url.rstrip("/")
+        self.title = self.url.partition("://")[2]
+        self._client = httpx.AsyncClient(timeout=60.0)
+        self._transport = OverHttp(self.url)
+        self.cloud = Cloud(self._transport, Config(), username, password, project)
+        self.cloud.session.token = token
+        self._may_log_in = bool(password)
+
+    async def connect(self) -> None:
+        """Get a token if none was given, and find out what this cloud can do.
+
+        Raises:
+            Unreachable: nothing answers at the URL.
+            LabError: the token or the password is refused, or it is no Glasscloud.
+        """
+        if not self.cloud.session.token:  # type: ignore[union-attr]
+            await self._log_in()
+        answer = await self._send("GET", "clock")
+        if answer.status_code == 404 or answer.status_code >= 500:
+            self.unable = dict.fromkeys(ABILITIES, "real") | {}
+            self.unable.pop("act", None)
+        elif answer.status_code != 200:
+            raise LabError(f"{self.url} refuses to be watched ({answer.status_code}): {_message(answer)}")
+
+    async def _log_in(self) -> None:
+        assert self.cloud is not None
+        try:
+            await self.cloud.session.authenticate()
+        except ApiError as error:
+            raise LabError(f"{self.url} refuses {self.cloud.session.username}: {error.text}") from None
+        except (KeyError, ValueError):
+            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
+
+    # -- asking -------------------------------------------------------------------------------
+
+    async def ask(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> Any:
+        """Send a request to /glasscloud/… and answer its JSON, or None. Raises ApiError for a fault, Unreachable."""
+        answer = await self._send(method, what, body)
+        if answer.status_code >= 400:
+            raise ApiError("glasscloud", answer.status_code, _message(answer))
+        return orjson.loads(answer.content) if answer.content else None
+
+    async def _send(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
+        assert self.cloud is not None
+        for attempt in (1, 2):
+            try:
+                answer = await self._client.request(
+                    method, f"{self.url}/glasscloud/{what}", headers={"x-auth-token": self.cloud.session.token},
+                    content=None if body is None else orjson.dumps(body),
+                )
+            except httpx.TransportError as error:
+                raise Unreachable(f"no cloud answers at {self.url}: {error}; start one with `glasscloud up`") from None
+            if answer.status_code == 401 and attempt == 1 and self._may_log_in:
+                await self._log_in()
+                continue
+            break
+        return answer
+
+    # -- watching -----------------------------------------------------------------------------
+
+    async def watch(self, since: int = 0) -> AsyncIterator[Seen]:
+        """Everything after `since`, for ever; a lost connection is tried again and goes on where it ended."""
+        last, tries = since, 0
+        while True:
+            try:
+                async for seen in self._stream(last):
+                    tries = 0
+                    if isinstance(seen, Entries) and seen.entries:
+                        last = seen.entries[-1].seq
+                    elif isinstance(seen, Missed):
+                        last = max(last, seen.b)
+                    elif isinstance(seen, Travelled):
+                        last = seen.to
+                    yield seen
+                reason, detail = "gone", "the stream ended"
+            except (httpx.TransportError, Unreachable) as error:
+                reason, detail = "gone", str(error) or type(error).__name__
+            except ApiError as error:
+                if error.status in (401, 403):
+                    yield Lost("refused", error.text)
+                    return
+                reason, detail = "gone", str(error)
+            except LabError as error:
+                yield Lost("refused", str(error))
+                return
+            wait = RETRIES_S[min(tries, len(RETRIES_S) - 1)]
+            tries += 1
+            yield Lost("gone" if reason == "gone" else reason, detail, wait)
+            await asyncio.sleep(wait)
+
+    async def _stream(self, since: int) -> AsyncIterator[Seen]:
+        """Poll the journal and the clock."""
+        clock: Any = None
+        while True:
+            answer = await self._send("GET", f"journal?since={since}")
+            if answer.status_code != 200:
+                raise ApiError("glasscloud", answer.status_code, _message(answer))
+            entries = [entry_of(line) for line in answer.content.split(b"\n") if line]
+            now = await self.ask("GET", "clock")
+            if now != clock:
+                clock = now
+                yield ClockNow(now)
+            if entries:
+                since = entries[-1].seq
+                yield Entries(entries)
+            else:
+                await asyncio.sleep(POLL_S)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+        await self._transport.close()
+
+
+def _message(answer: httpx.Response) -> str:
+    try:
+        return str(orjson.loads(answer.content)["error"]["message"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return answer.text[:200].strip() or answer.reason_phrase
