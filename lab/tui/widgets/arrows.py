@@ -69,7 +69,7 @@ class Plan:
 
 def plan_for(width: int, level: int | None = None) -> Plan:
     """The most detailed level that leaves room for words, or the one that is asked for (0 is the finest)."""
-    for number, (lanes, lane) in enumerate(zip(LEVELS, (8, 7, 6), strict=True)):
+    for number, (lanes, lane) in enumerate(zip(LEVELS, (9, 7, 6), strict=True)):
         if number == level or (level is None and SIDE + lane * len(lanes) + LABEL_MIN <= width):
             # What is left over goes to the lanes, up to a point: far apart they are hard to follow.
             spare = (width - SIDE - LABEL_MIN - lane * len(lanes)) // (3 * len(lanes))
