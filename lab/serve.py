@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from lab.body import encode
 from lab.client.transports import enter
 from lab.context import Context
 from lab.readiness import SERVICES
 from lab.rest.api import Api
 from lab.rest.message import Request, Response
+from lab.rest.watched import Bell
+from lab.rpc.queues import queues
+from lab.services.network.model import Network
 
 if TYPE_CHECKING:
     from lab.cloud import SimulatedCloud
@@ -28,6 +32,9 @@ class Served:
         self.journal = cloud.journal
         self.apis: dict[str, type[Api]] = {}
         self.ready = False
+        self.bell = Bell()
+        runner.listeners.append(self.bell.ring)
+        self.travels: list[int] = []
         self._booting: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
@@ -88,7 +95,14 @@ class Served:
         }
 
     def clock(self, change: dict[str, Any]) -> dict[str, Any]:
-        """Change the pace ('paused', 'speed', 'step') and say what it is now; a paused clock stays so at a new speed."""
+        """Change the pace ('paused', 'speed', 'step', 'step_events') and say what it is now; a paused clock stays so at a new speed."""
+        runner = self.runner
+        if change:
+            self._order(change)
+            self.bell.ring()
+        return {**runner.state(), "run": len(self.travels)}
+
+    def _order(self, change: dict[str, Any]) -> None:
         runner = self.runner
         paused = change.get("paused", runner.paused)
         if "speed" in change:
@@ -97,10 +111,59 @@ class Served:
             runner.pause()
         elif runner.paused:
             runner.resume()
-        if "step" in change:
-            runner.step(change["step"])
+        if "step" in change or "step_events" in change:
+            runner.step(change.get("step", 0), change.get("step_events", 0))
         self.cloud.wires.runtime.stretch(token_factor(runner.speed, runner.paused))
-        return runner.state()
+
+    async def stepped(self) -> None:
+        """Wait until all steps that were ordered are made."""
+        await self.runner.stepped()
+
+    # -- looking and breaking -----------------------------------------------------------------
+
+    def datacenter(self) -> dict[str, Any]:
+        """The world as it is now, the networks that lie in it, the processes on its hosts and the faults that are armed."""
+        wires, world = self.cloud.wires, self.cloud.world
+        networks = self.runner.peek(lambda: wires.store.run(lambda tx: tx.all(Network)))
+        return {
+            **world.look(),
+            "networks": [
+                {"id": n.id, "name": n.name, "type": n.network_type, "segment": n.segmentation_id} for n in networks
+            ],
+            "processes": [
+                {"name": p.name, "host": p.host, "state": "dead" if not p.alive else "hung" if p.hung else "up", "life": p.life}
+                for p in wires.processes.values()
+            ],
+            "armed": world.faults_armed()["armed"],
+        }
+
+    def queues(self) -> dict[str, Any]:
+        """The message queues."""
+        return {"queues": queues(self.cloud.wires.broker)}
+
+    def faults(self) -> dict[str, Any]:
+        """The faults that are armed, and the words for those that can be."""
+        return self.cloud.world.faults_armed()
+
+    async def enter(self, kind: str, what: dict[str, Any]) -> Any:
+        """Do to the world what comes from outside ('fault', 'disarm', 'ping'), as a journaled input; looked at before it is done."""
+        world, runner = self.cloud.world, self.runner
+        if kind == "ping":
+            server, target = world.server_of(what["server"]), what["target"]
+            return await runner.call(lambda: world.echo(server, target), label_of(kind, what), encode(what), insists=True)
+        deed = world.deed(kind, what)
+        return runner.act(deed, label_of(kind, what), encode(what))
+
+
+def label_of(kind: str, what: dict[str, Any]) -> str:
+    """How an input is called in the journal: 'fault drop build_and_run_instance', 'ping web 10.0.0.4'."""
+    if kind == "fault" and "plant" in what:
+        words = [what["do"], what["plant"], what[what["plant"]]]
+    elif kind == "fault":
+        words = [what["act"], what.get("match", {}).get("name", "*")]
+    else:
+        words = [str(word) for word in what.values()]
+    return " ".join([kind, *words])
 
 
 LONG_LIFE = 50_000.0

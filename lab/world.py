@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
 
 from lab.medium import Medium
 from lab.services.compute.driver import HypervisorDriver
@@ -73,3 +75,28 @@ class World(ABC):
     @abstractmethod
     def disk(self, host: str, device: str) -> ObjectDisk:
         """One disk of an object storage host."""
+
+    # -- looked at and disturbed from outside -------------------------------------------------
+
+    @abstractmethod
+    def look(self) -> dict[str, Any]:
+        """The datacenter as it is now: racks, hosts with their servers, switches, links and filers, as plain JSON values."""
+
+    @abstractmethod
+    def faults_armed(self) -> dict[str, Any]:
+        """The faults that are armed ('armed') and the words for those that can be ('known')."""
+
+    @abstractmethod
+    def deed(self, kind: str, what: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        """A fault to arm or plant ('fault') or to take back ('disarm'), ready to be done; it answers JSON.
+
+        Raises LabError, and changes nothing, when it cannot be done.
+        """
+
+    @abstractmethod
+    def server_of(self, name: str) -> str:
+        """The id of a server that runs here by its id or name. Raises NotFound, or LabError when several have the name."""
+
+    @abstractmethod
+    async def echo(self, server_id: str, target: str) -> dict[str, Any]:
+        """Send an echo request from a server to an address: 'reached', 'rtt_ms', 'hops', and the 'reason' when it was lost."""

@@ -63,6 +63,8 @@ class Rule:
     match: Match
     act: str
     verdict: Verdict
+    what: str = ""
+    """What is done then, of a rule that calls something."""
     seen: int = 0
     done: int = 0
 
@@ -84,11 +86,13 @@ class Faults(Interference):
         self._numbers = 0
         self.rules: dict[int, Rule] = {}
 
-    def arm(self, act: str, match: Match, *, delay_s: float = 0.0, then: Callable[[], None] | None = None) -> int:
+    def arm(
+        self, act: str, match: Match, *, delay_s: float = 0.0, then: Callable[[], None] | None = None, what: str = ""
+    ) -> int:
         """Arm a fault and answer its number.
 
         act: 'drop', 'delay', 'duplicate', 'lose_reply', 'kill_before', 'kill_after' for messages; 'raise', 'hang', 'lie',
-        'delay', 'kill_before', 'kill_after' for driver calls (kinds=('driver',)); 'call' only does `then`.
+        'delay', 'kill_before', 'kill_after' for driver calls (kinds=('driver',)); 'call' only does `then`, in words `what`.
         """
         driver = "driver" in match.kinds
         known = (*(DRIVER_ACTS if driver else MESSAGE_ACTS), "call")
@@ -97,7 +101,7 @@ class Faults(Interference):
                 f"unknown fault {act!r} for {'a driver call' if driver else 'a message'}; known: {', '.join(known)}"
             )
         self._numbers += 1
-        self.rules[self._numbers] = Rule(self._numbers, match, act, self._verdict(act, delay_s, then))
+        self.rules[self._numbers] = Rule(self._numbers, match, act, self._verdict(act, delay_s, then), what)
         self._wires.interference = self
         return self._numbers
 

@@ -43,6 +43,12 @@ def plant(world: SimWorld, kind: str, **what: Any) -> None:
             _schedule(world, deed, what)
 
 
+def prepare(world: SimWorld, kind: str, what: dict[str, Any]) -> None:
+    """Raise LabError when the fault cannot be planted, and do nothing."""
+    if kind not in {"message", "driver"}:
+        _deeds(world, kind, what)
+
+
 def _match(what: dict[str, Any]) -> Match:
     """What a `message` or `driver` addresses; a driver call comes from its host."""
     nth, times = what.get("nth", 1), what.get("times", 1)
@@ -58,7 +64,7 @@ def _schedule(world: SimWorld, deed: Deed, what: dict[str, Any]) -> None:
     if "until_s" in what:
         faults.at(now + what["until_s"], f"end of {deed.what}", deed.undo)
     if "on" in what:
-        faults.arm("call", _match(what["on"]), then=deed.do)
+        faults.arm("call", _match(what["on"]), then=deed.do, what=deed.what)
     elif "at_s" in what:
         faults.at(now + what["at_s"], deed.what, deed.do)
     else:
@@ -74,18 +80,34 @@ def _deeds(world: SimWorld, kind: str, what: dict[str, Any]) -> list[Deed]:
             return [_process(world, process, act) for process in _processes(world, name)]
         case "link":
             link = _one(world.datacenter.fabric.links, name, "link")
+            if act == "mend":
+                return [_mended(label, partial(link.set, True), partial(link.slow, 1.0))]
             if act == "cut":
                 return [Deed(label, partial(link.set, False), partial(link.set, True))]
             return [Deed(f"{label} {factor:g} times", partial(link.slow, factor), partial(link.slow, 1.0))]
         case "nas":
             nas = _one(world.datacenter.filers, name, "filer")
+            if act == "mend":
+                return [_mended(label, partial(_fill, nas, False), partial(nas.slow, 1.0))]
             if act == "full":
                 return [Deed(label, partial(_fill, nas, True), partial(_fill, nas, False))]
             return [Deed(f"{label} {factor:g} times", partial(nas.slow, factor), partial(nas.slow, 1.0))]
         case "trunk":
             vlan, omit = what["vlan"], _switch(world, name).omit
+            if act == "mend":
+                return [_mended(label, partial(omit, vlan, False))]
             return [Deed(f"{act} VLAN {vlan} on {name}", partial(omit, vlan), partial(omit, vlan, False))]
     raise LabError(f"unknown fault {kind!r}; known: driver, link, message, nas, process, trunk")
+
+
+def _mended(label: str, *steps: Act) -> Deed:
+    """Something that was broken is made whole; that has no end."""
+
+    def mend() -> None:
+        for step in steps:
+            step()
+
+    return Deed(label, mend, lambda: None)
 
 
 def _process(world: SimWorld, name: str, act: str) -> Deed:
@@ -96,6 +118,8 @@ def _process(world: SimWorld, name: str, act: str) -> Deed:
             return Deed(f"kill {name}", partial(wires.kill, name), restart)
         case "hang":
             return Deed(f"hang {name}", partial(wires.hang, name), partial(wires.resume, name))
+        case "resume":
+            return Deed(f"resume {name}", partial(wires.resume, name), partial(wires.hang, name))
         case _:
             return Deed(f"restart {name}", restart, restart)
 

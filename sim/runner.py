@@ -39,6 +39,7 @@ class _Call:
     work: Callable[[], Awaitable[Any]]
     future: asyncio.Future[Any]
     label: str
+    body: bytes | None = None
 
 
 class WorldStopped(RuntimeError):
@@ -63,8 +64,12 @@ class Runner:
         self._pace = 1.0
         self._moved = (0, 0)
         """How busy the world was, and since when."""
-        self._messages_left = 0
+        self._messages_left = self._events_left = 0
+        self._insisting: dict[asyncio.Future[Any], None] = {}
+        self._stepping: list[asyncio.Future[None]] = []
         self._pumping = False
+        self.listeners: list[Callable[[], None]] = []
+        """Told after each slice: something may have happened."""
 
     # -- for faces ----------------------------------------------------------------------------
 
@@ -81,19 +86,43 @@ class Runner:
             self._timer = None
         self._fail(WorldStopped("the cloud is shutting down"))
 
-    async def call(self, work: Callable[[], Awaitable[T]], label: str = "") -> T:
-        """Run a coroutine function inside the world and answer its result; with a label the input is journaled."""
-        if self.error is not None:
-            raise WorldStopped(f"the simulated world has stopped: {self.error}") from self.error
+    async def call(
+        self, work: Callable[[], Awaitable[T]], label: str = "", body: bytes | None = None, insists: bool = False
+    ) -> T:
+        """Run a coroutine function inside the world and answer its result; with a label the input is journaled.
+
+        insists: when the clock is paused, let it step until the work is done.
+        """
+        self._check()
         assert self._host is not None, "start the runner first"
         future: asyncio.Future[T] = self._host.create_future()
         self._pending[future] = None
-        self._inbox.append(_Call(work, future, label))
+        if insists:
+            self._insisting[future] = None
+        self._inbox.append(_Call(work, future, label, body))
         self._kick()
         try:
             return await future
         finally:
             self._pending.pop(future, None)
+            self._insisting.pop(future, None)
+
+    def act(self, deed: Callable[[], T], label: str, body: bytes | None = None) -> T:
+        """Do something to the world at once, between two steps, paused or not, as a journaled input."""
+        self._check()
+        self._keep_up()
+        self._journal_input(label, body)
+        with self.world._as_running():
+            result = deed()
+        self._kick()
+        return result
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise WorldStopped(f"the simulated world has stopped: {self.error}") from self.error
+
+    def _journal_input(self, label: str, body: bytes | None) -> None:
+        self.journal.add("input", "outside", "", label, body=body, note={"step": self.world.steps})
 
     def peek(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine that does not wait, at once, paused or not."""
@@ -119,14 +148,24 @@ class Runner:
             self.speed = speed
         self._keep_up()
         self.paused = False
+        self._messages_left = self._events_left = 0
         self._anchor = (time.perf_counter(), self._now())
         self._kick()
 
-    def step(self, messages: int = 1) -> None:
-        """Let that many messages happen, then pause."""
+    def step(self, messages: int = 0, events: int = 0) -> None:
+        """Let that many messages happen, and that many steps of the loop, then pause; `stepped` waits for it."""
         self.pause()
         self._messages_left += messages
+        self._events_left += events
         self._kick()
+
+    async def stepped(self) -> None:
+        """Wait until all steps are made that were asked for. Raises WorldStopped when the world stopped at one."""
+        self._check()
+        if self._to_step():
+            done = asyncio.get_running_loop().create_future()
+            self._stepping.append(done)
+            await done
 
     def state(self) -> dict[str, Any]:
         """The clock as faces show it."""
@@ -156,20 +195,27 @@ class Runner:
             wait = self._run_slice()
         except BaseException as error:
             self.error = error
+            self._told()
             self._fail(WorldStopped(f"the simulated world has stopped: {error}"))
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
         finally:
             self._pumping = False
+        self._told()
         if wait is not None and self._host is not None:
             self._timer = self._host.call_later(wait, self._pump)
+
+    def _told(self) -> None:
+        for tell in self.listeners:
+            tell()
 
     def _run_slice(self) -> float | None:
         """Take inputs, run the world for a slice, answer after how many wall seconds to go on (None: when kicked)."""
         end = time.perf_counter() + SLICE_S
         if self.paused:
-            return self._run_messages(end)
+            return self._run_steps(end)
+        self._all_stepped()
         self._keep_up()
         self._take_inputs()
         while True:
@@ -236,18 +282,31 @@ class Runner:
         wall, virtual = self._anchor
         return virtual + round((time.perf_counter() - wall) * self._pace * NANOSECOND)
 
-    def _run_messages(self, end: float) -> float | None:
+    def _to_step(self) -> bool:
+        """Whether a paused clock has to move."""
+        return self._messages_left > 0 or self._events_left > 0 or bool(self._insisting)
+
+    def _run_steps(self, end: float) -> float | None:
         self._take_inputs()
         world = self.world
-        while self._messages_left > 0:
+        while self._to_step():
             before = self.journal.seq
             with world._as_running():
                 world.step()
-            new = sum(1 for e in self.journal.since(before) if e.kind in TRACED)
-            self._messages_left -= min(new, self._messages_left)
-            if time.perf_counter() >= end and self._messages_left > 0:
+            self._events_left = max(0, self._events_left - 1)
+            if self._messages_left:
+                new = sum(1 for e in self.journal.since(before) if e.kind in TRACED)
+                self._messages_left -= min(new, self._messages_left)
+            if time.perf_counter() >= end and self._to_step():
                 return 0.0
+        self._all_stepped()
         return None
+
+    def _all_stepped(self) -> None:
+        waiting, self._stepping = self._stepping, []
+        for each in waiting:
+            if not each.done():
+                each.set_result(None)
 
     def _take_inputs(self) -> None:
         if not self._inbox:
@@ -257,7 +316,7 @@ class Runner:
         with world._as_running():
             for call in inbox:
                 if call.label:
-                    self.journal.add("input", "outside", "", call.label, note={"step": world.steps})
+                    self._journal_input(call.label, call.body)
                 world.runtime.busy += 1
                 world.create_task(self._inside(call), name=f"input:{call.label}")
 
@@ -275,6 +334,7 @@ class Runner:
 
     def _settle(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
         self._pending.pop(future, None)
+        self._insisting.pop(future, None)
         if future.done():
             return
         if error is None:
@@ -283,7 +343,8 @@ class Runner:
             future.set_exception(error if isinstance(error, Exception) else WorldStopped(repr(error)))
 
     def _fail(self, error: Exception) -> None:
-        for future in list(self._pending):
+        for future in (*self._pending, *self._stepping):
             if not future.done():
                 future.set_exception(error)
+        self._stepping.clear()
         self._inbox.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ from sim.loop import SimLoop, SimRuntime
 from sim.medium import SimMedium
 from sim.network import SimDhcp, SimL2, SimRouters
 from sim.object import SimDisk
+from sim.outside import armed, deed
+from sim.snapshot import ping_result, server_of, snapshot
 from sim.volume import SimNas
 
 if TYPE_CHECKING:
@@ -153,6 +156,23 @@ class SimWorld(World):
         if not guest.vifs:
             raise LabError(f"server {server_id} has no network card; attach an interface first")
         return await self.datacenter.ping(next(iter(guest.vifs)), target)
+
+    # -- looked at and disturbed from outside -------------------------------------------------
+
+    def look(self) -> dict[str, Any]:
+        return snapshot(self.datacenter)
+
+    def faults_armed(self) -> dict[str, Any]:
+        return armed(self)
+
+    def deed(self, kind: str, what: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        return deed(self, kind, what)
+
+    def server_of(self, name: str) -> str:
+        return server_of(self.datacenter, name)
+
+    async def echo(self, server_id: str, target: str) -> dict[str, Any]:
+        return ping_result(await self.ping(server_id, target))
 
 
 def _keeper(db: str) -> Keeper:

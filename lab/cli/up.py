@@ -222,8 +222,11 @@ def stop_on_signal() -> None:
 
 def leave(server: uvicorn.Server) -> None:
     """Ask the server to end; a second signal does not wait for open requests."""
+    from sse_starlette.sse import AppStatus
+
     server.force_exit = server.should_exit
     server.should_exit = True
+    AppStatus.should_exit = True  # whoever watches the journal would watch for ever
 
 
 def quiet_server(edge: Edge) -> uvicorn.Server:

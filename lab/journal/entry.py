@@ -26,6 +26,9 @@ KINDS = (
     "process",
 )
 
+FROM_OUTSIDE = frozenset({"rest", "rest_reply", "input"})
+"""Kinds of entries whose bodies we may not have written ourselves."""
+
 
 class LazyBody:
     """A big answer kept as what it takes to make it; `view` serves consumers in the same process.
@@ -34,11 +37,13 @@ class LazyBody:
     the whole journal would else fill the memory with answers of megabytes.
     """
 
-    __slots__ = ("_render", "view")
+    __slots__ = ("_render", "rows", "view")
 
-    def __init__(self, render: Callable[[], bytes], view: Any = None) -> None:
+    def __init__(self, render: Callable[[], bytes], view: Any = None, rows: int = 0) -> None:
         self._render = render
         self.view = view
+        self.rows = rows
+        """About how many rows it will have: what it costs to make it grows with them."""
 
     def render(self) -> bytes:
         """The JSON bytes, made now."""
@@ -79,8 +84,28 @@ class Entry(NamedTuple):
         except orjson.JSONDecodeError:
             return data.decode("utf-8", "replace")
 
-    def line(self) -> bytes:
-        """The entry as one JSON line, keys in order of the fields."""
-        row: dict[str, Any] = {name: value for name, value in zip(Entry._fields, self, strict=True) if name != "body"}
-        row["body"] = self.json()
+    def line(self, rows_max: int | None = None) -> bytes:
+        """The entry as one JSON line, keys in order of the fields, the body last.
+
+        A lazy body of more than `rows_max` rows is left out: the line has null for it, and "left_out" says how many rows
+        it has. JSON that our own processes wrote goes in as it is; what comes from outside is looked at first.
+        """
+        seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note = self
+        row: dict[str, Any] = {
+            "seq": seq, "t": t, "kind": kind, "source": source, "target": target, "name": name, "where": where,
+            "status": status, "duration": duration, "request_id": request_id, "parent": parent, "note": note,
+            "body": None,
+        }  # fmt: skip
+        if isinstance(body, LazyBody):
+            if rows_max is not None and body.rows > rows_max:
+                row["left_out"] = body.rows
+            else:
+                row["body"] = orjson.Fragment(body.render())
+        elif body:
+            row["body"] = self._checked(body) if kind in FROM_OUTSIDE else orjson.Fragment(body)
         return orjson.dumps(row)
+
+    def _checked(self, body: bytes) -> Any:
+        """The body of a REST message or input: clients may send what is no JSON, or JSON of several lines."""
+        value = self.json()
+        return value if isinstance(value, str) or b"\n" in body or b"\r" in body else orjson.Fragment(body)

@@ -19,9 +19,10 @@ from starlette.types import Receive, Scope, Send
 
 from lab.errors import LabError, TransportError
 from lab.rest.api import Api, trie_of
-from lab.rest.control import Control, Watched, fault, reply
+from lab.rest.control import METHODS, Control
 from lab.rest.message import Response, Stream
 from lab.rest.openapi import openapi
+from lab.rest.watched import Watched, fault, reply
 
 UPLOAD_LIMIT = 5 * 2**30
 """Bytes of one upload. Source: swift's max_file_size."""
@@ -58,7 +59,7 @@ class Edge:
         apis = {prefix: self.world.apis[service] for prefix, service in self.prefixes.items()}
         app.openapi = lambda: openapi(apis)  # type: ignore[method-assign]
         # After FastAPI's own pages, which lie under the same path.
-        app.router.routes.append(HttpRoute("/glasscloud/{what}", Control(self.world).serve, methods=["GET", "PUT"]))
+        app.router.routes.append(HttpRoute("/glasscloud/{what:path}", Control(self.world).serve, methods=METHODS))
         app.router.routes.append(HttpRoute("/", self.index, methods=["GET"]))
         app.router.default = self.serve
         return app

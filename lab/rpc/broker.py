@@ -185,7 +185,9 @@ class Broker:
         distance = wires.medium.latency(message.sender.host, wires.mq_host)
         if distance is None:
             self._send_later(message, self._enqueue, queue)
-        elif queue.messages or not self._deliver(queue, message, distance):
+            return
+        queue.published += 1
+        if queue.messages or not self._deliver(queue, message, distance):
             self._wait(queue.messages, message)
 
     def _send_later(self, message: Message, send: Callable[..., None], *rest: object) -> None:
@@ -237,6 +239,7 @@ class Broker:
             found = {c: None for key in keys for c in self._interested.get((message.topic, key), ())}
             woken = [*found, *self._open.get(message.topic, ())]
         for consumer in woken:
+            consumer.published += 1
             if consumer.own or not (consumer.free() and self._hand(consumer, message, distance)):
                 self._wait(consumer.own, message)
 
@@ -273,6 +276,7 @@ class Broker:
         # The worker is free for the next message while this one's handler waits for others, as with green threads:
         # held until the end, two calls that need a worker of their own caller would wait for each other for ever.
         consumer.pool.busy -= 1
+        (consumer if message.fanout else self.queues[message.topic]).taken += 1
         verdict = message.verdict
         if verdict is not None and verdict.before is not None and process.alive:
             verdict.before(process.name)
@@ -288,6 +292,7 @@ class Broker:
     def _give_back(self, message: Message) -> None:
         """Its consumer died while the message was on its way: nobody took it, so it lies in its queue, at its old place."""
         queue = self.queue(message.topic)
+        queue.taken -= 1
         place = sum(1 for waiting in queue.messages if waiting.order < message.order)
         queue.messages.insert(place, message)
         self._waiting += 1

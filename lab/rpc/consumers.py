@@ -24,7 +24,7 @@ class Pool:
 class Consumer:
     """One process consuming one topic."""
 
-    __slots__ = ("handlers", "interests", "own", "pool", "process", "queues", "topic")
+    __slots__ = ("handlers", "interests", "own", "pool", "process", "published", "queues", "taken", "topic")
 
     def __init__(self, process: Process, topic: str, handlers: dict[str, Handler], pool: Pool) -> None:
         self.process, self.topic, self.handlers, self.pool = process, topic, handlers, pool
@@ -32,6 +32,8 @@ class Consumer:
         self.own: deque[Message] = deque()
         """Fanout messages that wait for a worker of this consumer."""
         self.interests: dict[str, None] = {}
+        self.published = self.taken = 0
+        """Fanout messages that came for it, and those that it took."""
 
     def free(self) -> bool:
         """Whether it can take a message now."""
@@ -42,10 +44,12 @@ class Consumer:
 class Queue:
     """One queue: messages that wait, and who consumes it."""
 
-    __slots__ = ("consumers", "messages", "name", "turn")
+    __slots__ = ("consumers", "messages", "name", "published", "taken", "turn")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.messages: deque[Message] = deque()
         self.consumers: list[Consumer] = []
         self.turn = 0
+        self.published = self.taken = 0
+        """Messages that came in, and those that a consumer took: what is neither taken nor waits is on its way."""

@@ -250,4 +250,4 @@ def journal_body(decision: Decision, decider: Decider, table: HostTable, ranking
             body |= {"stages": [str(stage) for stage in decision.stages], "hosts": [], "lost": str(error)}
         return orjson.dumps(body)
 
-    return LazyBody(render)
+    return LazyBody(render, rows=decision.candidates.count)

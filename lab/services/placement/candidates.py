@@ -56,10 +56,10 @@ class CandidateSearch:
             rows = self._rows(query)
             view = CandidateView(table.uuids, rows, table.shape, query.groups[0].resources)
             version = table.version
-            return LazyBody(lambda: _render_rows(table, version, query), view)
+            return LazyBody(lambda: _render_rows(table, version, query), view, len(rows))
         combinations = combine(table, query)
         summaries = _summed_providers(table.records, table, combinations, query)
-        return LazyBody(lambda: orjson.dumps(_document(combinations, summaries, query)))
+        return LazyBody(lambda: orjson.dumps(_document(combinations, summaries, query)), rows=len(combinations))
 
     def _rows(self, query: CandidateQuery) -> Rows:
         rows = flat_rows(self.table, query)

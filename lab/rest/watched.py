@@ -1,0 +1,77 @@
+"""What the control endpoints need of a running cloud, and the forms of their answers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Protocol
+
+import orjson
+from starlette.responses import Response as HttpResponse
+
+from lab.context import Context
+from lab.journal import Journal
+
+
+class Bell:
+    """Rung whenever something may have happened; who waits for it looks for himself what it was."""
+
+    def __init__(self) -> None:
+        self._waiting: list[asyncio.Future[None]] = []
+
+    def ring(self) -> None:
+        """Wake all that wait now."""
+        if self._waiting:
+            woken, self._waiting = self._waiting, []
+            for each in woken:
+                if not each.done():
+                    each.set_result(None)
+
+    async def wait(self, timeout_s: float) -> None:
+        """Wait until it rings, at most so long."""
+        heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(heard)
+        await asyncio.wait((heard,), timeout=timeout_s)
+        if not heard.done():
+            self._waiting.remove(heard)
+
+
+class Watched(Protocol):
+    """A running cloud as `/glasscloud` serves it. Nothing here waits for the clock, unless it says so."""
+
+    journal: Journal
+    bell: Bell
+    """Rung when the journal has grown or the clock was ordered."""
+    travels: list[int]
+    """The entries to which the world was gone back so far: after each of them another future begins."""
+
+    def who(self, token: str) -> Context | None: ...
+
+    def health(self) -> dict[str, Any]: ...
+
+    def clock(self, change: dict[str, Any]) -> dict[str, Any]: ...
+
+    async def stepped(self) -> None:
+        """Wait until all steps that were ordered are made."""
+
+    def datacenter(self) -> dict[str, Any]: ...
+
+    def queues(self) -> dict[str, Any]: ...
+
+    def faults(self) -> dict[str, Any]: ...
+
+    async def enter(self, kind: str, what: dict[str, Any]) -> Any:
+        """Do to the world what comes from outside, as a journaled input. Raises LabError, and does nothing, when it cannot be done.
+
+        kind: 'fault' with {"act", "match", "delay_s"} or {"plant", …}, 'disarm' with {"number"}, 'ping' with {"server", "target"},
+        which waits until the clock has gone so far.
+        """
+
+
+def reply(status: int, body: dict[str, Any]) -> HttpResponse:
+    """JSON."""
+    return HttpResponse(orjson.dumps(body), status, media_type="application/json")
+
+
+def fault(status: int, message: str) -> HttpResponse:
+    """An error of the edge's own."""
+    return reply(status, {"error": {"code": status, "message": message}})
