@@ -116,7 +116,7 @@ def test_the_journal_is_read_on_from_where_one_stopped(up: Up) -> None:
 def test_a_wrong_question_to_the_journal_is_refused(up: Up, query: str) -> None:
     answer = up.get(f"/glasscloud/journal?{query}")
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == "since is a sequence number, format is native or trace"
+    assert answer.json()["error"]["message"] == "since is a sequence number, limit a number of entries, format is native or trace"
 
 
 def test_a_trace_has_each_finished_message_once_and_its_request_where_it_began(up: Up) -> None:
