@@ -120,8 +120,7 @@ def label(flow: Flow, entry: Entry, answer: Entry | None, lang: str) -> str:
     elif kind in ("rpc_call", "rpc_cast"):
         text = f"{entry.name} ({where})"
     elif kind == "state":
-        name = named(entry.where, flow.names)
-        text = f"{say(entry.target, lang)} {short(name)}: {entry.name}"
+        text = f"{say(entry.target, lang)} {short(flow.called.get(entry.where, where))}: {change(entry.name)}"
     elif kind == "decision":
         text = f"{entry.name}: {entry.status}"
     elif kind == "error":
@@ -146,6 +145,16 @@ def outcome(answer: Entry, lang: str) -> str:
 def message_of(body: Any) -> str:
     """The words of an error's body."""
     return str(body.get("message", "")) if isinstance(body, dict) else ""
+
+
+def change(text: str) -> str:
+    """A change of state as a person reads it."""
+    return " → ".join(state_words(state) or "–" for state in text.split(" -> "))
+
+
+def state_words(state: str) -> str:
+    """A state as a person reads it: `building/None` is building."""
+    return " ".join(part for part in state.split("/") if part and part != "None")
 
 
 def short(text: str) -> str:

@@ -48,6 +48,20 @@ class Flow:
         return found
 
     @cached_property
+    def called(self) -> dict[str, str]:
+        """The names of what changes its state in this flow, by id, as far as an answer tells them."""
+        ids = {entry.where for entry in self.entries if entry.kind == "state"}
+        found: dict[str, str] = {}
+        for entry in self.entries:
+            last = entry.where.rpartition("/")[2]
+            if entry.kind == "rest_reply" and last in ids and last not in found:
+                body = entry.json()
+                thing = next(iter(body.values()), None) if isinstance(body, dict) else None
+                if isinstance(thing, dict) and thing.get("id") == last and thing.get("name"):
+                    found[last] = str(thing["name"])
+        return found
+
+    @cached_property
     def begin(self) -> int:
         """When the first entry was written that is not about the world as a whole; 0 when there is none."""
         return next((entry.t for entry in self.entries if entry.kind != "world"), 0)

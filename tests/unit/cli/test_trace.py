@@ -99,4 +99,5 @@ def test_a_file_that_is_no_journal_is_refused(tmp_path: Path) -> None:
     path.write_text("buy milk\n")
     with pytest.raises(SystemExit) as left:
         main(["trace", "read", str(path)])
-    assert str(left.value.code) == f"glasscloud: {path}:1: this is no line of a journal: 'buy milk'; journals come from `glasscloud trace record`"
+    words = "this is no line of a journal: 'buy milk'; journals come from `glasscloud trace record`"
+    assert str(left.value.code) == f"glasscloud: {path}:1: {words}"

@@ -79,7 +79,7 @@ def test_a_line_that_was_cut_at_the_end_is_left_out_and_one_in_the_middle_is_nam
     "line", ["buy milk", "[]", "{}", '{"seq": 1}', json.dumps({**dict.fromkeys(Entry._fields), "seq": "1"})]
 )
 def test_what_is_no_entry_is_refused(line: str) -> None:
-    with pytest.raises(ValueError, match="fields|type|unexpected"):
+    with pytest.raises(ValueError, match=r"fields|type|unexpected"):
         entry_of(line)
 
 
