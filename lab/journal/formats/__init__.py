@@ -30,6 +30,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType({
     "mermaid": Format("mermaid", ".mmd", True, "a sequence diagram for Markdown"),
     "plantuml": Format("plantuml", ".puml", True, "a sequence diagram for PlantUML"),
     "svg": Format("svg", ".svg", True, "a drawn sequence diagram"),
+    "html": Format("html", ".html", False, "a page to look around in, one file, no network"),
     "perfetto": Format("perfetto", ".perfetto.json", False, "a trace for ui.perfetto.dev and chrome://tracing"),
     "otlp": Format("otlp", ".otlp.json", False, "OpenTelemetry spans for a collector or Jaeger"),
     "jsonl": Format("lines", ".jsonl", False, "the journal's own entries, to be replayed"),
