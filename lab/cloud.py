@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lab.bench import Bench
 from lab.client.compute import Compute
 from lab.client.identity import Identity, Placement
 from lab.client.network import NetworkService
@@ -192,6 +193,13 @@ class SimulatedCloud(Cloud):
         if isinstance(transport, ThroughRunner):
             return await transport.within(work)
         return await work()
+
+
+def bench() -> Bench:
+    """An empty bench of simulated switches, servers and routers, beside any cloud and on a clock of its own."""
+    from sim.bench import SimBench
+
+    return SimBench()
 
 
 def run(main: Callable[[], Coroutine[Any, Any, T]], seed: int | str = 0, **loop_options: Any) -> T:

@@ -1,0 +1,72 @@
+"""The table of switches takes lines, refuses wrong ones in both languages, and is made anew by the same lines."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.cloud import bench
+from lab.teach.lesson_table import Table, draw
+from lab.teach.lesson_terms import TERMS, Slip
+
+ONE = ["switch s1", "server a 10.0.0.1/24 s1", "server b 10.0.0.2/24 s1"]
+
+
+def table(*lines: str) -> Table:
+    made = Table(bench)
+    for line in lines:
+        made.do(line)
+    return made
+
+
+def test_servers_on_one_switch_reach_each_other_until_a_vlan_is_between() -> None:
+    made = table(*ONE)
+    walk = made.do("ping a b").walk
+    assert walk is not None
+    assert walk.ok
+    assert any("flood" in hop for hop in walk.hops)
+    made.do("vlan a 100")
+    assert made.plan.walks == {}, "a change makes older pings worthless"
+    made.do("vlan b 200")
+    apart = made.do("ping a b").walk
+    assert apart is not None
+    assert not apart.ok
+    made.do("vlan b 100")
+    joined = made.do("ping a b").walk
+    assert joined is not None
+    assert joined.ok
+
+
+def test_the_same_lines_make_the_same_table() -> None:
+    made = table(*ONE, "vlan a 100", "ping a b", "macs s1")
+    again = Table(bench)
+    again.replay(made.lines)
+    assert again.plan == made.plan
+    assert again.lines == made.lines
+    assert draw(again.plan)[0] == "[s1]"
+    made.do("clear")
+    assert made.bare
+
+
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        ("fly a b", "no-command"), ("ping a", "usage"), ("ping a x", "no-device"), ("ping a a", "itself"), ("vlan a 5000", "no-vlan"),
+        ("vlan a ten", "no-vlan"), ("vlan x 10", "no-device"), ("switch s1", "taken"), ("server c 10.0.0.3 s1", "no-address"),
+        ("server c 10.0.0.300/24 s1", "no-address"), ("trunk s1 s1 1", "itself"), ("trunk s1 s9 1", "no-device"),
+        ("interface r1 1 10.0.0.1/24", "no-device"), ("macs a", "no-device"), ("switch", "usage"), ("vlan a 1 2", "usage"),
+    ],
+)
+def test_a_wrong_line_is_refused_in_both_languages_and_does_nothing(line: str, key: str) -> None:
+    made = table(*ONE)
+    before = list(made.lines)
+    with pytest.raises(Slip) as caught:
+        made.do(line)
+    assert caught.value.key == key
+    assert caught.value.say("ko") != caught.value.say("en")
+    assert made.lines == before
+
+
+def test_the_engine_says_everything_in_both_languages() -> None:
+    for key, texts in TERMS.items():
+        assert set(texts) == {"en", "ko"}, key
+        assert len(set(texts.values())) == 2, key
