@@ -148,12 +148,15 @@ class GlassApp(App[None]):
 
     def on_inspect(self, message: Inspect) -> None:
         """Look into an entry."""
+        from lab.tui.screens.inspector import Inspector
+
+        self.push_screen(Inspector(message.seq))
 
     def keys_here(self, hidden: bool = False) -> Iterator[tuple[str, str, str]]:
         """The keys that do something now: key, what it does in words, action; with those that bars leave out when `hidden`."""
         screen = self.screen
         lang = self.desk.lang
-        texts = screen.texts if isinstance(screen, Room) else {}
+        texts = getattr(screen, "texts", {})
         for active in screen.active_bindings.values():
             binding = active.binding
             if (binding.show or hidden) and binding.description and active.enabled:

@@ -19,8 +19,8 @@ from lab.journal.export import PERIODIC, TRACED
 
 Row = tuple[Any, ...]
 _new = tuple.__new__
-_KIND, _SOURCE, _TARGET, _NAME, _REQUEST, _BODY, _NOTE = (
-    Entry._fields.index(name) for name in ("kind", "source", "target", "name", "request_id", "body", "note")
+_KIND, _SOURCE, _TARGET, _REQUEST, _BODY, _NOTE = (
+    Entry._fields.index(name) for name in ("kind", "source", "target", "request_id", "body", "note")
 )
 _STATUS = Entry._fields.index("status")
 SLICE = 20_000
@@ -34,6 +34,9 @@ class Film:
         self._rows: list[Row] = []
         self._seqs = array("q")
         self._parents = array("q")
+        self._quiet = bytearray()
+        """Whether each row is a notification, periodic work, repeated polling, or was caused by one of these."""
+        self._polled: set[str] = set()
         self.version = 0
         self.extend(entries)
 
@@ -50,7 +53,21 @@ class Film:
                 rows.append((*entry[:_NOTE], None if note is None else orjson.dumps(note)))
                 seqs.append(seq)
                 parents.append(entry.parent)
+                self._quiet.append(self._is_quiet(entry))
         return len(rows) - before
+
+    def _is_quiet(self, entry: Entry) -> bool:
+        if entry.kind == "notify" or entry.name in PERIODIC:
+            return True
+        if entry.parent:
+            at = self.index(entry.parent)
+            return at < len(self._quiet) and self._seqs[at] == entry.parent and bool(self._quiet[at])
+        if entry.kind == "rest" and entry.name == "GET" and entry.source.startswith("client"):
+            # The first look at something is part of the story; that the client looks again and again is not.
+            if entry.where in self._polled:
+                return True
+            self._polled.add(entry.where)
+        return False
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -112,7 +129,7 @@ class Film:
         """Forget what came after this seq: time went back to it."""
         end = self.index(seq + 1)
         if end < len(self._rows):
-            del self._rows[end:], self._seqs[end:], self._parents[end:]
+            del self._rows[end:], self._seqs[end:], self._parents[end:], self._quiet[end:]
             self.version += 1
 
 
@@ -132,10 +149,10 @@ class Filter:
     text: str = ""
     """Looked for, in any case, in names, paths, states, ids and bodies."""
     quiet: bool = False
-    """Without notifications and periodic work."""
+    """Without notifications, periodic work and repeated polling."""
 
-    def test(self) -> Callable[[Row], bool]:
-        """A function that says whether a row passes."""
+    def test(self) -> Callable[[Row], bool] | None:
+        """A function that says whether a row passes; None when all do. (What is quiet the film knows.)"""
         tests: list[Callable[[Row], bool]] = []
         if self.kinds:
             tests.append(lambda row, kinds=self.kinds: row[_KIND] in kinds)  # type: ignore[misc]
@@ -143,12 +160,10 @@ class Filter:
             tests.append(self._of_services)
         if self.request_id:
             tests.append(lambda row, wanted=self.request_id: row[_REQUEST].startswith(wanted))  # type: ignore[misc]
-        if self.quiet:
-            tests.append(lambda row: row[_KIND] != "notify" and row[_NAME] not in PERIODIC)
         if self.text:
             tests.append(_holds(self.text))
-        if len(tests) == 1:
-            return tests[0]
+        if len(tests) < 2:
+            return tests[0] if tests else None
         return lambda row: all(test(row) for test in tests)
 
     def _of_services(self, row: Row) -> bool:
@@ -184,34 +199,35 @@ class View:
         self._found = array("q")
         self._looked = 0
         self._version = self.film.version
-        self._test = self.filter.test() if self.filter else None
+        self._test = self.filter.test()
 
     def advance(self, most: int = SLICE) -> bool:
         """Look at up to that many rows that were not looked at yet; whether all have been."""
         film = self.film
         if self._version != film.version:
             self._start_over()
-        if self._test is None:
+        if not self.filter:
             self._looked = len(film)
             return True
         start, stop = self._looked, min(len(film), self._looked + most)
-        test = self._test
-        self._found.extend([i for i, row in enumerate(film._rows[start:stop], start) if test(row)])
+        test, rows, quiet = self._test, film._rows, film._quiet
+        passing = [i for i in range(start, stop) if not quiet[i]] if self.filter.quiet else range(start, stop)
+        self._found.extend(passing if test is None else [i for i in passing if test(rows[i])])
         self._looked = stop
         return stop == len(film)
 
     def __len__(self) -> int:
-        return self._looked if self._test is None else len(self._found)
+        return len(self._found) if self.filter else self._looked
 
     def __getitem__(self, index: int) -> Entry:
         return self.film[self.index(index)]
 
     def index(self, index: int) -> int:
         """The film's index of a row of the view."""
-        return index if self._test is None else self._found[index]
+        return self._found[index] if self.filter else index
 
     def nearest(self, seq: int) -> int:
         """The row of the view with this seq, or the first one after it, or the last one."""
         at = self.film.index(seq)
-        found = at if self._test is None else bisect_left(self._found, at)
+        found = bisect_left(self._found, at) if self.filter else at
         return max(0, min(found, len(self) - 1))

@@ -52,9 +52,9 @@ MIDDLE = (
 GROUPS = (
     Lane("client", "client", CLIENT),
     Lane("api", "APIs", API),
-    Lane("nova-conductor", "conduc", CONDUCTOR),
-    Lane("nova-scheduler", "schedu", SCHEDULER),
-    Lane("agent", "agents", AGENT),
+    Lane("nova-conductor", "cond", CONDUCTOR),
+    Lane("nova-scheduler", "sched", SCHEDULER),
+    Lane("agent", "agent", AGENT),
     Lane("driver", "driver", DRIVER),
 )
 """A lane for each kind of process."""

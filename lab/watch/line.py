@@ -53,11 +53,14 @@ def _slowly(line: bytes) -> Entry:
 
 
 def _made(row: dict[str, Any], body: bytes | None, line: bytes) -> Entry:
+    note = row.get("note")
+    if "left_out" in row:  # a list so long that the cloud did not render it for watchers
+        note = {**(note or {}), "left_out": row["left_out"]}
     try:
         return Entry(
             row["seq"], row["t"], _intern(row["kind"]), _intern(row["source"]), _intern(row["target"]),
             _intern(row["name"]), _intern(row["where"]), _intern(row["status"]), row["duration"],
-            _intern(row["request_id"]), row["parent"], None if body == b"null" else body, row.get("note"),
+            _intern(row["request_id"]), row["parent"], None if body == b"null" else body, note,
         )
     except (KeyError, TypeError):
         raise ForeignLine(f"this is no line of a journal: {line[:60].decode('utf-8', 'replace')!r}") from None

@@ -19,8 +19,8 @@ from lab.watch.line import entry_of
 
 RETRIES_S = (0.5, 1.0, 2.0, 5.0)
 """How long to wait before the connection is tried again; the last one for ever."""
-POLL_S = 0.1
-"""How often a cloud without an event stream is asked."""
+STREAM_TIMEOUT = httpx.Timeout(10.0, read=40.0)
+"""Seconds; a stream is never silent for long: the clock comes every second, a comment every 15."""
 
 
 class RemoteFeed(Feed):
@@ -37,6 +37,8 @@ class RemoteFeed(Feed):
         self.cloud = Cloud(self._transport, Config(), username, password, project)
         self.cloud.session.token = token
         self._may_log_in = bool(password)
+        self._run: int | None = None
+        """The future that is watched; None until the cloud has said so."""
 
     async def connect(self) -> None:
         """Get a token if none was given, and find out what this cloud can do.
@@ -121,27 +123,58 @@ class RemoteFeed(Feed):
             await asyncio.sleep(wait)
 
     async def _stream(self, since: int) -> AsyncIterator[Seen]:
-        """Poll the journal and the clock."""
-        clock: Any = None
-        while True:
-            answer = await self._send("GET", f"journal?since={since}")
+        """One connection to the event stream, as long as it lasts."""
+        assert self.cloud is not None
+        url = f"{self.url}/glasscloud/events?since={since}" + (f"&run={self._run}" if self._run is not None else "")
+        headers = {"x-auth-token": self.cloud.session.token, "accept": "text/event-stream"}
+        async with self._client.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as answer:
+            if answer.status_code == 401 and self._may_log_in:
+                await self._log_in()
+                return
             if answer.status_code != 200:
+                await answer.aread()
                 raise ApiError("glasscloud", answer.status_code, _message(answer))
-            entries = [entry_of(line) for line in answer.content.split(b"\n") if line]
-            now = await self.ask("GET", "clock")
-            if now != clock:
-                clock = now
-                yield ClockNow(now)
-            if entries:
-                since = entries[-1].seq
-                yield Entries(entries)
-            else:
-                await asyncio.sleep(POLL_S)
+            async for name, data in events(answer.aiter_bytes()):
+                seen = self._seen(name, data)
+                if seen is not None:
+                    yield seen
+
+    def _seen(self, name: bytes, data: list[bytes]) -> Seen | None:
+        if name == b"entries":
+            return Entries([entry_of(line) for line in data])
+        what = orjson.loads(b"".join(data))
+        if name == b"clock":
+            self._run = what.get("run", self._run)
+            return ClockNow(what)
+        if name == b"travel":
+            self._run = what["run"]
+            return Travelled(what["to"], what["run"])
+        return Missed(what["from"], what["to"]) if name == b"missed" else None
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
         await self._transport.close()
+
+
+async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, list[bytes]]]:
+    """Read server-sent events from bytes as they come: names and lines of data. Ids and comments are left out.
+
+    As bytes, because a busy cloud sends megabytes of lines that are JSON for us and never text.
+    """
+    rest, name, data = b"", b"message", list[bytes]()
+    async for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            line = line.removesuffix(b"\r")
+            if line.startswith(b"data: "):
+                data.append(line[6:])
+            elif line.startswith(b"event: "):
+                name = line[7:]
+            elif not line:
+                if data:
+                    yield name, data
+                name, data = b"message", []
 
 
 def _message(answer: httpx.Response) -> str:

@@ -47,7 +47,7 @@ class FlowRoom(Room):
         "key.filter": {"en": "filter", "ko": "거르기"},
         "key.request": {"en": "this request", "ko": "이 요청만"},
         "key.group": {"en": "lanes", "ko": "레인"},
-        "key.quiet": {"en": "notifications and periodic work", "ko": "알림과 주기 작업"},
+        "key.quiet": {"en": "show or hide periodic work", "ko": "주기 작업 보이기/숨기기"},
         "servers": {"en": "Servers", "ko": "서버"},
         "no_servers": {"en": "no server yet", "ko": "아직 서버가 없습니다"},
         "filter.hint": {
@@ -57,7 +57,7 @@ class FlowRoom(Room):
         "filter.unknown": {"en": "{word!r} is not known; known: {known}", "ko": "{word!r}은(는) 모릅니다. 아는 것: {known}"},
         "shown": {"en": "{n} of {all}", "ko": "{all}개 중 {n}개"},
         "following": {"en": "following", "ko": "따라가는 중"},
-        "quiet": {"en": "without notifications", "ko": "알림 제외"},
+        "quiet": {"en": "without periodic work", "ko": "주기 작업 제외"},
         "legend": {
             "en": "R─▶ REST  Q═▶ call  Q═▷ cast  D┄▶ driver  small letter: answer  ◆ state",
             "ko": "R─▶ REST  Q═▶ call  Q═▷ cast  D┄▶ 드라이버  소문자: 응답  ◆ 상태",

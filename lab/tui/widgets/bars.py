@@ -28,7 +28,8 @@ class RoomBar(Widget):
     """One line: the rooms, the present one marked, and the clock at the right."""
 
     DEFAULT_CSS = """
-    RoomBar { height: 1; background: $panel; color: $text-muted; }
+    RoomBar { height: 1; background: $panel; color: $text-muted; link-color: $text-muted; link-style: not underline;
+              link-background-hover: $primary; link-style-hover: bold; }
     """
 
     def render(self) -> Content:
@@ -44,8 +45,11 @@ class RoomBar(Widget):
         parts: list[Any] = []
         for door, title in zip(ROOMS, titles, strict=True):
             here = door.name == room.name_
-            style = "bold $background on $primary" if here else "$text-muted"
-            parts.append(Content.from_markup(f"[@click=app.room('{door.name}')]$text[/]", text=f" {door.digit} {title} ").stylize(style))
+            text = f" {door.digit} {title} "
+            if here:
+                parts.append((text, "bold $background on $primary"))
+            else:
+                parts.append(Content.from_markup(f"[@click=app.room('{door.name}')]$text[/]", text=text))
         line = Content.assemble(*parts)
         gap = max(1, self.size.width - line.cell_length - cell_len(clock))
         color = "$warning" if room.desk.lost else "$text"
@@ -72,7 +76,8 @@ class KeyBar(Widget):
     """One line of keys that do something here; those that do not fit stand in the help."""
 
     DEFAULT_CSS = """
-    KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; }
+    KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; link-color: $text-muted; link-style: not underline;
+             link-background-hover: $primary; link-style-hover: bold; }
     """
 
     def on_mount(self) -> None:

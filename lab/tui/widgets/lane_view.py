@@ -82,7 +82,7 @@ class LaneView(ScrollView, can_focus=True):
 
     @property
     def _room(self) -> int:
-        return max(20, self.size.width - 1)
+        return max(20, self.scrollable_content_region.width)
 
     @property
     def entry(self) -> Entry | None:
@@ -131,7 +131,7 @@ class LaneView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """One visible line."""
-        width = self.size.width
+        width = self._room
         index = y + self.scroll_offset.y
         if index >= len(self.view):
             return Strip.blank(width, self.rich_style)
@@ -149,7 +149,7 @@ class LaneView(ScrollView, can_focus=True):
 
     def heading(self) -> Strip:
         """The names of the lanes, shifted as the lines are."""
-        full = self.size.width + self._shift
+        full = self._room + self._shift
         return Strip(self.pen.heading(full), full).crop(self._shift, full)
 
     # -- moving -------------------------------------------------------------------------------

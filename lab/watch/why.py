@@ -1,0 +1,35 @@
+"""What a step is for, in two languages, from the rules of why.yaml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab.journal import Entry
+from lab.watch.lanes import binary
+
+
+class Reasons:
+    """The rules, read once by whoever shows them."""
+
+    def __init__(self) -> None:
+        self.rules: list[Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("why.yaml").read_text(encoding="utf-8"))
+
+    def why(self, entry: Entry, lang: str) -> str:
+        """The text of the first rule that fits, or nothing."""
+        return next((str(rule[lang]) for rule in self.rules if fits(rule, entry)), "")
+
+
+def fits(rule: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether all keys of a rule match an entry."""
+    if entry.kind not in rule["kind"]:
+        return False
+    if "target" in rule and binary(entry.target) != rule["target"]:
+        return False
+    # A query does not change what a path is for.
+    values = {"name": entry.name, "where": entry.where.partition("?")[0]}
+    return all(key not in rule or re.search(rule[key], value) for key, value in values.items())

@@ -1,0 +1,77 @@
+"""The Inspector: everything about one entry, its links, and no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from lab.journal import Entry
+from lab.tui.screens.inspector import Inspector
+from lab.tui.widgets.page import Page
+from lab.watch.forms import curl, envelope
+from lab.watch.line import entry_of
+from lab.watch.why import Reasons
+from tests.tui.conftest import FACES, app_of, play
+
+
+@pytest.fixture(scope="module")
+def entries(recording: Path) -> list[Entry]:
+    return [entry_of(line) for line in recording.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize(("size", "lang"), FACES)
+def test_it_looks_as_it_did(snap: Callable[..., bool], recording: Path, size: tuple[int, int], lang: str) -> None:
+    assert snap(app_of(recording, lang), size, "slash", *"build_and_run", "enter", "home", "enter")
+
+
+def test_links_lead_to_the_cause_and_back(recording: Path) -> None:
+    app = app_of(recording)
+
+    async def story(pilot: Pilot[None]) -> None:
+        await pilot.press("slash", *"build_and_run", "enter", "home", "enter")
+        inspector = app.screen
+        assert isinstance(inspector, Inspector)
+        begun = inspector.seq
+        entry = app.desk.film.get(begun)
+        assert entry is not None
+        assert entry.name == "build_and_run_instance"
+        await pilot.press("u")
+        assert inspector.seq == entry.parent
+        assert "schedule_and_build_instances" in inspector.query_one(Page).text
+        await pilot.press("backspace")
+        assert inspector.seq == begun
+        await pilot.press("escape")
+        assert not isinstance(app.screen, Inspector)
+
+    play(app, story)
+
+
+def test_a_request_as_curl_names_the_service_and_hides_the_password(entries: list[Entry]) -> None:
+    login = next(e for e in entries if e.kind == "rest" and e.source.startswith("client") and "auth/tokens" in e.where)
+    leaky = login._replace(body=login.body_bytes().replace(b'"***"', b'"sesame"'))
+    assert "http://cloud:1/identity/v3/auth/tokens" in curl(leaky, "http://cloud:1")
+    assert "sesame" not in curl(leaky)
+    created = next(e for e in entries if e.kind == "rest" and e.where == "/v2.1/servers")
+    assert "/compute/v2.1/servers" in curl(created)
+    assert "X-Auth-Token: $OS_TOKEN" in curl(created)
+
+
+def test_an_rpc_has_the_envelope_of_oslo_messaging(entries: list[Entry]) -> None:
+    cast = next(e for e in entries if e.name == "build_and_run_instance")
+    call = next(e for e in entries if e.name == "select_destinations" and e.kind == "rpc_call")
+    assert envelope(cast)["oslo.version"] == "2.0"
+    assert "_msg_id" not in envelope(cast)["oslo.message"]
+    assert envelope(call)["oslo.message"]["_msg_id"]
+    assert envelope(cast)["oslo.message"]["version"] == "6.0"
+
+
+def test_every_step_has_its_why_in_both_languages(entries: list[Entry]) -> None:
+    reasons = Reasons()
+    for lang in ("ko", "en"):
+        assert {(e.kind, e.name) for e in entries if not reasons.why(e, lang)} == set()
+    assert all(rule["ko"] and rule["en"] for rule in reasons.rules)
+    polled = next(e for e in entries if e.kind == "rest" and "/servers/" in e.where and e.name == "GET")
+    assert "Polling" in reasons.why(polled, "en")
