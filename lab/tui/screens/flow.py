@@ -68,6 +68,7 @@ class FlowRoom(Room):
         super().__init__()
         self.quiet = True
         self.text = ""
+        self._followed = True
 
     def body(self) -> Iterable[Widget]:
         """Servers, lanes, the list, and a line that says what is shown."""
@@ -109,9 +110,11 @@ class FlowRoom(Room):
 
     def _tell(self) -> None:
         desk, lanes = self.desk, self.lanes
+        self._followed = lanes.follow
         states = [(desk.names.of.get(key, key[:8]), state.replace("/None", "")) for key, state in desk.names.servers.items()]
-        self.query_one("#servers", Static).update(self._states(states, "  "))
-        self.query_one("#beside", Static).update(Content.assemble((self.say("servers"), "bold"), "\n", self._states(states, "\n")))
+        self.query_one("#servers", Static).update(self._states(states, "  "), layout=False)
+        beside = Content.assemble((self.say("servers"), "bold"), "\n", self._states(states, "\n"))
+        self.query_one("#beside", Static).update(beside, layout=False)
         parts = [self.say("shown", n=len(lanes.view), all=len(desk.film))]
         if lanes.follow:
             parts.append(self.say("following"))
@@ -120,7 +123,7 @@ class FlowRoom(Room):
         elif self.quiet:
             parts.append(self.say("quiet"))
         told = Content(" · ".join(parts))
-        self.query_one("#told", Static).update(Content.assemble(told, ("   " + self.say("legend"), "$text-disabled")))
+        self.query_one("#told", Static).update(Content.assemble(told, ("   " + self.say("legend"), "$text-disabled")), layout=False)
 
     def _states(self, states: list[tuple[str, str]], between: str) -> Content:
         if not states:
@@ -192,8 +195,12 @@ class FlowRoom(Room):
     @on(LaneView.Chosen)
     def _chosen(self, event: LaneView.Chosen) -> None:
         self.desk.chosen = event.seq
+        if self._followed != self.lanes.follow:
+            self._tell()
+
+    @on(LaneView.Shifted)
+    def _shifted(self) -> None:
         self.query_one(LaneHead).refresh()
-        self._tell()
 
     @on(LaneView.Opened)
     def _opened(self, event: LaneView.Opened) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from rich.cells import cell_len
 from textual import events
 from textual.content import Content
+from textual.style import Style
 from textual.widget import Widget
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ def sign(key: str) -> str:
     """A key as people write it."""
     first = key.partition(",")[0]
     return SIGNS.get(first, first.replace("ctrl+", "^"))
+
+
+def clicked(action: str) -> Style:
+    """The style of a text that does something when it is clicked."""
+    return Style.from_meta({"@click": action})
 
 
 class RoomBar(Widget):
@@ -49,7 +55,7 @@ class RoomBar(Widget):
             if here:
                 parts.append((text, "bold $background on $primary"))
             else:
-                parts.append(Content.from_markup(f"[@click=app.room('{door.name}')]$text[/]", text=text))
+                parts.append(Content.styled(text, clicked(f"app.room('{door.name}')")))
         line = Content.assemble(*parts)
         gap = max(1, self.size.width - line.cell_length - cell_len(clock))
         color = "$warning" if room.desk.lost else "$text"
@@ -98,7 +104,5 @@ class KeyBar(Widget):
             width += cell_len(text)
             if width > self.size.width:
                 break
-            parts.append(
-                Content.from_markup(f"[@click={action}] [b $primary]$key[/] $label [/]", key=sign(key), label=label)
-            )
+            parts.append(Content.assemble(" ", (sign(key), "bold $primary"), f" {label} ").stylize(clicked(action)))
         return Content.assemble(*parts)

@@ -20,6 +20,9 @@ from lab.tui.widgets.arrows import Pen, Plan, plan_for
 from lab.watch.film import View
 from lab.watch.names import Names
 
+DRAWN = 2_000
+"""Lines that are kept as they were drawn."""
+
 
 class LaneView(ScrollView, can_focus=True):
     """Shows a view of a film. `follow` keeps the newest line in sight."""
@@ -46,6 +49,9 @@ class LaneView(ScrollView, can_focus=True):
             self.seq = seq
             super().__init__()
 
+    class Shifted(Message):
+        """The lanes were moved sideways."""
+
     class Opened(Message):
         """A line was opened."""
 
@@ -65,6 +71,9 @@ class LaneView(ScrollView, can_focus=True):
         """A seq whose line is marked: where two futures part."""
         self._pen: Pen | None = None
         self._shift = 0
+        self._drawn: dict[int, Strip] = {}
+        """Lines as they were drawn, by the film's index."""
+        self._drawn_for: tuple[int, ...] = ()
 
     # -- what is shown ------------------------------------------------------------------------
 
@@ -135,17 +144,29 @@ class LaneView(ScrollView, can_focus=True):
         index = y + self.scroll_offset.y
         if index >= len(self.view):
             return Strip.blank(width, self.rich_style)
-        entry = self.view[index]
-        full = width + self._shift
-        strip = Strip(self.pen.line(entry, full), full)
-        if self._shift:
-            strip = strip.crop(self._shift, full)
-        back = self.inks.chosen if index == self.row else self.rich_style
-        if index == self.row and not self.has_focus:
-            back = self.inks.fresh
-        if self.marked and entry.seq == self.marked:
+        at = self.view.index(index)
+        strip = self._line(at, width)
+        back = self.rich_style
+        if index == self.row:
+            back = self.inks.chosen if self.has_focus else self.inks.fresh
+        if self.marked and self.view.film.index(self.marked) == at:
             back = back + Style(underline=True)
-        return strip.apply_style(back) if back else strip
+        return strip.apply_style(back)
+
+    def _line(self, at: int, width: int) -> Strip:
+        """A line without the marks of the cursor, drawn anew only when something about it may have changed."""
+        # Moving the cursor draws all visible lines again and again; a name learned meanwhile changes what they say.
+        key = (width, self._shift, id(self.pen), len(self.names.of), self.view.film.version)
+        if key != self._drawn_for or len(self._drawn) > DRAWN:
+            self._drawn, self._drawn_for = {}, key
+        strip = self._drawn.get(at)
+        if strip is None:
+            full = width + self._shift
+            strip = Strip(self.pen.line(self.view.film[at], full), full)
+            if self._shift:
+                strip = strip.crop(self._shift, full)
+            self._drawn[at] = strip
+        return strip
 
     def heading(self) -> Strip:
         """The names of the lanes, shifted as the lines are."""
@@ -157,10 +178,12 @@ class LaneView(ScrollView, can_focus=True):
     def choose(self, row: int) -> None:
         """Choose a line; choosing the last one follows on, any other one stops following."""
         count = len(self.view)
+        before = self.row
         self.row = max(0, min(row, count - 1))
         self.follow = self.row == count - 1 and (self.follow or row >= count)
         self._into_sight()
-        self.refresh()
+        self.refresh_line(before)
+        self.refresh_line(self.row)
         entry = self.entry
         if entry is not None:
             self.post_message(self.Chosen(entry.seq))
@@ -192,7 +215,7 @@ class LaneView(ScrollView, can_focus=True):
         """Move the lanes sideways, by one lane."""
         most = max(0, self.plan.width - self.plan.lane)
         self._shift = max(0, min(self._shift + by * self.plan.lane, most))
-        self.post_message(self.Chosen(self.entry.seq if self.entry else 0))
+        self.post_message(self.Shifted())
         self.refresh()
 
     def action_open(self) -> None:
