@@ -1,4 +1,4 @@
-"""`glasscloud trace export | requests | record`: a journal as drawings, pages and files for other tools."""
+"""`glasscloud trace export | requests`: a journal as drawings, pages and files for other tools."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from lab.cli.demo import Lang, native
 What = Annotated[str, typer.Argument(metavar="[OPERATION|FILE]", help="One of `trace list`, or a recorded journal.", show_default=False)]
 Connect = Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.", show_default=False)]
 Clouds = Annotated[Path, typer.Option(help="The clouds.yaml with its password.")]
+Token = Annotated[str, typer.Option(help="An administrator's token instead.", envvar="OS_TOKEN", show_default=False)]
 Seed = Annotated[int | None, typer.Option(help="Another seed for the run of an operation.")]
 
 
@@ -21,6 +22,7 @@ def export(
     what: What = "",
     connect: Connect = "",
     clouds: Clouds = Path("clouds.yaml"),
+    token: Token = "",
     form: Annotated[str, typer.Option("--format", "-f", help="mermaid, plantuml, svg, html, perfetto, otlp or jsonl; what -o's "
                                       "ending says when left out.", show_default=False)] = "",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="The screen when left out.")] = None,
@@ -44,7 +46,7 @@ def export(
     formats.named(name)
     choice = formats.Choice(request or (), kind or (), service or (), begin, until)
     choice.known_kinds()
-    flow = flow_of(what, connect, clouds, seed)
+    flow = flow_of(what, seed, connect, clouds, token)
     chosen = formats.Flow(choice.of(flow.entries), flow.names, flow.title)
     if not chosen.entries:
         raise LabError(f"none of the {len(flow.entries)} entries of {flow.title} is chosen; choose more")
@@ -67,13 +69,14 @@ def requests(
     what: What = "",
     connect: Connect = "",
     clouds: Clouds = Path("clouds.yaml"),
+    token: Token = "",
     seed: Seed = None,
 ) -> None:
     """List the requests in a journal, to choose one of them with --request."""
     from lab.cli.journals import flow_of
     from lab.journal.formats.flow import MESSAGES
 
-    flow = flow_of(what, connect, clouds, seed)
+    flow = flow_of(what, seed, connect, clouds, token)
     counts: dict[str, int] = {}
     for entry in flow.entries:
         if entry.request_id:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,48 +24,75 @@ class Running:
 
         self.url, self.cloud = url.rstrip("/"), cloud
         self.client = httpx.AsyncClient(timeout=60.0)
+        self.token = ""
+        self._given = True
 
-    async def page(self, since: int) -> bytes:
-        """The next lines after a seq; empty when there are none yet. A token that expired is renewed.
+    async def log_in(self) -> None:
+        """Get a token. Raises LabError when the cloud refuses, or is none."""
+        from lab.client.session import ApiError
 
-        Raises Unreachable when the cloud is gone, ApiError for what it refuses.
-        """
+        try:
+            self.token = await self.cloud.session.authenticate()
+        except ApiError as error:
+            raise LabError(f"{self.url} refuses the password ({error.status}); name its clouds.yaml with --clouds") from None
+        except (KeyError, ValueError):
+            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
+        self._given = False
+
+    async def page(self, since: int, limit: int | None = None) -> bytes:
+        """The next lines after a seq; empty when there are none yet."""
+        query = {"since": str(since)} | ({"limit": str(limit)} if limit is not None else {})
+        return await self._get("journal", query)
+
+    async def run(self) -> int:
+        """How many times the world was taken back to an earlier moment."""
+        return int(json.loads(await self._get("clock", {})).get("run", 0))
+
+    async def _get(self, what: str, query: dict[str, str]) -> bytes:
+        """Ask; a token that expired is renewed. Raises Unreachable when the cloud is gone, LabError for what it refuses."""
         import httpx
 
-        from lab.client.session import ApiError
         from lab.errors import Unreachable
 
         for attempt in (1, 2):
-            headers = {"x-auth-token": self.cloud.session.token}
             try:
-                answer = await self.client.get(f"{self.url}/glasscloud/journal", params={"since": str(since)}, headers=headers)
+                answer = await self.client.get(f"{self.url}/glasscloud/{what}", params=query, headers={"x-auth-token": self.token})
             except httpx.TransportError as error:
-                raise Unreachable(f"the cloud at {self.url} is gone: {str(error) or type(error).__name__}") from None
-            if answer.status_code == 401 and attempt == 1:
-                await self.cloud.session.authenticate()
+                raise Unreachable(f"the cloud at {self.url} is gone ({str(error) or type(error).__name__})") from None
+            if answer.status_code == 401 and attempt == 1 and not self._given:
+                await self.log_in()
                 continue
             break
+        if answer.status_code in (401, 403):
+            raise LabError(f"{self.url} refuses the token ({answer.status_code}); it must be an administrator's and not expired")
         if answer.status_code != 200:
-            raise ApiError("journal", answer.status_code, answer.text)
+            raise LabError(f"{self.url} has no journal to read ({answer.status_code}); is it a `glasscloud up`?")
         return answer.content
 
 
 @asynccontextmanager
-async def running(url: str, clouds: Path) -> AsyncIterator[Running]:
-    """Log in to a running cloud with the password of its clouds.yaml."""
+async def running(url: str, clouds: Path, token: str = "") -> AsyncIterator[Running]:
+    """Reach a running cloud by a token, or log in with the password of its clouds.yaml."""
+    from lab.client.transports import OverHttp
     from lab.cloud import Cloud
+    from lab.config import Config
 
     if not url.startswith(("http://", "https://")):
         raise LabError(f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774")
-    async with Cloud.connect(url, password=password_of(clouds)) as cloud:
-        journal = Running(url, cloud)
-        try:
-            yield journal
-        finally:
-            await journal.client.aclose()
+    transport = OverHttp(url)
+    journal = Running(url, Cloud(transport, Config(), password="" if token else password_of(clouds)))
+    try:
+        if token:
+            journal.token = token
+        else:
+            await journal.log_in()
+        yield journal
+    finally:
+        await journal.client.aclose()
+        await transport.close()
 
 
-def fetched(url: str, clouds: Path, since: int = 0) -> list[Entry]:
+def fetched(url: str, clouds: Path, since: int = 0, token: str = "") -> list[Entry]:
     """The native entries of a running cloud after a seq."""
     import asyncio
 
@@ -72,7 +100,7 @@ def fetched(url: str, clouds: Path, since: int = 0) -> list[Entry]:
 
     async def main() -> list[Entry]:
         found: list[Entry] = []
-        async with running(url, clouds) as journal:
+        async with running(url, clouds, token) as journal:
             while page := await journal.page(found[-1].seq if found else since):
                 found.extend(entry_of(line) for line in page.splitlines())
         return found
@@ -90,7 +118,7 @@ def password_of(clouds: Path) -> str:
         raise LabError(f"{clouds} has no cloud named glasscloud; name the file that `glasscloud up` wrote with --clouds") from None
 
 
-def flow_of(what: str, connect: str, clouds: Path, seed: int | None) -> Flow:
+def flow_of(what: str, seed: int | None, connect: str, clouds: Path, token: str) -> Flow:
     """The flow of an operation, of a recorded file, or of a running cloud. Raises LabError when it is not clear which."""
     from lab.journal.formats import Flow
     from lab.journal.formats.lines import read
@@ -98,7 +126,7 @@ def flow_of(what: str, connect: str, clouds: Path, seed: int | None) -> Flow:
     if bool(what) == bool(connect):
         raise LabError("say what to export: an operation of `trace list`, a recorded file, or --connect URL")
     if connect:
-        return Flow(fetched(connect, clouds), title=connect)
+        return Flow(fetched(connect, clouds, token=token), title=connect.partition("://")[2])
     from lab.cli.operations import OPERATIONS, record
 
     if what in OPERATIONS:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lab.cli import exports
+from lab.cli import exports, recorder
 
 if TYPE_CHECKING:
     from lab.journal import Entry
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 app.command("export")(exports.export)
 app.command("requests")(exports.requests)
+app.command("record")(recorder.record)
 Seed = Annotated[int | None, typer.Option(help="Another seed than the default scenario's.")]
 All = Annotated[bool, typer.Option("--all", help="Show notifications too.")]
 
@@ -78,7 +79,8 @@ def make(
 def read(
     journal: Annotated[Path | None, typer.Argument(help="A file of native entries, as /glasscloud/journal answers them.")] = None,
     connect: Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.")] = "",
-    clouds: Annotated[Path, typer.Option(help="The clouds.yaml with its password.")] = Path("clouds.yaml"),
+    clouds: exports.Clouds = Path("clouds.yaml"),
+    token: exports.Token = "",
     since: Annotated[int, typer.Option(min=0, help="Only what came after this seq.")] = 0,
     form: As = Form.text,
     notifications: All = False,
@@ -94,7 +96,7 @@ def read(
     if journal is not None:
         entries = [entry for entry in journal_of(journal) if entry.seq > since]
     else:
-        entries = fetched(connect, clouds, since)
+        entries = fetched(connect, clouds, since, token)
     if form is Form.mermaid:
         print(mermaid(entries, {}), end="")
     else:

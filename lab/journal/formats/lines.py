@@ -23,8 +23,9 @@ def jsonl(flow: Flow, lang: str = "en") -> Iterator[str]:
 def entry_of(text: str | bytes) -> Entry:
     """A journal entry from its line. Raises ValueError when it is none."""
     row = orjson.loads(text)
-    if not isinstance(row, dict) or set(row) != set(Entry._fields):
+    if not isinstance(row, dict) or set(Entry._fields) - set(row):
         raise ValueError("not the fields of an entry")
+    row = {name: row[name] for name in Entry._fields}
     body = row.pop("body")
     wrong = [name for name in ("seq", "t", "duration", "parent") if type(row[name]) is not int]
     wrong += [name for name in ("kind", "source", "target", "name", "where", "status", "request_id") if not isinstance(row[name], str)]

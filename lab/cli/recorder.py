@@ -1,0 +1,134 @@
+"""`glasscloud trace record`: a running cloud's journal as it grows, written to a file that can be gone on with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from lab.cli.exports import Clouds, Connect, Token
+
+if TYPE_CHECKING:
+    from lab.cli.journals import Running
+
+POLL_S = 0.5
+"""How often a cloud is asked whether there is more."""
+TAIL_BYTES = 1 << 16
+"""How far back the last line of a recording is looked for at first."""
+
+
+def record(
+    connect: Connect = "",
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="JSON Lines; one that exists is gone on with.")] = None,
+    clouds: Clouds = Path("clouds.yaml"),
+    token: Token = "",
+    once: Annotated[bool, typer.Option("--once", help="Write what there is, and end.")] = False,
+) -> None:
+    """Write a running cloud's journal to a file until Ctrl-C; `glasscloud tui --replay FILE` shows it again.
+
+    When it was ended, or the cloud was, the same command goes on where the file ends.
+    """
+    import asyncio
+
+    from lab.errors import LabError
+
+    if not connect or out is None:
+        raise LabError("say which cloud and which file: glasscloud trace record --connect http://127.0.0.1:8774 -o journal.jsonl")
+    recorder = Recorder(out)
+    try:
+        asyncio.run(recorder.run(connect, clouds, token, once))
+    except KeyboardInterrupt:
+        print(file=sys.stderr)
+    except LabError as error:
+        raise LabError(f"{error}; {recorder.told()}" if recorder.count else str(error)) from None
+    print(f"{recorder.told()}; the same command goes on there", file=sys.stderr)
+
+
+class Recorder:
+    """One recording: the file, how far it is, and how much came in now."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.seq, self.count = 0, 0
+
+    def told(self) -> str:
+        """What was written."""
+        return f"{self.path} has {self.count:,} new entries, up to entry {self.seq:,}"
+
+    async def run(self, url: str, clouds: Path, token: str, once: bool) -> None:
+        """Record until there is no more (once), or for ever.
+
+        Raises LabError when the file is no journal or one of another run, and when the world is taken back to an earlier moment.
+        """
+        import asyncio
+
+        from lab.cli.journals import running
+        from lab.errors import LabError
+
+        async with running(url, clouds, token) as journal:
+            run = await journal.run()  # who may not look makes no file
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a+b") as file:
+                last = whole_end(file, self.path)
+                await self.same_run(journal, last)
+                print(f"recording {journal.url} to {self.path} from entry {self.seq + 1:,} on; Ctrl-C ends it", file=sys.stderr)
+                while True:
+                    page = await journal.page(self.seq)
+                    if await journal.run() != run:
+                        raise LabError("the cloud was taken back to an earlier moment; record its new future to another file")
+                    if page:
+                        self.write(file, page)
+                    elif once:
+                        return
+                    else:
+                        await asyncio.sleep(POLL_S)
+
+    async def same_run(self, journal: Running, last: bytes) -> None:
+        """Go on after the file's last line, if the cloud has the same one."""
+        from lab.errors import LabError
+        from lab.journal.formats.lines import entry_of
+
+        if not last:
+            return
+        seq = entry_of(last).seq
+        if (await journal.page(seq - 1, 1)).rstrip(b"\n") != last:
+            raise LabError(f"{self.path} is a recording of another cloud, or of another run of this one; choose another file")
+        self.seq = seq
+
+    def write(self, file: BinaryIO, page: bytes) -> None:
+        """Append whole lines."""
+        from lab.journal.formats.lines import entry_of
+
+        file.write(page)
+        file.flush()
+        self.count += page.count(b"\n")
+        self.seq = entry_of(page.rstrip(b"\n").rpartition(b"\n")[2]).seq
+
+
+def whole_end(file: BinaryIO, path: Path) -> bytes:
+    """Cut off a last line that was not written whole, and answer the last whole one. Raises LabError when it is no journal's."""
+    from lab.errors import LabError
+    from lab.journal.formats.lines import entry_of, shown
+
+    size = file.seek(0, os.SEEK_END)
+    room = TAIL_BYTES
+    while True:
+        file.seek(max(0, size - room))
+        tail = file.read()
+        whole = tail[: tail.rfind(b"\n") + 1]
+        last = whole.rstrip(b"\n").rpartition(b"\n")
+        if last[1] or room >= size:  # its beginning is in sight, or the file's
+            break
+        room *= 4
+    if last[2]:
+        try:
+            entry_of(last[2])
+        except ValueError:
+            raise LabError(f"{path} is no recorded journal: it ends with {shown(last[2])!r}; choose another file") from None
+    elif size:
+        raise LabError(f"{path} is no recorded journal: it has no whole line; choose another file")
+    file.truncate(size - len(tail) + len(whole))
+    return last[2]
