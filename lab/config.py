@@ -74,6 +74,8 @@ class Config:
     """One cloud's settings. Names end in their unit; `_s` is seconds of the cloud's clock."""
 
     era: str = "2026"
+    scenario: str = ""
+    """The scenario that these settings belong to; the journal's first entry names it."""
     region: str = "RegionOne"
     public_url: str = "http://glasscloud.local"
     availability_zone: str = "nova"

@@ -9,7 +9,6 @@ with only what is in the store or in the world.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import types
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import copy_context
@@ -126,7 +125,7 @@ class Process:
 
     def secret(self, nbytes: int = 32) -> str:
         """An unguessable text from the system's randomness; it must never reach the journal."""
-        return secrets.token_urlsafe(nbytes)
+        return self.runtime.secrets.draw(nbytes)
 
     def context(self, cause: int = 0, periodic: bool = False) -> Context:
         """A context of the process's own, for work that no request asked for."""

@@ -8,11 +8,13 @@ implementations.
 from __future__ import annotations
 
 import asyncio
+import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary
 
 NANOSECOND = 1_000_000_000
 SCENARIO_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +37,29 @@ def uuid_from(stream: Random) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+class Secrets:
+    """Unguessable texts from the system's randomness, in the order in which the cloud asks for them.
+
+    A run that is repeated gets those of the first time, so that its clients' tokens are good in it too.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        """How many were asked for."""
+        self.kept: list[str] | None = None
+        """All of them, when the run is to be repeated; never part of the journal."""
+        self.prepared: list[str] = []
+        """What the first ones will be."""
+
+    def draw(self, nbytes: int) -> str:
+        """The next one, of that many bytes."""
+        number, self.count = self.count, self.count + 1
+        secret = self.prepared[number] if number < len(self.prepared) else secrets.token_urlsafe(nbytes)
+        if self.kept is not None:
+            self.kept.append(secret)
+        return secret
+
+
 class Runtime(ABC):
     """Clock, chance and tasks of one cloud."""
 
@@ -48,6 +73,8 @@ class Runtime(ABC):
         """How many requests, messages and operations are in flight that are not periodic work."""
         self.stretched = (1.0, 0)
         """How much longer than its own lifetime a client in wall time is given, and since when (ns)."""
+        self.secrets = Secrets()
+        self._streams: WeakKeyDictionary[Random, str] = WeakKeyDictionary()
         self.errors: list[BaseException] = []
         """Unexpected exceptions of tasks: bugs; `lab.run` fails with the first."""
 
@@ -110,7 +137,16 @@ class Runtime(ABC):
 
     def random(self, process: str, purpose: str) -> Random:
         """A new random stream by name; the same name gives the same draws in every run with this seed and boot."""
-        return Random(f"{self.seed}/{self.boot}/{process}/{purpose}")
+        name = f"{self.boot}/{process}/{purpose}"
+        stream = Random(f"{self.seed}/{name}")
+        self._streams[stream] = name
+        return stream
+
+    def reseed(self, seed: int | str) -> None:
+        """Let all streams, old and new, draw by another seed from now on: another future of the same past."""
+        self.seed = seed
+        for stream, name in list(self._streams.items()):
+            stream.seed(f"{seed}/{name}")
 
     async def sleep(self, seconds: float) -> None:
         """Wait on this cloud's clock."""

@@ -188,10 +188,13 @@ class SimLoop(_Base):  # type: ignore[misc]
             self._cancelled -= 1
         return min(timers[0][0] if timers else NEVER, self.env.head()[0])
 
-    def step(self) -> None:
-        """Run what is ready, or else move the clock to the next timer or event and fire it."""
+    def step(self, most: int | None = None) -> None:
+        """Run what is ready, or else move the clock to the next timer or event and fire it.
+
+        most: run no more callbacks than this (the rest stay ready, in their order), so that a run can be stopped anywhere.
+        """
         if self._ready:
-            self._drain()
+            self._drain(most)
             return
         timers, env = self._timers, self.env
         while timers and timers[0][2] is None and timers[0][3].callback is None:
@@ -226,10 +229,13 @@ class SimLoop(_Base):  # type: ignore[misc]
         else:
             raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
 
-    def _drain(self) -> None:
-        """Run the callbacks that are ready now; those that they make ready run in the next round."""
+    def _drain(self, most: int | None = None) -> None:
+        """Run the callbacks that are ready now, or as many of them; those that they make ready run in the next round."""
         ready, burst = self._ready, self._burst
         count = len(ready)
+        if most is not None and most < count:
+            count = most
+            self._still -= 1  # a piece of a round
         self.steps += count
         for _ in range(count):
             item = ready.popleft()

@@ -13,11 +13,14 @@ import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
+from lab.inputs import Deeds, Input, Inputs
 from lab.journal import Journal
 from lab.journal.export import TRACED
 from lab.runtime import NANOSECOND
+from sim.course import Course, Settle, finished
 from sim.loop import SimLoop
 from sim.task import NEVER
 
@@ -36,10 +39,9 @@ hurries the clock. Longer than every timeout of the services (long_rpc_timeout i
 
 @dataclass(slots=True)
 class _Call:
-    work: Callable[[], Awaitable[Any]]
+    enter: Callable[[Settle], None]
+    """Lets it into the world; what came of it is told to whom it is given."""
     future: asyncio.Future[Any]
-    label: str
-    body: bytes | None = None
 
 
 class WorldStopped(RuntimeError):
@@ -52,7 +54,7 @@ class Runner:
     def __init__(self, world: SimLoop, journal: Journal, speed: float = MAX_SPEED, paused: bool = False) -> None:
         if speed <= 0:
             raise ValueError(f"a speed of {speed} does not move; pause instead")
-        self.world, self.journal = world, journal
+        self.course = Course(world, journal)
         self.speed, self.paused = speed, paused
         self.error: BaseException | None = None
         self._host: asyncio.AbstractEventLoop | None = None
@@ -61,7 +63,7 @@ class Runner:
         self._timer: asyncio.Handle | None = None
         self._anchor = (0.0, 0)
         """A wall instant (seconds) and the virtual one (ns) that belongs to it."""
-        self._pace = 1.0
+        self._pace = math.inf
         self._moved = (0, 0)
         """How busy the world was, and since when."""
         self._messages_left = self._events_left = 0
@@ -70,6 +72,16 @@ class Runner:
         self._pumping = False
         self.listeners: list[Callable[[], None]] = []
         """Told after each slice: something may have happened."""
+
+    @property
+    def world(self) -> SimLoop:
+        """The loop that is driven now: after a travel in time another one."""
+        return self.course.world
+
+    @property
+    def journal(self) -> Journal:
+        """Its journal."""
+        return self.course.journal
 
     # -- for faces ----------------------------------------------------------------------------
 
@@ -86,54 +98,72 @@ class Runner:
             self._timer = None
         self._fail(WorldStopped("the cloud is shutting down"))
 
-    async def call(
-        self, work: Callable[[], Awaitable[T]], label: str = "", body: bytes | None = None, insists: bool = False
-    ) -> T:
+    async def call(self, work: Callable[[], Awaitable[T]], label: str = "", insists: bool = False) -> T:
         """Run a coroutine function inside the world and answer its result; with a label the input is journaled.
 
+        A run in which this was done cannot be repeated: `enter` is for what shall be.
         insists: when the clock is paused, let it step until the work is done.
         """
+        return await self._wait(self._post(lambda settle: self.course.give(label, work, settle), insists))  # type: ignore[no-any-return]
+
+    def put(self, given: Input, insists: bool = False) -> asyncio.Future[Any]:
+        """Give an input when the world's turn comes; the future has its result."""
+        return self._post(lambda settle: self.course.enter(given, settle), insists)
+
+    async def enter(self, given: Input, insists: bool = False) -> Any:
+        """The same, and wait for the result."""
+        return await self._wait(self.put(given, insists))
+
+    def act(self, given: Input) -> Any:
+        """Do an input at once, between two steps, paused or not. Raises what it raises before it is done, and is then none."""
+        self._check()
+        self._keep_up()
+        result = self.course.act(given)
+        self._kick()
+        return result
+
+    def record(self, deeds: Deeds, inputs: Inputs | None) -> None:
+        """Let inputs be done by `deeds` from now on, and keep them in `inputs`, so that the run can be repeated."""
+        self.course = self.course_of(self.world, self.journal, inputs, deeds)
+
+    def course_of(self, world: SimLoop, journal: Journal, inputs: Inputs | None, deeds: Deeds) -> Course:
+        """A world's course, to be taken to where it shall be and then swapped in."""
+        return Course(world, journal, inputs, deeds)
+
+    def swap(self, course: Course, error: Exception) -> None:
+        """Go on in another course, its clock stopped; whoever waits for an answer of the present one gets the error."""
+        self._fail(error)
+        self.course, self.error, self.paused = course, None, True
+        self._messages_left = self._events_left = 0
+        self._anchor, self._pace, self._moved = (time.perf_counter(), self._now()), math.inf, (0, 0)
+
+    def _check(self) -> None:
+        if self.error is not None:
+            raise WorldStopped(f"the simulated world has stopped: {self.error}") from self.error
+
+    def _post(self, enter: Callable[[Settle], None], insists: bool) -> asyncio.Future[Any]:
         self._check()
         assert self._host is not None, "start the runner first"
-        future: asyncio.Future[T] = self._host.create_future()
+        future: asyncio.Future[Any] = self._host.create_future()
         self._pending[future] = None
         if insists:
             self._insisting[future] = None
-        self._inbox.append(_Call(work, future, label, body))
+        self._inbox.append(_Call(enter, future))
         self._kick()
+        return future
+
+    async def _wait(self, future: asyncio.Future[Any]) -> Any:
         try:
             return await future
         finally:
             self._pending.pop(future, None)
             self._insisting.pop(future, None)
 
-    def act(self, deed: Callable[[], T], label: str, body: bytes | None = None) -> T:
-        """Do something to the world at once, between two steps, paused or not, as a journaled input."""
-        self._check()
-        self._keep_up()
-        self._journal_input(label, body)
-        with self.world._as_running():
-            result = deed()
-        self._kick()
-        return result
-
-    def _check(self) -> None:
-        if self.error is not None:
-            raise WorldStopped(f"the simulated world has stopped: {self.error}") from self.error
-
-    def _journal_input(self, label: str, body: bytes | None) -> None:
-        self.journal.add("input", "outside", "", label, body=body, note={"step": self.world.steps})
-
     def peek(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine that does not wait, at once, paused or not."""
         with self.world._as_running():
             coro: Any = work()
-            try:
-                coro.send(None)
-            except StopIteration as stop:
-                return stop.value  # type: ignore[no-any-return]
-            coro.close()
-        raise RuntimeError("this question needs the world's clock to move")
+            return finished(coro)  # type: ignore[no-any-return]
 
     def pause(self) -> None:
         """Stop the clock; inputs wait."""
@@ -153,7 +183,10 @@ class Runner:
         self._kick()
 
     def step(self, messages: int = 0, events: int = 0) -> None:
-        """Let that many messages happen, and that many steps of the loop, then pause; `stepped` waits for it."""
+        """Let that many messages happen, and that many callbacks of the loop, then pause; `stepped` waits for it.
+
+        A callback that sends several messages is not cut in two.
+        """
         self.pause()
         self._messages_left += messages
         self._events_left += events
@@ -232,15 +265,16 @@ class Runner:
 
     def _run_on(self, limit: int) -> int:
         """Make up to STEPS steps, until the limit and not beyond the end of the present hurry; when the next thing happens."""
-        world = self.world
+        course, world = self.course, self.world
         hurried = self._hurried()
+        next_ns, step = (course.next_ns, course.advance) if course.inputs.coming else (world.next_ns, world.step)
         with world._as_running():
             for _ in range(STEPS):
-                upcoming = world.next_ns()
+                upcoming = next_ns()
                 if upcoming > limit or self._hurried() != hurried:
                     return upcoming
-                world.step()
-            return world.next_ns()
+                step()
+            return next_ns()
 
     def _hurried(self) -> bool:
         """Whether anything is in flight; work inside the world that has not moved for an hour is hung and does not count."""
@@ -266,7 +300,7 @@ class Runner:
         """Where the clock stands: beyond the last thing that happened when time went by without any."""
         if self._host is None or self.paused or math.isinf(self._pace):
             return self._now()
-        return max(self._now(), min(self._limit(), self.world.next_ns()))
+        return max(self._now(), min(self._limit(), self.course.next_ns()))
 
     def _keep_up(self) -> None:
         """Bring the world's clock to where it stands."""
@@ -287,15 +321,16 @@ class Runner:
         return self._messages_left > 0 or self._events_left > 0 or bool(self._insisting)
 
     def _run_steps(self, end: float) -> float | None:
+        """Step a stopped clock as far as it was told to, callback by callback, so that it stops in the right one."""
         self._take_inputs()
-        world = self.world
+        journal, world = self.journal, self.world
         while self._to_step():
-            before = self.journal.seq
+            before = journal.seq
             with world._as_running():
-                world.step()
+                self.course.advance(1)
             self._events_left = max(0, self._events_left - 1)
-            if self._messages_left:
-                new = sum(1 for e in self.journal.since(before) if e.kind in TRACED)
+            if self._messages_left and journal.seq != before:
+                new = sum(1 for e in journal.since(before) if e.kind in TRACED)
                 self._messages_left -= min(new, self._messages_left)
             if time.perf_counter() >= end and self._to_step():
                 return 0.0
@@ -309,28 +344,9 @@ class Runner:
                 each.set_result(None)
 
     def _take_inputs(self) -> None:
-        if not self._inbox:
-            return
         inbox, self._inbox = self._inbox, []
-        world = self.world
-        with world._as_running():
-            for call in inbox:
-                if call.label:
-                    self._journal_input(call.label, call.body)
-                world.runtime.busy += 1
-                world.create_task(self._inside(call), name=f"input:{call.label}")
-
-    async def _inside(self, call: _Call) -> None:
-        try:
-            result = await call.work()
-        except BaseException as error:
-            self._settle(call.future, None, error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            self._settle(call.future, result, None)
-        finally:
-            self.world.runtime.busy -= 1
+        for call in inbox:
+            call.enter(partial(self._settle, call.future))
 
     def _settle(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
         self._pending.pop(future, None)

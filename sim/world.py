@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import lab
+from lab.body import encode
 from lab.config import Config
 from lab.errors import LabError, NotFound
 from lab.process import Process
@@ -35,6 +37,10 @@ from sim.volume import SimNas
 
 if TYPE_CHECKING:
     from sim.keep import Keeper
+
+
+FORMAT = 1
+"""Of the journal's first entry, and of a history."""
 
 
 class SimWorld(World):
@@ -80,6 +86,7 @@ class SimWorld(World):
             self.datacenter.on_write = self.keeper.write
             self.keeper.follow(self.runtime)
         self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
+        self._introduce()
         self.datacenter.on_frame = self._on_frame
         self.faults = Faults(self.wires)
         self.client: Process = self.wires.start("client", self.outside, lambda process: None)
@@ -90,6 +97,22 @@ class SimWorld(World):
             process.kill()
         await self.wires.store.close()
         self.wires.journal.close()
+
+    def _introduce(self) -> None:
+        """Write the journal's first entry: all that tells this world from another one, but for settings and inputs."""
+        runtime = self.runtime
+        epoch = runtime.epoch.isoformat()
+        told = {
+            "format": FORMAT,
+            "version": lab.__version__,
+            "seed": runtime.seed,
+            "boot": runtime.boot,
+            "epoch": epoch,
+            "scenario": self.config.scenario or None,
+            "datacenter": dataclasses.asdict(self.datacenter.spec),
+            "world": "simulated",
+        }
+        self.wires.journal.add("world", "world", "", "epoch", epoch, body=encode(told))
 
     def _on_frame(self, hop: Hop) -> None:
         """Journal a hop of a frame that somebody follows."""

@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from lab.cloud import SimulatedCloud
     from lab.config import Config
     from lab.rest.http import Edge
-    from lab.serve import Served
+    from lab.serve import Origin, Served
     from lab.teach.scenario import Scenario
-    from sim.runner import Runner
 
 HOST = "127.0.0.1"
 PORT = 8774
@@ -54,6 +53,8 @@ class Orders:
     paused: bool
     seed: int
     scenario: Scenario | None
+    scenario_name: str
+    """Its name or file, as it was given."""
     db: str | None
 
 
@@ -79,7 +80,7 @@ def up(
     pace = parse_speed(speed)
     with bound(port) as listening:
         number = int(listening.getsockname()[1])
-        orders = Orders(number, clouds, password, pace, paused, chosen, story, db or None)
+        orders = Orders(number, clouds, password, pace, paused, chosen, story, scenario, db or None)
         try:
             asyncio.run(serve(orders, listening))
         except asyncio.CancelledError:
@@ -108,20 +109,21 @@ def bound(port: int) -> Iterator[socket.socket]:
 
 async def serve(orders: Orders, listening: socket.socket) -> None:
     """Build the cloud, boot it as fast as possible, serve it at its pace, and close it cleanly."""
-    import gc
-
     from lab.rest.http import Edge
     from lab.serve import Served
+    from sim.runner import Runner
 
     url = f"http://{HOST}:{orders.port}"
-    cloud, runner = build(orders, url)
-    served = Served(cloud, runner)
+    origin = origin_of(orders, url)
+    cloud = build(origin)
+    runner = Runner(cloud.world.loop, cloud.journal)
+    served = Served(cloud, runner, origin, build, play)
+    served.traveller.collect = settle
     stop_on_signal()
     served.begin()
     try:
         await served.booted()
-        gc.collect()
-        gc.freeze()
+        settle()
         runner.resume(orders.speed)
         if orders.paused:
             runner.pause()
@@ -131,21 +133,45 @@ async def serve(orders: Orders, listening: socket.socket) -> None:
         await served.end()
 
 
-def build(orders: Orders, url: str) -> tuple[SimulatedCloud, Runner]:
-    """Make the world and its runner; it boots at full speed whatever the pace will be."""
+def settle() -> None:
+    """Free what nobody needs, and let the garbage collector leave alone what stays."""
+    import gc
+
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+def origin_of(orders: Orders, url: str) -> Origin:
+    """What the cloud is made of; its clock begins with the wall's."""
     from datetime import UTC, datetime
 
+    from lab.serve import Origin
+
+    layout = orders.scenario.datacenter if orders.scenario is not None else {}
+    return Origin(orders.seed, datetime.now(UTC).replace(microsecond=0), settings(orders, url), layout, orders.db)
+
+
+def build(origin: Origin) -> SimulatedCloud:
+    """Make the world and the cloud in it, now or again for a travel in time."""
     from lab.client.transports import InWorld
     from lab.cloud import SimulatedCloud
     from sim.loop import SimLoop
-    from sim.runner import Runner
     from sim.world import SimWorld
 
-    epoch = datetime.now(UTC).replace(microsecond=0)
-    loop = SimLoop(orders.seed, epoch=epoch)
-    layout = dict(orders.scenario.datacenter) if orders.scenario is not None else None
-    world = SimWorld(loop, orders.seed, config=settings(orders, url), datacenter=layout, db=orders.db, epoch=epoch)
-    return SimulatedCloud(world, InWorld(world.client)), Runner(loop, world.wires.journal)
+    loop = SimLoop(origin.seed, epoch=origin.epoch)
+    layout = dict(origin.datacenter)
+    world = SimWorld(loop, origin.seed, config=origin.config, datacenter=layout, db=origin.db, epoch=origin.epoch)
+    return SimulatedCloud(world, InWorld(world.client))
+
+
+async def play(cloud: SimulatedCloud, name: str) -> list[str]:
+    """Plant a scenario's faults and do its work in the cloud; answer what did not go as usual."""
+    from lab.teach.player import perform
+    from lab.teach.scenario import find
+    from lab.teach.stage import Stage
+
+    return await perform(Stage(cloud), find(name))
 
 
 def settings(orders: Orders, url: str) -> Config:
@@ -181,14 +207,11 @@ def tell(orders: Orders, url: str) -> None:
 
 
 async def play_along(orders: Orders, served: Served) -> None:
-    """Plant the scenario's faults and do its work beside the clients."""
+    """Play the scenario beside the clients."""
     scenario = orders.scenario
     if scenario is None:
         return
-    from lab.teach.player import perform
-    from lab.teach.stage import Stage
-
-    notes = await served.runner.call(lambda: perform(Stage(served.cloud), scenario), f"scenario {scenario.name}")
+    notes = await served.perform(orders.scenario_name)
     print(f"scenario {scenario.name} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 KINDS = (
+    "world",
     "rest",
     "rest_reply",
     "rpc_call",

@@ -14,7 +14,7 @@ from starlette.responses import Response as HttpResponse
 
 from lab.journal import Entry
 from lab.journal.export import trace
-from lab.rest import events, orders
+from lab.rest import events, journey, orders
 from lab.rest.watched import Watched, fault, reply
 
 JOURNAL_PAGE = 50_000
@@ -98,4 +98,6 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "faults"): orders.break_it,
     ("DELETE", "faults"): orders.mend,
     ("POST", "ping"): orders.ping,
+    ("GET", "history"): journey.history,
+    ("POST", "travel"): journey.travel,
 }

@@ -6,8 +6,7 @@ FastAPI publishes the OpenAPI page from the route tables, its own validation off
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
@@ -36,8 +35,6 @@ class World(Watched, Protocol):
     apis: dict[str, type[Api]]
 
     async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response: ...
-
-    async def pull(self, work: Callable[[], Awaitable[Any]]) -> Any: ...
 
 
 class Edge:
@@ -96,17 +93,8 @@ class Edge:
         except (LabError, RuntimeError) as error:
             return fault(500, str(error))
         if isinstance(response.body, Stream):
-            return StreamingResponse(self._chunks(response.body), response.status, response.headers)
+            return StreamingResponse(response.body.open(), response.status, response.headers)
         return _plain(response, request.method)
-
-    async def _chunks(self, stream: Stream) -> AsyncIterator[bytes]:
-        chunks = stream.open()
-
-        async def following() -> bytes | None:
-            return await anext(chunks, None)
-
-        while (chunk := await self.world.pull(following)) is not None:
-            yield chunk
 
 
 def _headers(request: HttpRequest) -> dict[str, str]:

@@ -66,6 +66,15 @@ class Watched(Protocol):
         which waits until the clock has gone so far.
         """
 
+    def history(self) -> dict[str, Any]:
+        """All that it takes to repeat the run, as JSON values. Raises Conflict when it cannot be repeated."""
+
+    async def travel(self, to: int, history: dict[str, Any] | None = None, then: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Repeat the world up to a journal entry and stop there: 'seq', 't_s', 'run', 'same', 'differs_at'.
+
+        Raises BadRequest for an entry that there is not and a history that is none, Conflict when the cloud cannot travel.
+        """
+
 
 def reply(status: int, body: dict[str, Any]) -> HttpResponse:
     """JSON."""

@@ -74,7 +74,7 @@ class Scenario:
         for fault in self.faults:
             if fault.kind == "config" and not without_fault:
                 changes.update(fault["config"])
-        return for_era(self.era).but(**changes)
+        return for_era(self.era).but(scenario=self.name, **changes)
 
     def steps(self, *, without_fault: bool = False) -> tuple[Item, ...]:
         """The workload, with the wrong requests of the faults unless `without_fault`."""

@@ -1,0 +1,49 @@
+"""The files by which clients find a cloud."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+
+def clouds_yaml(url: str, password: str, name: str = "glasscloud") -> str:
+    """A clouds.yaml by which the openstack client finds the cloud."""
+    auth = {
+        "auth_url": f"{url}/identity",
+        "username": "admin",
+        "password": password,
+        "project_name": "admin",
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+    }
+    cloud = {
+        "auth": auth,
+        "region_name": "RegionOne",
+        "identity_api_version": 3,
+        "volume_api_version": 3,
+        "interface": "public",
+    }
+    return yaml.safe_dump({"clouds": {name: cloud}}, sort_keys=False)
+
+
+def openrc(url: str, password: str) -> str:
+    """A file for `source` with the same."""
+    values = {
+        "OS_AUTH_URL": f"{url}/identity",
+        "OS_USERNAME": "admin",
+        "OS_PASSWORD": password,
+        "OS_PROJECT_NAME": "admin",
+        "OS_USER_DOMAIN_NAME": "Default",
+        "OS_PROJECT_DOMAIN_NAME": "Default",
+        "OS_REGION_NAME": "RegionOne",
+        "OS_IDENTITY_API_VERSION": "3",
+    }
+    return "".join(f"export {key}='{value}'\n" for key, value in values.items())
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read: there is a password in it."""
+    path.touch(mode=0o600, exist_ok=True)
+    path.chmod(0o600)
+    path.write_text(text, encoding="utf-8")
