@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from lab.client.session import Session
 from lab.errors import LabError
 from lab.journal import Entry
-from lab.rest.message import Response
 from lab.teach.stage import Pinged
 
 if TYPE_CHECKING:
@@ -75,8 +74,9 @@ class OverWire(Glass):
 
     async def ping(self, server_id: str, target: str) -> Pinged:
         answer = await self._session.json("glasscloud", "POST", "/ping", {"server": server_id, "target": target})
-        hops = tuple(hop if isinstance(hop, str) else hop_of(hop) for hop in answer["hops"])
-        return Pinged(answer["reached"], answer["rtt_ms"], hops, answer.get("failed_at") or "", answer.get("reason") or "")
+        hops = tuple(hop_of(hop) for hop in answer["hops"])
+        lost = answer.get("lost") or {}
+        return Pinged(answer["reached"], answer["rtt_ms"], hops, lost.get("device", ""), answer["reason"])
 
     async def plant(self, kind: str, what: dict[str, Any]) -> None:
         await self._session.send("glasscloud", "POST", "/faults", {"plant": kind, **what})
@@ -97,60 +97,3 @@ def entry_of(line: bytes) -> Entry:
         return Entry(**row, body=None if body is None else json.dumps(body).encode())
     except (ValueError, KeyError, TypeError, AttributeError):
         raise LabError(f"the cloud answered a line that is none of a journal: {line[:60]!r}") from None
-
-
-class Hurried:
-    """A transport to a connected cloud that waits on the cloud's clock, and makes that clock run while it waits.
-
-    An idle cloud keeps the wall's time; nobody wants to sit through a minute of it. So the clock is stepped until the time
-    has passed, and then goes on as it did. A cloud whose clock cannot be stepped (a real one) is waited for.
-    """
-
-    STEP = 10
-
-    def __init__(self, inner: Any) -> None:
-        self._inner = inner
-        self._t_s = 0.0
-        self._session: Session | None = None
-
-    def adopt(self, session: Session) -> None:
-        """Use this session's token to ask for the clock."""
-        self._session = session
-
-    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
-        """Send one request."""
-        response: Response = await self._inner.request(service, method, target, headers, body)
-        return response
-
-    def now(self) -> float:
-        """Seconds on the cloud's clock, as far as it is known here."""
-        return self._t_s
-
-    async def sleep(self, seconds: float) -> None:
-        """Let that much of the cloud's time pass."""
-        assert self._session is not None
-        before = await self._clock("GET")
-        if before is None:
-            await self._inner.sleep(seconds)
-            self._t_s += seconds
-            return
-        end = self._t_s + seconds
-        try:
-            while self._t_s < end:
-                await self._clock("PUT", {"step": self.STEP})
-        finally:
-            await self._clock("PUT", {"paused": before["paused"]})
-
-    async def _clock(self, method: str, change: dict[str, Any] | None = None) -> dict[str, Any] | None:
-        """The clock after a change; None for a cloud that has none to change."""
-        from lab.client.session import ApiError
-
-        assert self._session is not None
-        try:
-            clock: dict[str, Any] = await self._session.json("glasscloud", method, "/clock", change)
-        except ApiError as error:
-            if error.status in {404, 409}:
-                return None
-            raise
-        self._t_s = float(clock["t_s"])
-        return clock
