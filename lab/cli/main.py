@@ -13,6 +13,7 @@ COMMANDS = {
     "up": "Serve a cloud to OpenStack clients on one loopback port.",
     "tui": "Watch a cloud message by message, stop it, look inside, break it, go back.",
     "trace": "Show, record or export the messages of an operation or of a running cloud.",
+    "lesson": "Learn by doing: list, start, check, and get hints.",
     "scenario": "List, check and play scenarios: a datacenter, work, faults, and what must be seen.",
     "capabilities": "Print which driver can do what, then and now.",
     "doctor": "Say what this machine can do, and what is missing.",

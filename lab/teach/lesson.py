@@ -87,6 +87,8 @@ class Lesson:
     """A lesson as read from its folder."""
 
     name: str
+    folder: str
+    """Where its files are."""
     steps: tuple[Step, ...]
     words: Mapping[str, Words]
     checks: Checks
@@ -136,7 +138,7 @@ def check_functions(items: list[Item], checks: Checks) -> None:
                 raise item.at.key_of(key).wrong(f"{checks.file} has no function {name!r}; {known(name, checks.functions)}")
 
 
-def parse(text: str, file: str, checks: Checks, words: Mapping[str, Words]) -> Lesson:
+def parse(text: str, file: str, checks: Checks, words: Mapping[str, Words], folder: Path) -> Lesson:
     """Put a lesson together; raises ScenarioError with file, line, key and the known keys."""
     values = load(text, file, SHAPE)
     items: list[Item] = values.pop("steps")
@@ -146,7 +148,7 @@ def parse(text: str, file: str, checks: Checks, words: Mapping[str, Words]) -> L
     check_names(Scenario(file, {}, workload=cloudy))
     for each in words.values():
         each.match(steps)
-    return Lesson(Path(file).parent.name, steps, words, checks, **values)
+    return Lesson(folder.name, str(folder), steps, words, checks, **values)
 
 
 def folder_of(name: str) -> Path:
@@ -173,7 +175,7 @@ def find(name: str) -> Lesson:
     shown = folder.name
     words = {lang: read_words(read(folder / f"{lang}.md"), f"{shown}/{lang}.md") for lang in LANGUAGES}
     checks = load_checks(folder / "check.py", f"{shown}/check.py")
-    return parse(read(folder / FILE), f"{shown}/{FILE}", checks, words)
+    return parse(read(folder / FILE), f"{shown}/{FILE}", checks, words, folder)
 
 
 def read(path: Path) -> str:

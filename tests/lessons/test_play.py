@@ -46,6 +46,20 @@ def test_both_languages_have_the_same_steps(name: str) -> None:
             assert holes(one.missing[key]) == holes(other.missing[key]), (one.id, key)
 
 
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("name", names())
+def test_emphasis_is_shown_and_not_left_as_stars(name: str, lang: str) -> None:
+    """In Korean a `**word(word)**` with a particle after it is no emphasis to Markdown, and the stars would be seen."""
+    from markdown_it import MarkdownIt
+
+    for part in find(name).words[lang].parts.values():
+        texts = [part.text, part.done, *part.choices.values(), *part.whys.values(), *part.missing.values(), *part.hints]
+        for text in texts:
+            for token in MarkdownIt().parse(text):
+                left = [child.content for child in token.children or () if child.type == "text" and "*" in child.content]
+                assert not left, (part.id, left)
+
+
 def holes(text: str) -> set[str]:
     """The {names} in a text."""
     return {piece.partition("}")[0] for piece in text.split("{")[1:]}

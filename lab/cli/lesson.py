@@ -1,0 +1,233 @@
+"""`glasscloud lesson list | start | check | hint`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from lab.cli.demo import Lang, native
+
+if TYPE_CHECKING:
+    from lab.cli.classroom import Source
+    from lab.cli.lesson_state import Shelf
+    from lab.teach.lesson import Lesson
+    from lab.teach.lesson_session import Session
+
+app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+In = Annotated[Lang | None, typer.Option("--lang", help="en or ko; your environment's when left out.")]
+Name = Annotated[str, typer.Argument(help="A lesson's name or number, or the path of its folder.")]
+Running = Annotated[str, typer.Argument(help="A lesson's name or number; the one that you last worked on when left out.")]
+
+
+@app.command("list")
+def list_(lang: In = None) -> None:
+    """List the lessons, and how far you are."""
+    from lab.cli.lesson_state import Shelf, home
+    from lab.cli.lesson_words import say
+    from lab.teach.lesson import find, names
+
+    spoken = (lang or native()).value
+    for name in names():
+        lesson = find(name)
+        kept = Shelf(home() / name).read()
+        if not kept:
+            state = say("fresh", spoken)
+        elif kept.get("step") is None:
+            state = say("done", spoken)
+        else:
+            ids = [step.id for step in lesson.steps]
+            number = ids.index(kept["step"]) + 1 if kept["step"] in ids else 1
+            state = say("at", spoken, number=number, of=len(ids))
+        words = lesson.words[spoken]
+        print(f"{name:12} {words.title}  ({say('minutes', spoken, minutes=lesson.minutes)}, {state})\n{'':12} {words.about}")
+
+
+@app.command()
+def start(
+    name: Name,
+    lang: In = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed of the lesson's cloud.")] = None,
+    answers: Annotated[Path | None, typer.Option(help="Play it from a YAML file: step -> what is typed there.")] = None,
+    step: Annotated[str, typer.Option("--from", help="Begin at this step; what comes before it is done for you.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Begin anew.")] = False,
+    connect: Annotated[str, typer.Option(help="Teach in this running cloud, as in http://127.0.0.1:8774.")] = "",
+    clouds: Annotated[Path, typer.Option(help="The clouds.yaml with its password.")] = Path("clouds.yaml"),
+) -> None:
+    """Play a lesson in a cloud of its own; your place is kept."""
+    import asyncio
+
+    from lab.cli.lesson_state import shelf
+    from lab.teach.lesson import find
+
+    lesson = find(name)
+    kept = shelf(lesson.name)
+    if again or answers is not None:
+        kept.forget()
+    session, place = begun(lesson, kept, lang)
+    if step:
+        lesson.index(step)
+        place = step
+    finished = asyncio.run(taught(session, kept, seed, answers, place, (connect, clouds)))
+    raise typer.Exit(0 if finished or answers is None else 1)
+
+
+def begun(lesson: Lesson, kept: Shelf, lang: Lang | None) -> tuple[Session, str]:
+    """A session, and the step at which it was left."""
+    from lab.teach.lesson_session import Session
+
+    memo = kept.read()
+    place = str(memo.get("step") or "")
+    spoken = lang.value if lang is not None else str(memo.get("lang") or native().value)
+    return Session(lesson, spoken), place if any(each.id == place for each in lesson.steps) else ""
+
+
+async def taught(
+    session: Session, kept: Shelf, seed: int | None, answers: Path | None, place: str, running: tuple[str, Path]
+) -> bool:
+    """Teach a lesson in a cloud; whether it came to its end."""
+    from lab.cli.journals import password_of
+    from lab.cli.lesson_words import say
+    from lab.cli.screen import console
+    from lab.watch.child import start as child
+
+    screen, lesson = console(), session.lesson
+    url, clouds = running
+    source = typed(answers, lesson, session.lang, screen)
+    if url:
+        return await in_cloud(session, kept, source, place, (url, clouds))
+    screen.print(say("starting", session.lang), style="dim")
+    save_world(lesson, kept.folder / "cloud.yaml")
+    chosen = lesson.seed if seed is None else seed
+    feed = await child("--scenario", str(kept.folder / "cloud.yaml"), "--seed", str(chosen), "--clouds", str(kept.clouds))
+    try:
+        assert password_of(kept.clouds)
+        return await in_cloud(session, kept, source, place, (feed.url, kept.clouds))
+    finally:
+        await feed.close()
+        kept.close()
+
+
+def typed(answers: Path | None, lesson: Lesson, lang: str, screen: Any) -> Source:
+    """Where the lines come from."""
+    from lab.cli.classroom import Answers, Keyboard
+
+    return Keyboard(screen) if answers is None else Answers(answers, lesson, lang, screen)
+
+
+async def in_cloud(session: Session, kept: Shelf, source: Source, place: str, running: tuple[str, Path]) -> bool:
+    """Teach a lesson in the cloud at a URL; whether it came to its end."""
+    from lab.cli.classroom import Classroom, Left
+    from lab.cli.journals import password_of
+    from lab.cli.screen import console
+    from lab.cloud import bench
+    from lab.teach.lesson_guide import Guide
+    from lab.teach.lesson_room import connected
+    from lab.teach.lesson_table import Table
+
+    url, clouds = running
+    where = {"folder": session.lesson.folder}
+    async with connected(url, password_of(clouds)) as (cloud, glass):
+        guide = Guide(session, cloud, glass, Table(bench))
+        room = Classroom(guide, source, console(), lambda memo: kept.write({**memo, **where}, url), clouds)
+        room.say("other-terminal", "dim", url=url)
+        export = f"    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=glasscloud"
+        room.console.print(export, style="dim", highlight=False, soft_wrap=True)
+        room.say("help", "dim")
+        try:
+            if place:
+                room.say("resumed", number=session.lesson.index(place) + 1, of=len(session.lesson.steps))
+                room.say("catching-up", "dim")
+                await guide.catch_up(place)
+            await room.teach()
+        except Left:
+            room.say("left", name=session.lesson.name)
+        finally:
+            kept.write({**guide.memo(), **where}, None)
+    return session.finished
+
+
+def save_world(lesson: Lesson, path: Path) -> None:
+    """Write the lesson's datacenter and settings as a scenario, for `glasscloud up`."""
+    import yaml
+
+    titles = {lang: words.title for lang, words in lesson.words.items()}
+    world = {
+        "title": titles, "era": lesson.era, "datacenter": dict(lesson.datacenter), "config": dict(lesson.config),
+        "workload": [], "expect": [],
+    }
+    path.write_text(yaml.safe_dump(world, allow_unicode=True), encoding="utf-8")
+
+
+@app.command()
+def check(
+    name: Running = "",
+    answer: Annotated[str, typer.Option(help="What you found out.")] = "",
+    lang: In = None,
+) -> None:
+    """Say what is still missing at the step where a lesson stands that runs in another terminal; exit 1 when anything is."""
+    import asyncio
+
+    from lab.cli.lesson_state import current
+
+    good = asyncio.run(checked(current(name, running=True), answer, lang))
+    raise typer.Exit(0 if good else 1)
+
+
+def resumed(kept: Shelf, lang: Lang | None) -> tuple[Session, dict[str, Any]]:
+    """The session of a lesson that was begun, in this language or its own."""
+    from lab.teach.lesson import find
+    from lab.teach.lesson_session import Session
+
+    memo = kept.read()
+    session = Session.resume(find(memo.get("folder") or kept.name), {**memo, "lang": lang.value if lang is not None else memo.get("lang")})
+    return session, memo
+
+
+async def checked(kept: Shelf, answer: str, lang: Lang | None) -> bool:
+    """Check the step where a lesson stands; whether nothing is missing."""
+    from rich.markdown import Markdown
+
+    from lab.cli.journals import password_of
+    from lab.cli.lesson_words import say
+    from lab.cli.screen import console
+    from lab.cloud import bench
+    from lab.teach.lesson_guide import Guide
+    from lab.teach.lesson_room import connected
+    from lab.teach.lesson_table import Table
+
+    session, memo = resumed(kept, lang)
+    screen, spoken, view = console(), session.lang, session.view()
+    screen.print(f"[bold]{session.title}[/]: {view.title} [dim]({say('step', spoken, number=view.number, of=view.of)})[/]", highlight=False)
+    if view.kind not in {"do", "find"} or (view.kind == "find" and not answer):
+        screen.print(session.wants(), highlight=False)
+        if view.kind == "find":
+            screen.print(say("give-answer", spoken), style="dim", highlight=False)
+        return view.kind != "find"
+    async with connected(memo["url"], password_of(kept.clouds)) as (cloud, glass):
+        guide = Guide(session, cloud, glass, Table(bench))
+        guide.recall(memo)
+        reply = await (guide.check() if view.kind == "do" else guide.answer(answer))
+    if reply.accepted:
+        screen.print("✔ " + say("go-back" if view.kind == "do" else "type-there", spoken), style="green", highlight=False)
+    else:
+        screen.print("✘", style="bold yellow", end=" ")
+        screen.print(Markdown(reply.text))
+    return reply.accepted
+
+
+@app.command()
+def hint(name: Running = "", lang: In = None) -> None:
+    """Give the next hint for the step where a lesson stands."""
+    from rich.markdown import Markdown
+
+    from lab.cli.lesson_state import current
+    from lab.cli.screen import console
+
+    kept = current(name)
+    session, _ = resumed(kept, lang)
+    for step, count in kept.hinted().items():
+        session.hinted[step] = max(session.hinted.get(step, 0), count)
+    console().print(Markdown(session.hint()))
+    kept.give_hint(session.hinted)
