@@ -11,7 +11,7 @@ import typer
 
 from lab.cli.demo import Lang, native
 
-What = Annotated[str, typer.Argument(metavar="[OPERATION|FILE]", help="One of `trace list`, or a recorded journal.", show_default=False)]
+What = Annotated[str, typer.Argument(metavar="OPERATION|FILE", help="One of `trace list`, or a recorded journal.", show_default=False)]
 Connect = Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.", show_default=False)]
 Clouds = Annotated[Path, typer.Option(help="The clouds.yaml with its password.")]
 Token = Annotated[str, typer.Option(help="An administrator's token instead.", envvar="OS_TOKEN", show_default=False)]
@@ -26,11 +26,11 @@ def export(
     form: Annotated[str, typer.Option("--format", "-f", help="mermaid, plantuml, svg, html, perfetto, otlp or jsonl; what -o's "
                                       "ending says when left out.", show_default=False)] = "",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="The screen when left out.")] = None,
-    request: Annotated[list[str] | None, typer.Option(help="Only this request id, or how it begins; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind: rest, rpc, notify, state, driver, …; may be repeated.")] = None,
-    service: Annotated[list[str] | None, typer.Option(help="Only messages of this service: nova, neutron-api, …; may be repeated.")] = None,
-    begin: Annotated[float, typer.Option("--from", help="Seconds after the first of these messages.")] = 0.0,
-    until: Annotated[float | None, typer.Option(help="Likewise.")] = None,
+    request: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this request id, or how it begins; may be repeated.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(metavar="KIND", help="Only rest, rpc, notify, state, driver, …; may be repeated.")] = None,
+    service: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only messages of nova, neutron-api, …; may be repeated.")] = None,
+    begin: Annotated[float, typer.Option("--from", metavar="SECONDS", help="Only what came this long after the first of them.")] = 0.0,
+    until: Annotated[float | None, typer.Option(metavar="SECONDS", help="Only what came before this.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Notifications, polls and periodic work too, in drawings.")] = False,
     lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)] = None,
     seed: Seed = None,
@@ -48,7 +48,7 @@ def export(
     choice.known_kinds()
     flow = flow_of(what, seed, connect, clouds, token)
     chosen = formats.Flow(choice.of(flow.entries), flow.names, flow.title)
-    if not chosen.entries:
+    if all(entry.kind == "world" for entry in chosen.entries):
         raise LabError(f"none of the {len(flow.entries)} entries of {flow.title} is chosen; choose more")
     write(formats.export(name, chosen, (lang or native()).value, choice.kinds, everything), out)
 

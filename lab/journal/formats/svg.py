@@ -16,13 +16,16 @@ from lab.journal.formats.svg_style import STYLE
 from lab.journal.formats.words import say
 
 LETTERS = {"rest": "R", "rpc_call": "C", "rpc_cast": "A", "driver": "D", "notify": "N"}
+ROWS_MAX = 2_000
+"""Rows of a drawing; viewers refuse pictures that are much taller."""
 LABEL = 620
 """Pixels of a label; the whole text is in the element's title."""
 
 
 def svg(flow: Flow, lang: str = "en") -> Iterator[str]:
     """The drawing, element by element."""
-    found = rows(flow, lang)
+    every = rows(flow, lang)
+    found = every[:ROWS_MAX]
     layout = Layout(flow, found)
     width, height = round(layout.width), round(layout.height)
     yield f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">\n'
@@ -40,6 +43,8 @@ def svg(flow: Flow, lang: str = "en") -> Iterator[str]:
         yield f'<g data-seq="{row.entry.seq}"><title>{escape(hint(row))}</title>'
         yield from mark(layout, at, row) if row.is_mark else message(layout, at, row)
         yield "</g>\n"
+    if len(every) > len(found):
+        yield text(LEFT + 6, layout.end - 12, say("more", lang, count=len(every) - len(found)), "bad label")
     yield "</svg>\n"
 
 

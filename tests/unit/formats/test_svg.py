@@ -8,10 +8,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from lab.journal import Entry
 from lab.journal.formats import Flow, export
 from lab.journal.formats.choice import for_a_drawing
 from lab.journal.formats.diagram import rows
 from lab.journal.formats.layout import Layout, width_of
+from lab.journal.formats.svg import ROWS_MAX
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -102,6 +104,13 @@ def test_a_server_is_seen_going_from_state_to_state(created: Flow) -> None:
     bands = Layout(flow, rows(flow)).bands()
     assert [band.state for band in bands][-2:] == ["building/spawning", "active/None"]
     assert all(one.end == other.top for one, other in pairwise(bands))
+
+
+def test_a_drawing_has_an_end_and_says_what_is_left_out() -> None:
+    many = [Entry(n, n, "rest", "client@c", "nova-api@c", "GET", f"/{n}", "", 0, "req-1", 0, None, None) for n in range(1, ROWS_MAX + 6)]
+    words = [text.text or "" for text in ET.fromstring("".join(export("svg", Flow(many), "ko"))).iter(f"{SVG}text")]
+    assert any("메시지 5개가 더" in word for word in words)
+    assert sum(word.startswith("GET /") for word in words) == ROWS_MAX
 
 
 def test_nothing_at_all_is_drawn_too() -> None:
