@@ -15,6 +15,7 @@ What = Annotated[str, typer.Argument(metavar="OPERATION|FILE", help="One of `tra
 Connect = Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.", show_default=False)]
 Clouds = Annotated[Path, typer.Option(help="The clouds.yaml with its password.")]
 Token = Annotated[str, typer.Option(help="An administrator's token instead.", envvar="OS_TOKEN", show_default=False)]
+Several = list[str] | None
 Seed = Annotated[int | None, typer.Option(help="Another seed for the run of an operation.")]
 
 
@@ -26,16 +27,19 @@ def export(
     form: Annotated[str, typer.Option("--format", "-f", help="mermaid, plantuml, svg, html, perfetto, otlp or jsonl; what -o's "
                                       "ending says when left out.", show_default=False)] = "",
     out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="The screen when left out.")] = None,
-    request: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this request id, or how it begins; may be repeated.")] = None,
-    kind: Annotated[list[str] | None, typer.Option(metavar="KIND", help="Only rest, rpc, notify, state, driver, …; may be repeated.")] = None,
-    service: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Only messages of nova, neutron-api, …; may be repeated.")] = None,
+    request: Annotated[Several, typer.Option(metavar="ID", help="Only this request id, or how it begins; may be repeated.")] = None,
+    kind: Annotated[Several, typer.Option(metavar="KIND", help="Only rest, rpc, notify, state, driver, …; may be repeated.")] = None,
+    service: Annotated[Several, typer.Option(metavar="NAME", help="Only messages of nova, neutron-api, …; may be repeated.")] = None,
     begin: Annotated[float, typer.Option("--from", metavar="SECONDS", help="Only what came this long after the first of them.")] = 0.0,
     until: Annotated[float | None, typer.Option(metavar="SECONDS", help="Only what came before this.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Notifications, polls and periodic work too, in drawings.")] = False,
     lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)] = None,
     seed: Seed = None,
 ) -> None:
-    """Export the messages of an operation, of a recorded journal, or of a running cloud."""
+    """Export messages as a drawing, a page or a trace.
+
+    They are those of a fresh run of an operation, of a recorded journal, or of a running cloud.
+    """
     from lab.cli.journals import flow_of
     from lab.errors import LabError
     from lab.journal import formats
@@ -72,7 +76,7 @@ def requests(
     token: Token = "",
     seed: Seed = None,
 ) -> None:
-    """List the requests in a journal, to choose one of them with --request."""
+    """List requests, to choose one with --request."""
     from lab.cli.journals import flow_of
     from lab.journal.formats.flow import MESSAGES
 

@@ -9,12 +9,12 @@ from typing import Any
 
 # Command -> module of lab.cli with a Typer app or a function of that name, and its line in the overview.
 COMMANDS = {
-    "demo": "Watch a server being created through all services of a simulated datacenter.",
+    "demo": "Watch a server being created through all services.",
     "up": "Serve a cloud to OpenStack clients on one loopback port.",
-    "tui": "Watch a cloud message by message, stop it, look inside, break it, go back.",
-    "trace": "Show, record or export the messages of an operation or of a running cloud.",
+    "tui": "Watch a cloud, stop it, look inside, break it, go back.",
+    "trace": "Show, record and export messages.",
     "lesson": "Learn by doing: list, start, check, and get hints.",
-    "scenario": "List, check and play scenarios: a datacenter, work, faults, and what must be seen.",
+    "scenario": "List, check and play scenarios of work and faults.",
     "capabilities": "Print which driver can do what, then and now.",
     "doctor": "Say what this machine can do, and what is missing.",
     "version": "Print the version.",
@@ -24,9 +24,17 @@ COMMANDS = {
 def app_for(command: str) -> Any:
     """Build the Typer app of one command, or of all of them for the overview."""
     import typer
+    from typer.core import TyperGroup
+
+    class InOrder(TyperGroup):
+        """Lists commands in the order of the table, the first thing to try first."""
+
+        def list_commands(self, ctx: Any) -> list[str]:
+            return sorted(super().list_commands(ctx), key=[*COMMANDS].index)
 
     app = typer.Typer(
         name="glasscloud",
+        cls=InOrder,
         help="A cloud with glass walls.",
         no_args_is_help=True,
         add_completion=False,

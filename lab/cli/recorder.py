@@ -27,9 +27,10 @@ def record(
     token: Token = "",
     once: Annotated[bool, typer.Option("--once", help="Write what there is, and end.")] = False,
 ) -> None:
-    """Write a running cloud's journal to a file until Ctrl-C; `glasscloud tui --replay FILE` shows it again.
+    """Keep a running cloud's journal in a file.
 
-    When it was ended, or the cloud was, the same command goes on where the file ends.
+    It goes on until Ctrl-C; `glasscloud tui --replay FILE` shows it again. When it was ended, or the cloud was, the same
+    command goes on where the file ends.
     """
     import asyncio
 

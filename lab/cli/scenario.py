@@ -7,23 +7,29 @@ from typing import Annotated
 
 import typer
 
+from lab.cli.demo import Lang, native
+
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 Names = Annotated[list[str] | None, typer.Argument(help="Names or YAML files; all when left out.")]
-Lang = Annotated[str, typer.Option(help="en or ko.")]
+Language = Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)]
 
 
 @app.command("list")
-def list_(lang: Lang = "en") -> None:
+def list_(lang: Language = None) -> None:
     """List the scenarios that come with Glasscloud."""
     from lab.teach.scenario import find, names
 
     for name in names():
-        print(f"{name:32} {find(name).title.get(lang, find(name).title['en'])}")
+        title = find(name).title
+        print(f"{name:32} {title.get((lang or native()).value, title['en'])}")
 
 
 @app.command()
 def check(files: Names = None) -> None:
-    """Read scenarios and say what is wrong with them; exit 1 when anything is."""
+    """Say what is wrong with scenarios.
+
+    The exit code is 1 when anything is.
+    """
     from lab.errors import ScenarioError
     from lab.teach.scenario import find, names
 
@@ -46,10 +52,13 @@ def run(
     without_fault: Annotated[bool, typer.Option("--without-fault", help="Leave the faults out.")] = False,
     seed: Annotated[int | None, typer.Option(help="Another seed than the file's.")] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Play it with this many seeds, from the first one up.")] = 1,
-    lang: Lang = "en",
+    lang: Language = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a play.")] = False,
 ) -> None:
-    """Play scenarios and say which expectation held; exit 1 when one did not."""
+    """Play scenarios and say which expectations held.
+
+    The exit code is 1 when one did not.
+    """
     from lab.teach.scenario import find, names
 
     failed = 0
@@ -57,7 +66,7 @@ def run(
         scenario = find(name)
         first = scenario.seed if seed is None else seed
         for number in range(first, first + seeds):
-            failed += not play(scenario, number, without_fault, lang, as_json)
+            failed += not play(scenario, number, without_fault, (lang or native()).value, as_json)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -49,7 +49,7 @@ def show(
     notifications: All = False,
     seed: Seed = None,
 ) -> None:
-    """Run an operation in a fresh simulated cloud and show its messages."""
+    """Run an operation and show its messages."""
     from lab.cli.operations import record
 
     recording = record(known(operation), seed)
@@ -65,7 +65,10 @@ def make(
     out: Annotated[Path, typer.Option(help="Folder for one NAME.jsonl each.")] = Path("build/traces"),
     seed: Seed = None,
 ) -> None:
-    """Write the traces of operations, one JSON Lines file each, notifications included."""
+    """Write one file for each operation.
+
+    They have the fields of captured traces, as JSON Lines, notifications included.
+    """
     from lab.cli.operations import OPERATIONS, record
 
     out.mkdir(parents=True, exist_ok=True)
@@ -85,7 +88,7 @@ def read(
     form: As = Form.text,
     notifications: All = False,
 ) -> None:
-    """Show the messages of a running cloud, or of a journal file."""
+    """Show a running cloud's messages, or a file's."""
     from lab.cli.journals import fetched
     from lab.errors import LabError
     from lab.journal.export import trace

@@ -38,7 +38,8 @@ def parse_speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not speed > 0:
-        raise typer.BadParameter(f"{text!r} is no speed; give a number above 0, or max. To stop the clock use --paused")
+        words = f"{text!r} is no speed; give a number above 0, or max. To stop the clock use --paused"
+        raise typer.BadParameter(words, param_hint="'--speed'")
     return speed
 
 

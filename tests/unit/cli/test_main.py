@@ -31,6 +31,22 @@ def test_the_overview_lists_every_command(capsys: pytest.CaptureFixture[str]) ->
     assert all(command in out.out + out.err for command in COMMANDS)
 
 
+def test_the_overview_keeps_its_order_and_cuts_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    places = [out.index(f"\n  {command} ") for command in COMMANDS]
+    assert places == sorted(places)
+    assert "..." not in out
+
+
+def test_a_language_that_nobody_speaks_here_is_refused() -> None:
+    for command in (["scenario", "list"], ["scenario", "run"], ["demo"], ["trace", "export", "server_create", "-o", "x.svg"]):
+        with pytest.raises(SystemExit) as left:
+            main([*command, "--lang", "fr"])
+        assert left.value.code == 2
+
+
 def test_a_wrong_name_is_answered_in_one_line_without_traceback() -> None:
     done = run("scenario", "run", "no-valid-hots")
     assert done.returncode == 1
