@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
@@ -11,13 +11,16 @@ from textual.binding import Binding, BindingType
 
 from lab.errors import LabError
 from lab.tui.desk import Desk
-from lab.tui.messages import Came, Inspect, Refused
+from lab.tui.messages import Branched, Came, Inspect, Refused
 from lab.tui.palette import Commands
 from lab.tui.room import Room
 from lab.tui.rooms import ROOMS
 from lab.tui.theme import THEMES
 from lab.tui.words import say
 from lab.watch.feed import ClockNow, Feed, Lost, Missed, Unable
+
+if TYPE_CHECKING:
+    from lab.tui.screens.branch import Choice
 
 TOLD_S = 0.05
 """How often the shown room is told what came."""
@@ -127,6 +130,30 @@ class GlassApp(App[None]):
     def action_turn_back(self) -> None:
         """Go back by one message."""
         self.order("back", self.desk.feed.travel(self.desk.film.before_message()))
+
+    @work(group="order")
+    async def branch(self, choice: Choice) -> None:
+        """Let another future begin in a child process, as fast as possible."""
+        from lab.watch.child import start
+
+        feed = None
+        try:
+            history = await self.desk.feed.history()
+            feed = await start("--paused")
+            await feed.travel(choice.to, history=history, then=choice.then)
+            await feed.clock(paused=False, speed="max")
+        except LabError as error:
+            if feed is not None:
+                await feed.close()
+            self.post_message(Refused("branch", getattr(error, "reason", ""), str(error)))
+        else:
+            self.post_message(Branched(feed, choice))
+
+    def on_branched(self, message: Branched) -> None:
+        """Compare the two futures."""
+        from lab.tui.screens.compare import Compare
+
+        self.push_screen(Compare(Desk(message.feed, self.desk.lang), message.choice))
 
     # -- rooms --------------------------------------------------------------------------------
 

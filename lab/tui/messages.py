@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
-from lab.watch.feed import Seen
+from lab.watch.feed import Feed, Seen
+
+if TYPE_CHECKING:
+    from lab.tui.screens.branch import Choice
 
 
 class Came(Message):
@@ -22,6 +25,14 @@ class Refused(Message):
 
     def __init__(self, ability: str, reason: str, detail: str = "") -> None:
         self.ability, self.reason, self.detail = ability, reason, detail
+        super().__init__()
+
+
+class Branched(Message):
+    """Another future has begun in a cloud of its own."""
+
+    def __init__(self, feed: Feed, choice: Choice) -> None:
+        self.feed, self.choice = feed, choice
         super().__init__()
 
 

@@ -24,4 +24,5 @@ class Door:
 
 ROOMS = (
     Door("1", "flow", "FlowRoom"),
+    Door("6", "timeline", "TimelineRoom"),
 )

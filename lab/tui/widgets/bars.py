@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lab.tui.room import Room
 
 SIGNS = {"space": "␣", "enter": "⏎", "escape": "esc", "question_mark": "?", "slash": "/", "left_square_bracket": "[",
-         "right_square_bracket": "]", "plus": "+", "minus": "-"}
+         "right_square_bracket": "]", "left": "←", "right": "→", "backspace": "⌫", "ctrl+p": "^p"}
 """Keys as the bar writes them."""
 
 

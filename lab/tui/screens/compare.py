@@ -1,0 +1,176 @@
+"""Two futures side by side: the one that was, and the one that branched off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from lab.errors import LabError
+from lab.tui.desk import Desk
+from lab.tui.messages import Came, Refused
+from lab.tui.screens.branch import Choice
+from lab.tui.theme import palette
+from lab.tui.widgets.bars import KeyBar
+from lab.tui.widgets.lane_view import LaneHead, LaneView
+from lab.tui.words import Texts, say
+from lab.watch.compare import first_difference, outcome
+from lab.watch.feed import ClockNow
+from lab.watch.film import Filter, View
+
+if TYPE_CHECKING:
+    from lab.tui.app import GlassApp
+
+WIDE = 140
+"""Columns from which they stand side by side instead of one over the other."""
+TOLD_S = 0.1
+
+
+class Compare(Screen[None]):
+    """The left (upper) one is the watched cloud, the right (lower) one the branch; the keys of time move the branch."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "key.close"),
+        Binding("tab", "app.focus_next", "key.other_side"),
+        Binding("space", "pause_or_go", "key.pause"),
+        Binding("n", "step", "key.step"),
+        Binding("d", "difference", "key.difference"),
+    ]
+    DEFAULT_CSS = """
+    Compare #both { layout: vertical; height: 1fr; }
+    Compare.wide #both { layout: horizontal; }
+    Compare Vertical { height: 1fr; width: 1fr; }
+    Compare .ending { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
+    Compare #told { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+    texts: ClassVar[Texts] = {
+        "key.other_side": {"en": "other side", "ko": "다른 쪽"},
+        "key.difference": {"en": "first difference", "ko": "첫 차이"},
+        "was": {"en": "As it was", "ko": "있었던 일"},
+        "ending": {
+            "en": "{title}: {servers}  {s:.1f} s  R {rest}  Q {mq}  failures {bad}",
+            "ko": "{title}: {servers}  {s:.1f}초  R {rest}  Q {mq}  실패 {bad}",
+        },
+        "no_server": {"en": "no server", "ko": "서버 없음"},
+        "parted": {"en": "They part at #{seq}, {t:.3f} s.", "ko": "#{seq}, {t:.3f}초에서 갈라집니다."},
+        "together": {"en": "No difference so far.", "ko": "아직 차이가 없습니다."},
+    }
+
+    def __init__(self, branch: Desk, choice: Choice) -> None:
+        super().__init__()
+        self.branch, self.choice = branch, choice
+        self.parted: int | None = None
+
+    @property
+    def desks(self) -> tuple[Desk, Desk]:
+        """What was, and the branch."""
+        return cast("GlassApp", self.app).desk, self.branch
+
+    def say(self, key: str, **values: object) -> str:
+        """Word something in the language of the user."""
+        return say(self.texts, self.branch.lang, key, **values)
+
+    def compose(self) -> ComposeResult:
+        """Two flows with their endings."""
+        inks = palette(self.app.current_theme.dark)
+        yield Static(id="told")
+        with Container(id="both"):
+            for side, desk in zip(("was", "branch"), self.desks, strict=True):
+                lanes = LaneView(View(desk.film, Filter(quiet=True)), desk.names, inks, id=side)
+                with Vertical():
+                    yield Static(id=f"{side}-ending", classes="ending")
+                    yield LaneHead(lanes)
+                    yield lanes
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Watch the branch; the side that was begins where they part."""
+        self.query_one("#branch", LaneView).focus()
+        was = self.query_one("#was", LaneView)
+        was.follow = False
+        self.watch_branch()
+        self.set_interval(TOLD_S, self.tell)
+        self.call_after_refresh(self.tell)
+
+    def on_resize(self) -> None:
+        """Side by side when there is room."""
+        self.set_class(self.size.width >= WIDE, "wide")
+
+    @work(group="branch")
+    async def watch_branch(self) -> None:
+        """Post what comes from the branch."""
+        async for seen in self.branch.feed.watch(self.branch.film.last_seq):
+            self.post_message(Came(seen))
+
+    @on(Came)
+    def _came(self, message: Came) -> None:
+        message.stop()
+        self.branch.take(message.seen)
+
+    def tell(self) -> None:
+        """Show what both are now."""
+        one, other = self.desks
+        if self.parted is None:
+            self.parted = first_difference(one.film, other.film, self.choice.to)
+            if self.parted is not None:
+                self.action_difference()
+        for side, desk in zip(("was", "branch"), self.desks, strict=True):
+            lanes = self.query_one(f"#{side}", LaneView)
+            before = len(lanes.view)
+            lanes.view.advance()
+            if len(lanes.view) != before:
+                lanes.grown()
+            self.query_one(f"#{side}-ending", Static).update(self._ending(side, desk), layout=False)
+        if self.parted is None:
+            words = self.say("together")
+        else:
+            entry = other.film.get(self.parted) or one.film.get(self.parted)
+            words = self.say("parted", seq=self.parted, t=entry.t / 1e9 if entry else 0.0)
+        self.query_one("#told", Static).update(Content.assemble((words, "bold"), "  ", (self.choice.words, "$warning")), layout=False)
+
+    def _ending(self, side: str, desk: Desk) -> Content:
+        ended = outcome(desk.film, desk.names, self.choice.to)
+        servers = "  ".join(f"◆ {name} {state}" for name, state in ended.servers.items()) or self.say("no_server")
+        title = self.say("was") if side == "was" else self.choice.words
+        return Content(
+            self.say("ending", title=title, servers=servers, s=ended.seconds, rest=ended.rest, mq=ended.mq, bad=ended.failures)
+        )
+
+    # -- keys ---------------------------------------------------------------------------------
+
+    def action_difference(self) -> None:
+        """Show on both sides where they part."""
+        if self.parted is None:
+            return
+        for side in ("was", "branch"):
+            lanes = self.query_one(f"#{side}", LaneView)
+            lanes.marked = self.parted
+            lanes.follow = False
+            lanes.view.advance()
+            lanes.choose(lanes.view.nearest(self.parted))
+
+    @work(group="order")
+    async def _order(self, **change: object) -> None:
+        try:
+            self.post_message(Came(ClockNow(await self.branch.feed.clock(**change))))
+        except LabError as error:
+            self.app.post_message(Refused("pause", "", str(error)))
+
+    def action_pause_or_go(self) -> None:
+        """The branch stops or goes."""
+        self._order(paused=not self.branch.clock.get("paused"))
+
+    def action_step(self) -> None:
+        """One message of the branch."""
+        self._order(step=1)
+
+    def action_leave(self) -> None:
+        """Back to what was; the branch's cloud ends."""
+        self.app.run_worker(self.branch.feed.close(), group="closing")
+        self.dismiss()

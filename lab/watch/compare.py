@@ -1,0 +1,50 @@
+"""Two futures of one past: where they part, and how each of them ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.journal import Entry
+from lab.watch.film import Film
+from lab.watch.names import UUID, Names
+
+
+def said(entry: Entry) -> tuple[str, ...]:
+    """What an entry says, ids and times apart: these differ with the seed even where nothing else does."""
+    return (entry.kind, entry.source, entry.target, entry.name, entry.status, UUID.sub("", entry.where))
+
+
+def first_difference(one: Film, other: Film, since: int = 0) -> int | None:
+    """The seq of the first entry after `since` in which they differ; None while one is the beginning of the other."""
+    for a, b in zip(one.slice(one.index(since + 1)), other.slice(other.index(since + 1)), strict=False):
+        if said(a) != said(b):
+            return min(a.seq, b.seq)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run has ended so far."""
+
+    servers: dict[str, str]
+    """Name -> state."""
+    rest: int
+    mq: int
+    failures: int
+    """Answers that were failures, errors and faults."""
+    seconds: float
+
+
+def outcome(film: Film, names: Names, since: int = 0) -> Outcome:
+    """Sum up what happened after `since`, and the state of every server."""
+    start = film.index(since + 1)
+    failures = sum(1 for entry in film.slice(start) if _failed(entry))
+    servers = {names.of.get(key, key[:8]): state.replace("/None", "") for key, state in names.servers.items()}
+    last = film.times[-1] / 1e9 if len(film) else 0.0
+    return Outcome(servers, film.tally("rest", start, len(film)), film.tally("mq", start, len(film)), failures, last)
+
+
+def _failed(entry: Entry) -> bool:
+    if entry.kind in ("error", "fault"):
+        return True
+    return entry.kind.endswith("_reply") and entry.status.startswith(("4", "5", "fail"))

@@ -1,0 +1,132 @@
+"""Timeline: the scrubber, orders to the clock, going back, and two futures side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from lab.tui.desk import Desk
+from lab.tui.screens.branch import Branch, Choice, choices
+from lab.tui.screens.compare import Compare
+from lab.tui.screens.timeline import TimelineRoom
+from lab.watch.compare import first_difference
+from lab.watch.feed import Entries, Travelled
+from lab.watch.film import Film
+from lab.watch.line import entry_of
+from tests.tui.conftest import FACES, StubFeed, app_of, play
+
+
+def dropped(path: Path) -> tuple[StubFeed, int]:
+    """A branch in which build_and_run_instance never arrived, and where it begins."""
+    feed = StubFeed(path)
+    cast = next(entry for entry in feed.entries if entry.name == "build_and_run_instance")
+    feed.entries = [entry for entry in feed.entries if entry.seq < cast.seq]
+    feed.entries.append(cast._replace(kind="fault", status="dropped"))
+    return feed, cast.seq
+
+
+@pytest.mark.parametrize(("size", "lang"), FACES)
+def test_it_looks_as_it_did(snap: Callable[..., bool], recording: Path, size: tuple[int, int], lang: str) -> None:
+    assert snap(app_of(StubFeed(recording), lang, "timeline"), size, *["left"] * 12)
+
+
+@pytest.mark.parametrize(("size", "lang"), FACES)
+def test_two_futures_look_as_they_did(
+    snap_compare: Callable[..., bool], recording: Path, size: tuple[int, int], lang: str
+) -> None:
+    app = app_of(StubFeed(recording), lang)
+
+    async def before(pilot: Pilot[None]) -> None:
+        feed, seq = dropped(recording)
+        await app.push_screen(Compare(Desk(feed, lang), Choice(seq - 1, {}, "build_and_run_instance ✖")))
+        await pilot.pause()
+        screen = app.screen
+        assert isinstance(screen, Compare)
+        while not screen.branch.clock:
+            await pilot.pause(0.01)
+        screen.tell()
+        await pilot.pause()
+        assert screen.parted == seq
+
+    assert snap_compare(app, terminal_size=size, run_before=before)
+
+
+def test_keys_are_orders_to_the_clock(recording: Path) -> None:
+    feed = StubFeed(recording, {"PUT clock": {"t_s": 20.0, "paused": True, "speed": 1}, "POST travel": {"seq": 1, "same": True}})
+    app = app_of(feed, room="timeline")
+
+    async def story(pilot: Pilot[None]) -> None:
+        room = app.screen
+        assert isinstance(room, TimelineRoom)
+        await pilot.press("home", "right", "space", "n", "N", "right_square_bracket", "g")
+        await pilot.pause()
+        here = room.here
+        assert 1 < here < app.desk.film.last_seq
+        assert feed.asked == [
+            ("PUT", "clock", {"paused": False}), ("PUT", "clock", {"step": 1}), ("PUT", "clock", {"step_events": 1}),
+            ("PUT", "clock", {"speed": 2}), ("POST", "travel", {"to": here}),
+        ]
+
+    play(app, story)
+
+
+def test_when_time_goes_back_the_rooms_forget_the_future(recording: Path) -> None:
+    app = app_of(StubFeed(recording), room="timeline")
+
+    async def story(pilot: Pilot[None]) -> None:
+        app.desk.take(Travelled(100, 1))
+        room = app.screen
+        assert isinstance(room, TimelineRoom)
+        room.catch_up()
+        assert app.desk.film.last_seq == 100
+        assert room.lanes.entry is not None
+        assert room.lanes.entry.seq <= 100
+        assert app.desk.names.servers == {}
+        app.desk.take(Entries([e._replace(name="other") for e in StubFeed(recording).entries if e.seq == 101]))
+        room.catch_up()
+        assert app.desk.film[-1].name == "other"
+
+    play(app, story)
+
+
+def test_a_message_can_be_lost_in_the_other_future(recording: Path) -> None:
+    feed = StubFeed(recording)
+    cast = next(entry for entry in feed.entries if entry.name == "build_and_run_instance")
+    app = app_of(feed, room="timeline")
+    chosen: list[Choice] = []
+
+    async def story(pilot: Pilot[None]) -> None:
+        await app.push_screen(Branch(cast), lambda choice: chosen.append(choice) if choice else None)
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+
+    play(app, story)
+    assert chosen[0].to == cast.seq - 1
+    assert chosen[0].then["fault"]["act"] == "drop"
+    assert chosen[0].then["fault"]["match"]["name"] == "build_and_run_instance"
+    assert [key for key, *_ in choices(cast)] == ["drop", "delay", "duplicate", "kill"]
+
+
+def test_a_recording_says_why_it_cannot_go_back(recording: Path) -> None:
+    app = app_of(recording, "ko", "timeline")
+
+    async def story(pilot: Pilot[None]) -> None:
+        await pilot.press("b")
+        await pilot.pause()
+        assert any("기록된 저널" in note.message for note in app._notifications)
+
+    play(app, story)
+
+
+def test_where_two_films_part(recording: Path) -> None:
+    entries = [entry_of(line) for line in recording.read_bytes().splitlines()]
+    feed, seq = dropped(recording)
+    assert first_difference(Film(entries), Film(entries)) is None
+    assert first_difference(Film(entries), Film(entries[:50])) is None
+    assert first_difference(Film(entries), Film(feed.entries)) == seq
+    later = [e._replace(t=e.t + 5, request_id="req-other") for e in entries]
+    assert first_difference(Film(entries), Film(later)) is None
