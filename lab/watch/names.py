@@ -52,6 +52,8 @@ class Names:
         name = name or asked
         if isinstance(thing.get("id"), str) and isinstance(name, str) and name:
             self.of[thing["id"]] = name
+            if entry.where.endswith("/servers"):
+                self.servers.setdefault(thing["id"], "building")
 
     def short(self, text: str) -> str:
         """The text with ids replaced by {name}, or cut to their first four characters."""

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_textual_snapshot import SVGImageExtension
 from textual.pilot import Pilot
 
 from lab.tui.app import GlassApp
 from lab.watch.feed import ClockNow, Entries, Feed, Seen
 from lab.watch.line import entry_of
 from lab.watch.recorded import RecordedFeed
+
+# The plugin names its files by an attribute that newer syrupy spells otherwise; as .svg they can be looked at.
+SVGImageExtension.file_extension = "svg"
 
 SIZES = ((80, 24), (120, 40))
 LANGS = ("ko", "en")

@@ -41,6 +41,7 @@ class Branch(ModalScreen[Choice | None]):
     Branch { align: center middle; background: $background 60%; }
     Branch Vertical { width: 64; max-width: 95%; height: auto; background: $panel; padding: 1 2; border: round $border; }
     Branch OptionList { height: auto; max-height: 10; border: none; background: $panel; }
+    Branch OptionList:focus { border: none; }
     Branch Input { display: none; border: tall $border; }
     """
     texts: ClassVar[Texts] = {

@@ -46,6 +46,7 @@ class Compare(Screen[None]):
     Compare #both { layout: vertical; height: 1fr; }
     Compare.wide #both { layout: horizontal; }
     Compare Vertical { height: 1fr; width: 1fr; }
+    Compare LaneView { height: 1fr; }
     Compare .ending { height: 1; padding: 0 1; background: $panel; text-wrap: nowrap; text-overflow: ellipsis; }
     Compare #told { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     """
@@ -116,10 +117,6 @@ class Compare(Screen[None]):
     def tell(self) -> None:
         """Show what both are now."""
         one, other = self.desks
-        if self.parted is None:
-            self.parted = first_difference(one.film, other.film, self.choice.to)
-            if self.parted is not None:
-                self.action_difference()
         for side, desk in zip(("was", "branch"), self.desks, strict=True):
             lanes = self.query_one(f"#{side}", LaneView)
             before = len(lanes.view)
@@ -127,6 +124,9 @@ class Compare(Screen[None]):
             if len(lanes.view) != before:
                 lanes.grown()
             self.query_one(f"#{side}-ending", Static).update(self._ending(side, desk), layout=False)
+        if self.parted is None:
+            self.parted = first_difference(one.film, other.film, self.choice.to)
+            self.action_difference()
         if self.parted is None:
             words = self.say("together")
         else:
@@ -152,7 +152,6 @@ class Compare(Screen[None]):
             lanes = self.query_one(f"#{side}", LaneView)
             lanes.marked = self.parted
             lanes.follow = False
-            lanes.view.advance()
             lanes.choose(lanes.view.nearest(self.parted))
 
     @work(group="order")

@@ -50,6 +50,7 @@ class Inspector(Screen[None]):
     Inspector #both { layout: vertical; height: 1fr; }
     Inspector #links { height: auto; max-height: 6; border: none; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
                        text-wrap: nowrap; text-overflow: ellipsis; }
+    Inspector #links:focus { border: none; }
     Inspector.wide #both { layout: horizontal; }
     Inspector.wide #links { width: 44; height: 1fr; max-height: 100%; }
     Inspector Page { padding: 0 1; }

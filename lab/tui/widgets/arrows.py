@@ -154,9 +154,10 @@ class Pen:
                 Segment(short(what), styles.muted),
             ]
         if kind == "state":
+            before, _, after = entry.name.replace("/None", "").partition(" -> ")
             return [
-                Segment(f"{entry.target} {short(entry.where)} ", styles.state),
-                Segment(entry.name.replace("->", "→").replace("/None", ""), styles.plain),
+                Segment(f"{entry.target} {short(entry.where)} ", styles.muted), Segment(f"→ {after} ", styles.state),
+                Segment(before, styles.muted),
             ]
         if kind == "frame":
             return [Segment(str((entry.note or {}).get("frame", entry.name)), styles.plain)]
