@@ -92,18 +92,25 @@ class Entry(NamedTuple):
         it has. JSON that our own processes wrote goes in as it is; what comes from outside is looked at first.
         """
         seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note = self
-        row: dict[str, Any] = {
+        shown: Any = None
+        left_out = 0
+        if not body:
+            pass
+        elif kind not in FROM_OUTSIDE and type(body) is bytes:
+            shown = orjson.Fragment(body)
+        elif not isinstance(body, LazyBody):
+            shown = self._checked(body)
+        elif rows_max is not None and body.rows > rows_max:
+            left_out = body.rows
+        else:
+            shown = orjson.Fragment(body.render())
+        row = {
             "seq": seq, "t": t, "kind": kind, "source": source, "target": target, "name": name, "where": where,
             "status": status, "duration": duration, "request_id": request_id, "parent": parent, "note": note,
-            "body": None,
+            "body": shown,
         }  # fmt: skip
-        if isinstance(body, LazyBody):
-            if rows_max is not None and body.rows > rows_max:
-                row["left_out"] = body.rows
-            else:
-                row["body"] = orjson.Fragment(body.render())
-        elif body:
-            row["body"] = self._checked(body) if kind in FROM_OUTSIDE else orjson.Fragment(body)
+        if left_out:
+            row["left_out"] = left_out
         return orjson.dumps(row)
 
     def _checked(self, body: bytes) -> Any:

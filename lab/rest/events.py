@@ -67,10 +67,10 @@ class Watcher:
             took = loop.time() - started
             if batch:
                 yield batch
-            clock = self._clock_event(loop.time())
+            more = self.seq < world.journal.seq
+            clock = self._clock_event(loop.time(), more)
             if clock:
                 yield clock
-            more = self.seq < world.journal.seq
             if batch and more:
                 await asyncio.sleep(min(took * REST, PAUSE_S))
             elif batch:
@@ -111,10 +111,13 @@ class Watcher:
         self.seq += len(lines)
         return b"event: entries\nid: %d\ndata: %b\n\n" % (self.seq, b"\ndata: ".join(lines))
 
-    def _clock_event(self, now: float) -> bytes:
-        """The clock, when it was ordered anew or a second has passed."""
+    def _clock_event(self, now: float, more: bool) -> bytes:
+        """The clock, when a second has passed, or when it was ordered anew and what happened until then is told."""
+        early = now - self._clock_at < CLOCK_S
+        if early and more:
+            return b""
         clock = self.world.clock({})
-        if now - self._clock_at < CLOCK_S and all(clock[key] == self._clock.get(key) for key in _ordered(clock)):
+        if early and all(clock[key] == self._clock.get(key) for key in _ordered(clock)):
             return b""
         self._clock, self._clock_at = clock, now
         return event("clock", clock)
