@@ -246,11 +246,15 @@ def stop_on_signal() -> None:
 
 def leave(server: uvicorn.Server) -> None:
     """Ask the server to end; a second signal does not wait for open requests."""
+    import logging
+
     from sse_starlette.sse import AppStatus
 
     server.force_exit = server.should_exit
     server.should_exit = True
-    AppStatus.should_exit = True  # whoever watches the journal would watch for ever
+    # Whoever watches the journal would watch for ever; that a stream is cut short is meant and no news.
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    AppStatus.should_exit = True
 
 
 def quiet_server(edge: Edge) -> uvicorn.Server:

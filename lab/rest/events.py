@@ -22,7 +22,7 @@ BATCH = 500
 """Entries of one event."""
 BATCH_BYTES = 2**18
 """Bytes after which an event is closed before it has that many."""
-ROWS_MAX = 32
+ROWS_MAX = 16
 """Rows of a lazy body up to which it is rendered for watchers: on 200 hosts the tables of one create would cost as much as the create."""
 PAUSE_S = 0.02
 """The shortest time between two events of entries, unless more are there than one takes."""

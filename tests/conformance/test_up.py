@@ -91,7 +91,7 @@ def test_health_needs_no_token_and_the_rest_an_administrators(up: Up) -> None:
     assert health["errors"] == []
     assert health["clock"]["speed"] == "max"
     ordinary = up.login("demo", "demo").headers["x-subject-token"]
-    for what in ("journal", "clock"):
+    for what in ("journal", "clock", "events", "datacenter", "queues", "faults"):
         assert up.http.get(f"/glasscloud/{what}").status_code == 401
         assert up.http.get(f"/glasscloud/{what}", headers={"x-auth-token": "forged"}).status_code == 401
         assert up.http.get(f"/glasscloud/{what}", headers={"x-auth-token": ordinary}).status_code == 403

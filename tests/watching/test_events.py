@@ -250,6 +250,19 @@ def test_a_refused_token_and_a_wrong_place_are_told_before_the_stream_begins() -
     serve(main)
 
 
+def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "KEEP_ALIVE_S", 0.05)
+
+    async def main(here: Serving) -> None:
+        async with here.http.stream("GET", f"/glasscloud/events?since={here.journal.seq}") as answer:
+            async with aclosing(answer.aiter_lines()) as lines:
+                async for line in lines:
+                    if line == ": keep-alive":
+                        return
+
+    serve(main)
+
+
 def test_what_a_client_sent_never_breaks_a_line() -> None:
     bodies = (b'{\n "a":\r\n 1}', b"{broken", b"\xff\xfe", b'"\xe2\x80\xa8 \xc2\x85"', b"two\nlines\n", b"[1, 2]", b"NaN")
 
