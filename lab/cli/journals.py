@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from lab.journal.formats import Flow
 
 
+LOGIN_S = 20.0
+"""How long a log-in may take."""
+
+
 class Running:
     """The journal of a running cloud, read page by page."""
 
@@ -28,11 +32,16 @@ class Running:
         self._given = True
 
     async def log_in(self) -> None:
-        """Get a token. Raises LabError when the cloud refuses, or is none."""
+        """Get a token. Raises LabError when the cloud refuses, does not answer, or is none."""
+        import asyncio
+
         from lab.client.session import ApiError
 
         try:
-            self.token = await self.cloud.session.authenticate()
+            self.token = await asyncio.wait_for(self.cloud.session.authenticate(), LOGIN_S)
+        except TimeoutError:
+            words = "a cloud whose clock is paused answers nobody; let it go on, or give --token"
+            raise LabError(f"{self.url} has not answered a log-in for {LOGIN_S:.0f} s: {words}") from None
         except ApiError as error:
             raise LabError(f"{self.url} refuses the password ({error.status}); name its clouds.yaml with --clouds") from None
         except (KeyError, ValueError):

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from lab.cli import journals
 from lab.cli.main import main
 from lab.journal.formats.lines import read
 from tests.unit.cli.test_up import Running, logged_in, started
@@ -125,6 +126,36 @@ def test_a_running_cloud_is_exported_by_a_token(cloud: Running, tmp_path: Path) 
         main(["trace", "export", "--connect", cloud.url, "--token", logged_in(cloud), "-o", str(out)])
     assert left.value.code == 0
     assert "POST /v3/auth/tokens" in out.read_text()
+
+
+def test_a_paused_cloud_is_told_from_one_that_is_slow(cloud: Running, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    headers = {"x-auth-token": logged_in(cloud)}
+    monkeypatch.setattr(journals, "LOGIN_S", 0.5)
+    httpx.put(f"{cloud.url}/glasscloud/clock", json={"paused": True}, headers=headers).raise_for_status()
+    try:
+        login = ("--clouds", str(cloud.folder / "clouds.yaml"), "-o", str(tmp_path / "journal.jsonl"))
+        assert "a cloud whose clock is paused answers nobody" in refused("record", "--connect", cloud.url, *login)
+        record(cloud, tmp_path / "journal.jsonl", "--once", "--token", headers["x-auth-token"])
+    finally:
+        httpx.put(f"{cloud.url}/glasscloud/clock", json={"paused": False}, headers=headers).raise_for_status()
+
+
+@pytest.mark.slow
+def test_a_recording_ends_when_the_cloud_is_taken_back(tmp_path: Path) -> None:
+    running = started(tmp_path)
+    headers = {"x-auth-token": logged_in(running)}
+    out = tmp_path / "journal.jsonl"
+    process = recording(running, out)
+    whole = len(read(out))
+    httpx.post(f"{running.url}/glasscloud/travel", json={"to": 100}, headers=headers, timeout=60).raise_for_status()
+    _, said = process.communicate(timeout=WAIT_S)
+    running.end(signal.SIGTERM)
+    running.process.communicate()
+    assert process.returncode == 1
+    assert "was taken back to an earlier moment" in said
+    seqs = [entry.seq for entry in read(out)]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(seqs) >= whole
 
 
 @pytest.mark.slow
