@@ -28,7 +28,7 @@ class RecordedFeed(Feed):
         with path.open("rb") as file:
             first = file.readline()
         if not first.strip():
-            raise LabError(f"{path} is empty; record a journal with: curl …/glasscloud/journal > {path.name}")
+            raise LabError(f"{path} is empty; record a journal with: glasscloud trace record --connect URL -o {path.name}")
         try:
             entry_of(first.rstrip(b"\r\n"))
         except ForeignLine:
