@@ -77,6 +77,10 @@ else:
     _Base = asyncio.AbstractEventLoop
 
 
+def _never() -> bool:
+    return False
+
+
 def _precedes(timer: Timer, event: tuple[Any, ...]) -> bool:
     """Whether a timer comes before a SimPy event; of two at one time the one that was scheduled first."""
     when: int = event[0]
@@ -153,7 +157,7 @@ class SimLoop(_Base):  # type: ignore[misc]
     def _timer_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > PURGE_MIN and self._cancelled * 2 > len(self._timers):
-            self._timers = [entry for entry in self._timers if entry[2] is not None or entry[3].callback is not None]
+            self._timers[:] = [entry for entry in self._timers if entry[2] is not None or entry[3].callback is not None]
             heapify(self._timers)
             self._cancelled = 0
 
@@ -195,39 +199,50 @@ class SimLoop(_Base):  # type: ignore[misc]
         """
         if self._ready:
             self._drain(most)
-            return
-        timers, env = self._timers, self.env
-        while timers and timers[0][2] is None and timers[0][3].callback is None:
-            heappop(timers)
-            self._cancelled -= 1
+        else:
+            self._run(1, NEVER, _never)
+
+    def _run(self, budget: int, limit_ns: int, done: Callable[[], bool]) -> None:
+        """Make up to `budget` steps, until the clock would pass the limit or it is done."""
+        ready, timers, burst, env = self._ready, self._timers, self._burst, self.env
         events: list[Any] = env._queue
-        if timers and (not events or _precedes(timers[0], events[0])):
-            when, _, callback, rest = heappop(timers)
-            if when > env._now:
-                self._still = 0
-                env._now = when
-            if callback is None:
-                self._ready.append(rest)
+        for _ in range(budget):
+            if done():
+                return
+            if ready:
                 self._drain()
-            else:
+            elif timers and (not events or timers[0][0] < events[0][0] or _precedes(timers[0], events[0])):
+                if timers[0][0] > limit_ns:
+                    return
+                when, _, callback, rest = heappop(timers)
+                if callback is None and rest.callback is None:
+                    self._cancelled -= 1
+                    continue
+                if when > env._now:
+                    self._still = 0
+                    env._now = when
+                if callback is None:
+                    ready.append(rest)
+                    self._drain()
+                    continue
                 # A hop: most of what happens, so it goes without the queue.
                 self.steps += 1
                 try:
                     callback(*rest)
                 except BaseException as error:
                     self._failed(callback, error)
-                if self._burst:
+                if burst:
                     self._order_burst()
-        elif events:
-            if events[0][0] > env._now:
-                self._still = 0
-            self.steps += 1
-            env.step()
-            self._still += 1
-            if self._still > STILL_LIMIT:
-                raise self._standing()
-        else:
-            raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
+            elif not events:
+                raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
+            elif events[0][0] > limit_ns:
+                return
+            else:
+                if events[0][0] > env._now:
+                    self._still = 0
+                self.steps += 1
+                env.step()
+                self._tick()
 
     def _drain(self, most: int | None = None) -> None:
         """Run the callbacks that are ready now, or as many of them; those that they make ready run in the next round."""
@@ -256,12 +271,13 @@ class SimLoop(_Base):  # type: ignore[misc]
                 self._failed(callback, error)
             if burst:
                 self._order_burst()
+        self._tick()
+
+    def _tick(self) -> None:
+        """Count a round in this instant. Raises Stuck when there were so many that time will never move."""
         self._still += 1
         if self._still > STILL_LIMIT:
-            raise self._standing()
-
-    def _standing(self) -> Stuck:
-        return Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
 
     def _failed(self, callback: object, error: BaseException) -> None:
         """Keep what a callback raised, unless it is to end the program."""
@@ -296,12 +312,8 @@ class SimLoop(_Base):  # type: ignore[misc]
     def advance(self, limit_ns: int, budget: int) -> int:
         """Step until the clock would pass `limit_ns` or `budget` steps were made; answer when the next thing happens."""
         with self._as_running():
-            while budget > 0:
-                when = self.next_ns()
-                if when > limit_ns:
-                    return when
-                self.step()
-                budget -= 1
+            if self.next_ns() <= limit_ns:
+                self._run(budget, limit_ns, _never)
             return self.next_ns()
 
     def _waiting(self) -> str:
@@ -334,8 +346,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Run the world until the future is done; whatever else is in flight stays where it is."""
         task = asyncio.ensure_future(future, loop=self)
         with self._as_running():
-            while not task.done():
-                self.step()
+            self._run(NEVER, NEVER, task.done)
         return task.result()
 
     def run_forever(self) -> None:
