@@ -46,6 +46,12 @@ class Context:
         new.system, new.expires, new.periodic = self.system, self.expires, self.periodic
         return new
 
+    def within(self, sender: Context, cause: int) -> Context:
+        """The same caller in the sender's request, caused by the journal entry `cause`."""
+        new = self.at(cause)
+        new.request_id, new.periodic = sender.request_id, sender.periodic
+        return new
+
     def elevated(self) -> Context:
         """The same request with the administrator's role, for what a service does on its own account."""
         new = self.at(self.cause)

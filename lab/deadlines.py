@@ -26,10 +26,10 @@ class Deadlines:
         self._armed: Handle | None = None
         self._pending = 0
 
-    def add(self, future: asyncio.Future[Any], subject: Any) -> None:
+    def add(self, future: asyncio.Future[Any], subject: Any, now_ns: int) -> None:
         """Expire the future when its time is up; the one who awaits it calls `done` afterwards."""
         self._pending += 1
-        self._queue.append((self._runtime.now_ns() + self.timeout_ns, future, subject))
+        self._queue.append((now_ns + self.timeout_ns, future, subject))
         if self._armed is None:
             self._armed = self._runtime.after(self.timeout_ns, self._fire)
 

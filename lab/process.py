@@ -35,13 +35,16 @@ __all__ = ["CURRENT", "NEVER_NS", "Process"]
 
 T = TypeVar("T")
 
+Done = Callable[[Any, BaseException | None], None]
+"""Told what a handler answered and None, or None and the exception that ended it."""
+
 NEVER_NS = 1 << 62
 """An instant that does not come."""
 
 
 @types.coroutine
-def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any, None]:
-    """Go on with a coroutine that waits for something already, as a task would have."""
+def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any, Any]:
+    """Go on with a coroutine that waits for something already, as a task would have; its result."""
     while True:
         try:
             try:
@@ -53,13 +56,13 @@ def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any
                 waited_for = coro.throw(error)
             else:
                 waited_for = coro.send(value)
-        except StopIteration:
-            return
+        except StopIteration as end:
+            return end.value
 
 
-async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any) -> None:
+async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any, done: Done) -> None:
     """`go_on` as a task takes it: from Python 3.12 on, tasks refuse coroutines made of generators."""
-    await go_on(coro, waited_for)
+    done(await go_on(coro, waited_for), None)
 
 
 class ProcessStore(Store):
@@ -164,34 +167,36 @@ class Process:
         """Journal an error that ended a piece of this process's work."""
         self.entry(ctx, "error", self.name, name, status=type(error).__name__, body={"message": str(error)})
 
-    def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Callable[[BaseException | None], None]) -> None:
+    def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Done) -> None:
         """Run the handler of a message: at once as far as it does not wait, and in a task of this process from there on.
 
-        Most handlers never wait, and a task for each of them would cost more than what they do. `done` is told the
-        exception that ended it, or None. Before its first wait a handler has no task of its own (no `asyncio.timeout`).
+        Most handlers never wait, and a task for each of them would cost more than what they do.
+        Before its first wait a handler has no task of its own (no `asyncio.timeout`).
         """
         context = copy_context()
         try:
             waited_for = context.run(coro.send, None)
-        except StopIteration:
-            done(None)
+        except StopIteration as end:
+            done(end.value, None)
             return
         except BaseException as error:
-            done(error)
+            done(None, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
         if not self.alive:  # it was killed by what it did itself: no task of it may come after that
             coro.close()
-            done(ProcessKilled(self.name))
+            done(None, ProcessKilled(self.name))
             return
-        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for), f"{self.name}:{name}", self)
+        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for, done), f"{self.name}:{name}", self)
         self.tasks[rest] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
             self.tasks.pop(task, None)
             coro.close()  # its task never began when the process was killed in this instant
-            done(asyncio.CancelledError() if task.cancelled() else task.exception())
+            error = asyncio.CancelledError() if task.cancelled() else task.exception()
+            if error is not None:
+                done(None, error)
 
         rest.add_done_callback(ended)
 

@@ -72,10 +72,13 @@ class Journal:
         parent: int = 0,
         body: bytes | LazyBody | None = None,
         note: dict[str, Any] | None = None,
+        t: int = -1,
     ) -> int:
-        """Append an entry and answer its seq (from 1)."""
+        """Append an entry and answer its seq (from 1). Whoever has just looked at the clock gives the time too."""
         self.seq = seq = self.seq + 1
-        row = (seq, self._now(), kind, source, target, name, where, status, duration, request_id, parent, body, note)
+        if t < 0:
+            t = self._now()
+        row = (seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note)
         chunk = self._open
         chunk.append(row)
         if len(chunk) >= CHUNK:

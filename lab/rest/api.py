@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
 from typing import Any, ClassVar
 
@@ -27,6 +27,8 @@ from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Stream
 from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange, explain
+
+Handler = Callable[[Context, Request], Awaitable[Any]]
 
 PATHS_MAX = 512
 """Paths whose routes an API remembers."""
@@ -61,7 +63,7 @@ class Api:
         self.trie = trie_of(tuple(self.routes))
         self.table = self.faults or FaultTable(STYLES[self.service])
         self.authenticator = Authenticator(process)
-        self._handlers = {route.handler: getattr(self, route.handler) for route in self.routes}
+        self._handlers: dict[str, Handler] = {route.handler: getattr(self, route.handler) for route in self.routes}
         self._versions: dict[str, Version] = {}
         self._found: dict[str, Found] = {}
         """What lay at the last paths: the services ask each other for the same ones over and over."""
@@ -89,10 +91,26 @@ class Api:
 
     # -- one request --------------------------------------------------------------------------
 
-    async def handle(self, request: Request, ctx: Context) -> Response:
-        """Serve one request; every LabError becomes the service's own fault, another exception a 500 and a kept error."""
+    async def handle(self, request: Request, sender: Context, cause: int) -> Response:
+        """Serve one request that the journal has as entry `cause`.
+
+        Every LabError becomes the service's own fault, another exception a 500 and a kept error.
+        """
+        ctx = sender
         try:
-            response = await self._serve(request, ctx)
+            route = self._choose(request)
+            public = route is not None and route.policy is PUBLIC
+            token = request.headers.get("x-auth-token", "")
+            known = self.authenticator.remembered(token)
+            if known is not None:
+                ctx = known.within(sender, cause)
+            else:
+                ctx = Context(request_id=sender.request_id, cause=cause, periodic=sender.periodic)
+                if token or not public:
+                    ctx = await self.authenticator.identify(request, ctx, required=not public)
+            handler = self._admit(route, request, ctx)
+            CURRENT.set(ctx)
+            response = self._answer(request, await handler(ctx, request))
         except LabError as error:
             response = self.table.answer(error, ctx.request_id)
         except Exception as error:
@@ -126,42 +144,42 @@ class Api:
             headers.setdefault(versions.legacy_header, text)
             headers["Vary"] = f"OpenStack-API-Version, {versions.legacy_header}"
 
-    async def _serve(self, request: Request, ctx: Context) -> Response:
-        found = request.found or self.trie.match(request.path)
-        token = request.headers.get("x-auth-token", "")
-        if self.versions is not None:
+    def _choose(self, request: Request) -> Route | None:
+        """The route of the request's path, method and version; None when there is none."""
+        found = request.found = request.found or self.trie.match(request.path)
+        versions = self.versions
+        if versions is not None:
             request.version = self.negotiate(request.headers)
-        route = self._choose(found[0], request) if found is not None else None
-        if route is None or route.policy is not PUBLIC or token:
-            ctx = await self.authenticator.identify(request, ctx, required=route is None or route.policy is not PUBLIC)
         if found is None:
-            raise NotFound("The resource could not be found.")
-        if route is None:
-            self._refuse(found[0], request)
-        assert route is not None
-        if not route.policy(ctx):
-            raise Forbidden(self.refusal.format(service=self.service, handler=route.handler))
-        request.route = route
-        request.params = dict(zip(route.names, found[1], strict=True)) if found[1] else {}
-        self._read(route, request)
-        CURRENT.set(ctx)
-        result = await self._handlers[route.handler](ctx, request)
-        return self._answer(route, result)
-
-    def _choose(self, methods: dict[str, list[Route]], request: Request) -> Route | None:
+            return None
         method = request.method
-        candidates = methods.get(method) or (methods.get("GET") if method == "HEAD" else None) or ()
-        for route in candidates:
-            if self.versions is None or route.serves(request.version):
+        for route in found[0].get(method) or (found[0].get("GET") if method == "HEAD" else None) or ():
+            if versions is None or route.serves(request.version):
+                request.route = route
                 return route
         return None
 
-    def _refuse(self, methods: dict[str, list[Route]], request: Request) -> None:
+    def _admit(self, route: Route | None, request: Request, ctx: Context) -> Handler:
+        """The handler of a request that may be served. Raises the error of one that may not."""
+        found = request.found
+        if found is None:
+            raise NotFound("The resource could not be found.")
+        if route is None:
+            raise self._refusal(found[0], request)
+        if not route.policy(ctx):
+            raise Forbidden(self.refusal.format(service=self.service, handler=route.handler))
+        if found[1]:
+            request.params = dict(zip(route.names, found[1], strict=True))
+        if request.body or request.method != "GET":
+            self._read(route, request)
+        return self._handlers[route.handler]
+
+    def _refusal(self, methods: dict[str, list[Route]], request: Request) -> LabError:
         """No route of that method and version: 404 when another version has it, else 405."""
         if request.method in methods:
-            raise NotFound("The resource could not be found.")
+            return NotFound("The resource could not be found.")
         allowed = tuple(sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
-        raise MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", allowed)
+        return MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", allowed)
 
     def negotiate(self, headers: dict[str, str]) -> Version:
         """The microversion that the headers ask for. Raises BadRequest or NotAcceptable."""
@@ -223,11 +241,12 @@ class Api:
         except ValidationError as error:
             raise BadRequest(explain(error)) from None
 
-    def _answer(self, route: Route, result: Any) -> Response:
+    def _answer(self, request: Request, result: Any) -> Response:
         if isinstance(result, Response):
             response = result
         else:
-            response = Response(route.success, result)
+            assert request.route is not None
+            response = Response(request.route.success, result)
         body = response.body
         if isinstance(body, Stream):
             if body.size is not None:

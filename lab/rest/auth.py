@@ -19,6 +19,7 @@ class Authenticator:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+        self._now = process.runtime.now_ns
         self._cache: dict[str, tuple[int, Context]] = process.memory.setdefault("token cache", {})
         self.local: Any = None
         """Keystone's own check: `async (token) -> Context | None`."""
@@ -27,6 +28,11 @@ class Authenticator:
         """Empty the cache: what a restart does too."""
         self._cache.clear()
 
+    def remembered(self, token: str) -> Context | None:
+        """What a token gives, as long as what keystone said of it holds."""
+        known = self._cache.get(token)
+        return known[1] if known is not None and known[0] > self._now() else None
+
     async def identify(self, request: Request, ctx: Context, required: bool) -> Context:
         """The caller's context. Raises Unauthorized when a token is needed and none or a bad one was sent."""
         token = request.headers.get("x-auth-token", "")
@@ -34,17 +40,15 @@ class Authenticator:
             if required:
                 raise Unauthorized(UNAUTHORIZED)
             return ctx
-        known = self._cache.get(token)
-        if known is None or known[0] <= self._process.runtime.now_ns():
+        known = self.remembered(token)
+        if known is None:
             try:
                 known = await self._check(token, request, ctx)
             except Unauthorized:
                 if required:
                     raise
                 return ctx
-        found = known[1].at(ctx.cause)
-        found.request_id, found.periodic = ctx.request_id, ctx.periodic
-        return found
+        return known.within(ctx, ctx.cause)
 
     async def _beside_a_service(self, request: Request, ctx: Context) -> bool:
         """Whether a service vouches for the request with a good token of its own, so that the user's may have ended."""
@@ -54,7 +58,7 @@ class Authenticator:
         alone = Request(request.method, request.path, {"x-auth-token": token}, source=request.source)
         return "service" in (await self.identify(alone, ctx, required=False)).roles
 
-    async def _check(self, token: str, request: Request, ctx: Context) -> tuple[int, Context]:
+    async def _check(self, token: str, request: Request, ctx: Context) -> Context:
         """Ask keystone. Raises Unauthorized for a token that it does not know, ServiceUnavailable when it cannot say."""
         runtime, config = self._process.runtime, self._process.config
         self._cache.pop(token, None)
@@ -62,7 +66,7 @@ class Authenticator:
             found = await self.local(token)
             if found is None:
                 raise Unauthorized(UNAUTHORIZED)
-            return runtime.now_ns(), found
+            return found  # type: ignore[no-any-return]
         query = "?allow_expired=1" if await self._beside_a_service(request, ctx) else ""
         try:
             response = await self._process.rest.call(
@@ -82,7 +86,7 @@ class Authenticator:
         if len(self._cache) > 20_000:
             self._cache.clear()
         self._cache[token] = (keep, found)
-        return self._cache[token]
+        return found
 
 
 def context_of(body: dict[str, Any], token: str) -> Context:

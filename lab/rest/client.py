@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,6 +12,7 @@ from lab.body import encode
 from lab.context import Context
 from lab.errors import ProcessKilled, RemoteFault
 from lab.rest.message import Request, Response, Stream
+from lab.runtime import NANOSECOND
 
 if TYPE_CHECKING:
     from lab.process import Process
@@ -20,13 +22,19 @@ REFRESH_S = 120
 """A service's own token is renewed this long before it expires."""
 
 
+@cache
+def version_header(kind: str, version: tuple[int, int]) -> str:
+    """How a request asks for a microversion."""
+    return f"{kind} {version[0]}.{version[1]}"
+
+
 class RestClient:
     """REST calls of one life of one process."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._token = ""
-        self._token_until = -1.0
+        self._token_until = 0
         self._fetching: asyncio.Task[str] | None = None
 
     async def call(
@@ -50,15 +58,13 @@ class RestClient:
         if not process.alive:
             raise ProcessKilled(process.name)
         sent = {"x-openstack-request-id": ctx.request_id}
-        if auth == "user":
+        if auth == "user" or auth == "both":
             sent["x-auth-token"] = ctx.token
-        elif auth == "service":
-            sent["x-auth-token"] = await self.own_token(ctx)
-        elif auth == "both":
-            sent["x-auth-token"] = ctx.token
-            sent["x-service-token"] = await self.own_token(ctx)
+        if auth == "service" or auth == "both":
+            own = self._token if process.runtime.now_ns() < self._token_until else await self._renewed(ctx)
+            sent["x-auth-token" if auth == "service" else "x-service-token"] = own
         if version is not None:
-            sent["openstack-api-version"] = f"{VERSION_KINDS[service]} {version[0]}.{version[1]}"
+            sent["openstack-api-version"] = version_header(VERSION_KINDS[service], version)
         data = b""
         if body is not None:
             data = body if isinstance(body, bytes) else encode(body)
@@ -75,21 +81,32 @@ class RestClient:
             # Its own token was revoked: it gets another, as keystoneauth does, and asks once more.
             auth = "service anew"
             if self._token == sent["x-auth-token"]:
-                self._token_until = -1.0
+                self._token_until = 0
             sent["x-auth-token"] = await self.own_token(ctx)
 
-    async def json(self, ctx: Context, service: str, method: str, target: str, **options: Any) -> Any:
+    async def json(
+        self,
+        ctx: Context,
+        service: str,
+        method: str,
+        target: str,
+        *,
+        body: Any = None,
+        version: tuple[int, int] | None = None,
+        auth: str = "user",
+        headers: dict[str, str] | None = None,
+    ) -> Any:
         """The answer's JSON. Raises RemoteFault for a status of 400 or more."""
-        response = await self.call(ctx, service, method, target, **options)
+        response = await self.call(ctx, service, method, target, body=body, version=version, auth=auth, headers=headers)
         if response.status >= 400:
             raise fault_of(service, response)
         return response.json()
 
     async def own_token(self, ctx: Context) -> str:
         """A token of the process's service user, fetched from keystone when needed."""
-        now = self._process.runtime.now()
-        if now < self._token_until:
-            return self._token
+        return self._token if self._process.runtime.now_ns() < self._token_until else await self._renewed(ctx)
+
+    async def _renewed(self, ctx: Context) -> str:
         fetching = self._fetching
         if fetching is None or fetching.done():
             fetching = self._fetching = self._process.spawn(self._fetch(ctx), "service token")
@@ -113,7 +130,8 @@ class RestClient:
         if response.status != 201:
             raise fault_of("identity", response)
         self._token = response.headers["X-Subject-Token"]
-        self._token_until = self._process.runtime.now() + config.token_expiration_s - REFRESH_S
+        lasts = round((config.token_expiration_s - REFRESH_S) * NANOSECOND)
+        self._token_until = self._process.runtime.now_ns() + lasts
         return self._token
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
 from lab.deadlines import Deadlines
-from lab.errors import ProcessKilled, RestTimeout, Unreachable
+from lab.errors import RestTimeout, Unreachable
+from lab.journal import LazyBody
 from lab.journal.masking import SHOWN, harmless, masked
 from lab.medium import Passing, Verdict
 from lab.process import Process
@@ -104,31 +105,31 @@ class Router:
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
         wires = self.wires
-        exchange = Exchange(client, ctx, service, request, wires.runtime.new_future())
+        future = wires.runtime.new_future()
+        exchange = Exchange(client, ctx, service, request, future)
         listener = self._send(exchange)
-        if not ctx.periodic:
-            wires.runtime.busy += 1
-        self._deadlines.add(exchange.future, exchange)
+        counted = not ctx.periodic
+        wires.runtime.busy += counted
+        self._deadlines.add(future, exchange, exchange.sent_ns)
         try:
             if request.stream is not None and request.stream.size:
-                exchange.future.add_done_callback(_ignore)
+                future.add_done_callback(_ignore)
                 await wires.medium.transfer(client.host, listener.process.host, request.stream.size)
-            response = await exchange.future
-            if isinstance(response.body, Stream) and response.body.size:
+            response: Response = await future
+            if type(response.body) is Stream and response.body.size:
                 await wires.medium.transfer(listener.process.host, client.host, response.body.size)
         finally:
             # When the body's path broke nobody waits for the answer, and its error must not count as one that was lost.
-            exchange.future.cancel()
+            future.cancel()
             self._deadlines.done()
-            if not ctx.periodic:
-                wires.runtime.busy -= 1
+            wires.runtime.busy -= counted
         return response
 
     def _send(self, exchange: Exchange) -> Listener:
         wires, request, client, ctx = self.wires, exchange.request, exchange.client, exchange.ctx
         listener = self._pick(exchange.service)
         target = listener.process.name if listener is not None else exchange.service
-        exchange.sent_ns = wires.runtime.now_ns()
+        now = exchange.sent_ns = wires.runtime.now_ns()
         exchange.seq = wires.journal.add(
             "rest",
             client.name,
@@ -141,6 +142,7 @@ class Router:
             ctx.cause,
             harmless(request.body) if request.body else None,
             self._note(request.headers),
+            now,
         )
         distance = wires.medium.latency(client.host, listener.process.host) if listener is not None else None
         if listener is None or distance is None:
@@ -172,7 +174,9 @@ class Router:
         """The part of the headers that the journal keeps: version asked, and which token, by number."""
         token, version = headers.get("x-auth-token", ""), headers.get("openstack-api-version", "")
         key = (token, version)
-        if key not in self._notes:
+        try:
+            return self._notes[key]
+        except KeyError:
             if len(self._notes) > 20_000:
                 self._notes.clear()
             note: dict[str, Any] = {}
@@ -181,7 +185,7 @@ class Router:
             if token:
                 note["token"] = self._tokens.setdefault(token, f"token#{len(self._tokens) + 1}")
             self._notes[key] = note or None
-        return self._notes[key]
+            return self._notes[key]
 
     # -- at the callee ------------------------------------------------------------------------
 
@@ -189,7 +193,7 @@ class Router:
         """Take a worker for the request, or put it in line for one."""
         if not listener.process.alive:
             self._reset(listener, exchange)
-        elif not listener.waiting and listener.free():
+        elif listener.free() and not listener.waiting:
             self._hand(listener, exchange, distance)
         else:
             listener.waiting.append(exchange)
@@ -213,24 +217,14 @@ class Router:
         if not process.alive:
             self._reset(listener, exchange)
             return
-        ctx = exchange.ctx
-        arrived = Context(request_id=ctx.request_id, cause=exchange.seq, periodic=ctx.periodic)
-        process.handle(self._handle(listener, exchange, arrived), exchange.label, partial(self._finish, listener, exchange))
+        handling = listener.api.handle(exchange.request, exchange.ctx, exchange.seq)
+        process.handle(handling, exchange.label, partial(self._finish, listener, exchange))
         if listener.waiting:
             self._feed(listener)
 
-    async def _handle(self, listener: Listener, exchange: Exchange, ctx: Context) -> None:
-        response = await listener.api.handle(exchange.request, ctx)
-        verdict = exchange.verdict
-        if verdict is not None and verdict.after is not None:
-            verdict.after(listener.process.name)
-        if not listener.process.alive:
-            raise ProcessKilled(listener.process.name)
-        self._reply(listener, exchange, response)
-
     def _reply(self, listener: Listener, exchange: Exchange, response: Response) -> None:
         wires, process, client = self.wires, listener.process, exchange.client
-        seq = self._journal_answer(process.name, exchange, str(response.status), response)
+        seq = self._journal_answer(process.name, exchange, str(response.status), self._kept(exchange.request, response))
         delay = wires.medium.latency(process.host, client.host)
         verdict = exchange.verdict
         if delay is None or (verdict is not None and verdict.lose_reply):
@@ -251,16 +245,18 @@ class Router:
                 delay += verdict.delay_ns
         wires.runtime.hop(delay, _deliver, exchange.future, response)
 
-    def _journal_answer(self, source: str, exchange: Exchange, status: str, response: Response | None) -> int:
-        wires, request = self.wires, exchange.request
-        body: Any = None
-        if response is not None and not isinstance(response.body, Stream):
-            body = response.body or None
-            if isinstance(body, bytes):
-                if request.method in WRITES:
-                    body = harmless(body)
-                elif SHOWN in body:
-                    body = masked(body)
+    @staticmethod
+    def _kept(request: Request, response: Response) -> bytes | LazyBody | None:
+        """What the journal keeps of an answer's body."""
+        body = response.body
+        if type(body) is bytes:
+            if request.method in WRITES:
+                return harmless(body) or None
+            return masked(body) if SHOWN in body else body or None
+        return None if isinstance(body, Stream) else body
+
+    def _journal_answer(self, source: str, exchange: Exchange, status: str, body: bytes | LazyBody | None) -> int:
+        wires, request, now = self.wires, exchange.request, self.wires.runtime.now_ns()
         return wires.journal.add(
             "rest_reply",
             source,
@@ -268,14 +264,21 @@ class Router:
             request.method,
             request.target,
             status,
-            wires.runtime.now_ns() - exchange.sent_ns,
+            now - exchange.sent_ns,
             exchange.ctx.request_id,
             exchange.seq,
             body,
+            None,
+            now,
         )
 
-    def _finish(self, listener: Listener, exchange: Exchange, error: BaseException | None) -> None:
-        if error is not None:
+    def _finish(self, listener: Listener, exchange: Exchange, response: Response, error: BaseException | None) -> None:
+        verdict = exchange.verdict
+        if error is None and verdict is not None and verdict.after is not None:
+            verdict.after(listener.process.name)
+        if error is None and listener.process.alive:
+            self._reply(listener, exchange, response)
+        else:
             self._reset(listener, exchange)
         if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
             self.wires.runtime.errors.append(error)

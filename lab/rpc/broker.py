@@ -157,7 +157,7 @@ class Broker:
         wires, ctx = self.wires, message.ctx
         self._order += 1
         message.order = self._order
-        message.sent_ns = wires.runtime.now_ns()
+        now = message.sent_ns = wires.runtime.now_ns()
         message.seq = wires.journal.add(
             message.kind,
             message.sender.name,
@@ -170,6 +170,7 @@ class Broker:
             ctx.cause,
             message.body,
             self.about.get(message.topic.split(".", 1)[0]) or self.about.get(message.topic),
+            now,
         )
 
     def _judge(self, message: Message, target: str, where: str) -> Verdict | None:
@@ -341,6 +342,8 @@ class Broker:
             ctx.request_id,
             message.seq,
             data,
+            None,
+            now,
         )
         delay = 0
         if wires.interference is not None:
@@ -362,7 +365,7 @@ class Broker:
         elif process.alive and message.waiter is not None and not message.waiter.done():
             wires.runtime.hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
 
-    def _finish(self, message: Message, error: BaseException | None) -> None:
+    def _finish(self, message: Message, _: None, error: BaseException | None) -> None:
         if not message.ctx.periodic:
             self.wires.runtime.busy -= 1
         if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours

@@ -65,7 +65,7 @@ class RpcClient:
         deadlines = broker.deadlines(seconds)
         waiter = message.waiter = self._process.runtime.new_future()
         broker.publish(message)
-        deadlines.add(waiter, message)
+        deadlines.add(waiter, message, message.sent_ns)
         try:
             data = await waiter
         finally:

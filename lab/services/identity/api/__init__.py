@@ -33,11 +33,11 @@ class IdentityApi(TokenHandlers, ProjectHandlers, UserHandlers, RoleHandlers, Ca
         # keystone need not ask keystone
         self.authenticator.local = self.context_of
 
-    async def handle(self, request: Request, ctx: Context) -> Response:
+    async def handle(self, request: Request, sender: Context, cause: int) -> Response:
         """Serve one request, once the first entities are there."""
         if not self.manager.is_ready.is_set():
             await self.manager.is_ready.wait()
-        return await super().handle(request, ctx)
+        return await super().handle(request, sender, cause)
 
     async def context_of(self, token: str) -> Context | None:
         """What a token gives to the request that carries it; None when it is worth nothing."""

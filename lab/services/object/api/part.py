@@ -54,11 +54,11 @@ class ObjectPart(Api):
         self.databases = Databases(process)
         self.replicas = replicas
 
-    async def handle(self, request: Request, ctx: Context) -> Response:
+    async def handle(self, request: Request, sender: Context, cause: int) -> Response:
         """Serve a request, and give the answer Swift's transaction id."""
-        response = await super().handle(request, ctx)
+        response = await super().handle(request, sender, cause)
         now = int(self.process.runtime.utc().timestamp())
-        digits = ctx.request_id.removeprefix("req-").replace("-", "")[:21]
+        digits = sender.request_id.removeprefix("req-").replace("-", "")[:21]
         response.headers.setdefault("X-Trans-Id", f"tx{digits}-{now:010x}")
         return response
 
