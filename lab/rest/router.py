@@ -60,6 +60,8 @@ class Router:
 
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
+        self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
+        self._latency, self._work = wires.medium.latency, wires.medium.work
         self.listeners: dict[str, list[Listener]] = {}
         self._turns: dict[str, int] = {}
         self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
@@ -129,8 +131,8 @@ class Router:
         wires, request, client, ctx = self.wires, exchange.request, exchange.client, exchange.ctx
         listener = self._pick(exchange.service)
         target = listener.process.name if listener is not None else exchange.service
-        now = exchange.sent_ns = wires.runtime.now_ns()
-        exchange.seq = wires.journal.add(
+        now = exchange.sent_ns = self._now()
+        exchange.seq = self._add(
             "rest",
             client.name,
             target,
@@ -144,7 +146,7 @@ class Router:
             self._note(request.headers),
             now,
         )
-        distance = wires.medium.latency(client.host, listener.process.host) if listener is not None else None
+        distance = self._latency(client.host, listener.process.host) if listener is not None else None
         if listener is None or distance is None:
             self._journal_answer(target, exchange, "unreachable", None)
             raise Unreachable(
@@ -164,8 +166,8 @@ class Router:
                     copy = Exchange(client, ctx, exchange.service, request, wires.runtime.new_future())
                     copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
                     copy.future.add_done_callback(_ignore)
-                    wires.runtime.hop(verdict.delay_ns, self._arrive, listener, copy, distance)
-                wires.runtime.hop(verdict.delay_ns, self._arrive, listener, exchange, distance)
+                    self._hop(verdict.delay_ns, self._arrive, listener, copy, distance)
+                self._hop(verdict.delay_ns, self._arrive, listener, exchange, distance)
                 return listener
         self._arrive(listener, exchange, distance)
         return listener
@@ -202,8 +204,7 @@ class Router:
         listener.busy += 1
         api, request = listener.api, exchange.request
         exchange.label = api.label(request)
-        work = self.wires.medium.work(listener.process.binary, exchange.label)
-        self.wires.runtime.hop(distance + work, self._begin, listener, exchange)
+        self._hop(distance + self._work(listener.process.binary, exchange.label), self._begin, listener, exchange)
 
     def _begin(self, listener: Listener, exchange: Exchange) -> None:
         process, verdict = listener.process, exchange.verdict
@@ -225,7 +226,7 @@ class Router:
     def _reply(self, listener: Listener, exchange: Exchange, response: Response) -> None:
         wires, process, client = self.wires, listener.process, exchange.client
         seq = self._journal_answer(process.name, exchange, str(response.status), self._kept(exchange.request, response))
-        delay = wires.medium.latency(process.host, client.host)
+        delay = self._latency(process.host, client.host)
         verdict = exchange.verdict
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
@@ -243,7 +244,7 @@ class Router:
                 if verdict.drop:
                     return
                 delay += verdict.delay_ns
-        wires.runtime.hop(delay, _deliver, exchange.future, response)
+        self._hop(delay, _deliver, exchange.future, response)
 
     @staticmethod
     def _kept(request: Request, response: Response) -> bytes | LazyBody | None:
@@ -256,8 +257,8 @@ class Router:
         return None if isinstance(body, Stream) else body
 
     def _journal_answer(self, source: str, exchange: Exchange, status: str, body: bytes | LazyBody | None) -> int:
-        wires, request, now = self.wires, exchange.request, self.wires.runtime.now_ns()
-        return wires.journal.add(
+        request, now = exchange.request, self._now()
+        return self._add(
             "rest_reply",
             source,
             exchange.client.name,
@@ -290,12 +291,12 @@ class Router:
     def _reset(self, listener: Listener, exchange: Exchange) -> None:
         """The callee died with the request in its hands: the connection is reset."""
         self._journal_answer(listener.process.name, exchange, "reset", None)
-        delay = self.wires.medium.latency(listener.process.host, exchange.client.host)
+        delay = self._latency(listener.process.host, exchange.client.host)
         if delay is not None:
             error = Unreachable(
                 f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer"
             )
-            self.wires.runtime.hop(delay, _fail, exchange.future, error)
+            self._hop(delay, _fail, exchange.future, error)
 
 
 def _deliver(future: asyncio.Future[Response], response: Response) -> None:

@@ -17,7 +17,7 @@ import orjson
 from lab.body import encode
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
-from lab.medium import Passing, Verdict
+from lab.medium import Passing
 from lab.process import CURRENT, NEVER_NS, Process
 from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
@@ -37,6 +37,8 @@ class Broker:
 
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
+        self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
+        self._latency, self._work = wires.medium.latency, wires.medium.work
         self.queues: dict[str, Queue] = {}
         self.fanouts: dict[str, dict[Consumer, None]] = {}
         self.about: dict[str, dict[str, str]] = {}
@@ -47,6 +49,8 @@ class Broker:
         self._open: dict[str, dict[Consumer, None]] = {}
         """Listeners of fanouts that never declared an interest: they get everything."""
         self._targets: dict[str, str] = {}
+        self._notes: dict[str, dict[str, str] | None] = {}
+        """What the journal notes of a message by its topic."""
         self._order = 0
         self._waiting = 0
         """Messages in all lines together: mostly none, and then a worker that gets free need not look."""
@@ -71,6 +75,7 @@ class Broker:
         consumer = Consumer(process, topic, handlers, pool)
         process.memory.setdefault("rpc consumers", []).append(consumer)
         self.about.setdefault(topic, {"exchange": exchange, "version": version})
+        self._notes.clear()
         for name in (topic, f"{topic}.{host}" if host else ""):
             if name:
                 queue = self.queue(name)
@@ -83,7 +88,7 @@ class Broker:
         process.at_end(partial(self._leave, consumer))
         for queue in consumer.queues:
             if queue.messages:
-                self.wires.runtime.hop(0, self._feed, consumer)
+                self._hop(0, self._feed, consumer)
 
     def _leave(self, consumer: Consumer) -> None:
         for queue in consumer.queues:
@@ -137,28 +142,25 @@ class Broker:
 
     def publish(self, message: Message) -> None:
         """Journal a call or cast and put it on its way to its queue."""
-        queue = self.queue(message.topic)
+        topic = message.topic
+        queue = self.queues.get(topic) or self.queue(topic)
         consumers = queue.consumers
         if consumers:
             first = consumers[0].process
-            target = first.name if "." in message.topic or len(consumers) == 1 else first.binary
+            target = first.name if len(consumers) == 1 or "." in topic else first.binary
         else:
-            target = message.topic
-        self._journal(message, target, message.topic)
-        verdict = message.verdict = self._judge(message, target, message.topic)
-        if verdict is not None:
-            if not verdict.drop:
-                for each in (message, *(message.twin() for _ in range(verdict.copies))):
-                    self.wires.runtime.hop(verdict.delay_ns, self._enqueue, each, queue)
-            return
-        self._enqueue(message, queue)
+            target = topic
+        if self._journal(message, target, topic, self._enqueue, queue):
+            self._enqueue(message, queue)
 
-    def _journal(self, message: Message, target: str, where: str) -> None:
-        wires, ctx = self.wires, message.ctx
-        self._order += 1
-        message.order = self._order
-        now = message.sent_ns = wires.runtime.now_ns()
-        message.seq = wires.journal.add(
+    def _journal(self, message: Message, target: str, where: str, send: Callable[..., None], rest: object) -> bool:
+        """Journal a message; whether it goes on as it is. What is to disturb it may send it later, twice or never."""
+        ctx, topic = message.ctx, message.topic
+        if topic not in self._notes:
+            self._notes[topic] = self.about.get(topic.split(".", 1)[0]) or self.about.get(topic)
+        self._order = message.order = self._order + 1
+        now = message.sent_ns = self._now()
+        message.seq = self._add(
             message.kind,
             message.sender.name,
             target,
@@ -169,21 +171,23 @@ class Broker:
             ctx.request_id,
             ctx.cause,
             message.body,
-            self.about.get(message.topic.split(".", 1)[0]) or self.about.get(message.topic),
+            self._notes[topic],
             now,
         )
-
-    def _judge(self, message: Message, target: str, where: str) -> Verdict | None:
         interference = self.wires.interference
         if interference is None:
-            return None
-        return interference.judge(
-            Passing(message.kind, message.sender.name, target, message.display, where, message.seq)
-        )
+            return True
+        passing = Passing(message.kind, message.sender.name, target, message.display, where, message.seq)
+        verdict = message.verdict = interference.judge(passing)
+        if verdict is None:
+            return True
+        if not verdict.drop:
+            for each in (message, *(message.twin() for _ in range(verdict.copies))):
+                self._hop(verdict.delay_ns, send, each, rest)
+        return False
 
     def _enqueue(self, message: Message, queue: Queue) -> None:
-        wires = self.wires
-        distance = wires.medium.latency(message.sender.host, wires.mq_host)
+        distance = self._latency(message.sender.host, self.wires.mq_host)
         if distance is None:
             self._send_later(message, self._enqueue, queue)
             return
@@ -198,15 +202,15 @@ class Broker:
             if message.sender.alive and (message.waiter is None or not message.waiter.done()):
                 send(message, *rest)
 
-        self.wires.runtime.hop(RETRY_NS, again)
+        self._hop(RETRY_NS, again)
 
     def _deliver(self, queue: Queue, message: Message, distance: int) -> bool:
         """Give the message to the next consumer in turn that is free and has a path."""
-        consumers = queue.consumers
-        for i in range(len(consumers)):
-            place = (queue.turn + i) % len(consumers)
-            if consumers[place].free() and self._hand(consumers[place], message, distance):
-                queue.turn = (place + 1) % len(consumers)
+        count, first = len(queue.consumers), queue.turn
+        for turn in range(first, first + count):
+            consumer = queue.consumers[turn % count]
+            if consumer.free() and self._hand(consumer, message, distance):
+                queue.turn = (turn + 1) % count
                 return True
         return False
 
@@ -219,18 +223,11 @@ class Broker:
         message.fanout = True
         target = self._targets.get(message.topic) or self._fanout_target(message.topic)
         where = f"{message.topic}_fanout fanout"
-        self._journal(message, target, where)
-        verdict = message.verdict = self._judge(message, target, where)
-        if verdict is not None:
-            if not verdict.drop:
-                for each in (message, *(message.twin() for _ in range(verdict.copies))):
-                    self.wires.runtime.hop(verdict.delay_ns, self._spread, each, keys)
-            return
-        self._spread(message, keys)
+        if self._journal(message, target, where, self._spread, keys):
+            self._spread(message, keys)
 
     def _spread(self, message: Message, keys: Sequence[str] | None) -> None:
-        wires = self.wires
-        distance = wires.medium.latency(message.sender.host, wires.mq_host)
+        distance = self._latency(message.sender.host, self.wires.mq_host)
         if distance is None:
             self._send_later(message, self._spread, keys)
             return
@@ -256,15 +253,14 @@ class Broker:
     def _hand(self, consumer: Consumer, message: Message, distance: int) -> bool:
         """Give the message to a free consumer, if there is a path to it; its worker is taken now."""
         wires, process = self.wires, consumer.process
-        onward = wires.medium.latency(wires.mq_host, process.host)
+        onward = self._latency(wires.mq_host, process.host)
         if onward is None:
             return False
         consumer.pool.busy += 1
         if not message.ctx.periodic:
             wires.runtime.busy += 1
         way = distance + onward
-        work = wires.medium.work(process.binary, message.display)
-        wires.runtime.hop(way + work, self._begin, consumer, message, wires.runtime.now_ns() + way)
+        self._hop(way + self._work(process.binary, message.display), self._begin, consumer, message, self._now() + way)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int) -> None:
@@ -288,7 +284,8 @@ class Broker:
                 self._give_back(message)
             return
         process.handle(self._handle(consumer, message), message.method, partial(self._finish, message))
-        self._feed(consumer)
+        if self._waiting:
+            self._feed(consumer)
 
     def _give_back(self, message: Message) -> None:
         """Its consumer died while the message was on its way: nobody took it, so it lies in its queue, at its old place."""
@@ -329,26 +326,25 @@ class Broker:
             self._reply(process, message, status, data)
 
     def _reply(self, process: Process, message: Message, status: str, data: bytes) -> None:
-        wires, sender, ctx = self.wires, message.sender, message.ctx
-        now = wires.runtime.now_ns()
-        seq = wires.journal.add(
+        sender, interference, now = message.sender, self.wires.interference, self._now()
+        where = f"reply_{sender.binary}"
+        seq = self._add(
             "rpc_reply",
             process.name,
             sender.name,
             message.display,
-            f"reply_{sender.binary}",
+            where,
             status,
             now - message.sent_ns,
-            ctx.request_id,
+            message.ctx.request_id,
             message.seq,
             data,
             None,
             now,
         )
         delay = 0
-        if wires.interference is not None:
-            passing = Passing("rpc_reply", process.name, sender.name, message.display, f"reply_{sender.binary}", seq)
-            verdict = wires.interference.judge(passing)
+        if interference is not None:
+            verdict = interference.judge(Passing("rpc_reply", process.name, sender.name, message.display, where, seq))
             if verdict is not None:
                 if verdict.drop:
                     return
@@ -357,13 +353,12 @@ class Broker:
 
     def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
         """Bring a reply to its caller; without a path it is sent again as long as the caller waits for it."""
-        wires = self.wires
-        out = wires.medium.latency(process.host, wires.mq_host)
-        back = wires.medium.latency(wires.mq_host, message.sender.host)
+        mq_host = self.wires.mq_host
+        out, back = self._latency(process.host, mq_host), self._latency(mq_host, message.sender.host)
         if out is not None and back is not None:
-            wires.runtime.hop(out + back + delay, _answer, message, status, data)
+            self._hop(out + back + delay, _answer, message, status, data)
         elif process.alive and message.waiter is not None and not message.waiter.done():
-            wires.runtime.hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
+            self._hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
 
     def _finish(self, message: Message, _: None, error: BaseException | None) -> None:
         if not message.ctx.periodic:
@@ -373,8 +368,6 @@ class Broker:
 
     def _feed(self, consumer: Consumer) -> None:
         """Give a consumer that has a free worker what has waited longest for it, on any topic of its process."""
-        if not self._waiting:
-            return
         others: list[Consumer] = consumer.process.memory["rpc consumers"]
         while consumer.free():
             oldest: tuple[int, deque[Message], Consumer] | None = None
