@@ -34,6 +34,8 @@ class Stuck(RuntimeError):
     """The simulated world cannot go on; the text lists the tasks that wait."""
 
 
+Ready = tuple[Any, Any, Any]
+"""(callback, its arguments, its context) of what runs next."""
 Timer = tuple[int, int, Any, Any]
 """(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
 
@@ -96,8 +98,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.serials = count(1)
         self.steps = 0
         """Callbacks run so far: where in a run an input came in."""
-        self.frozen: dict[int, list[SimHandle]] = {}
-        self._ready: deque[Any] = deque()
+        self.frozen: dict[int, list[Any]] = {}
+        self._ready: deque[Ready | SimHandle] = deque()
         self._timers: list[Timer] = []
         self._order = self.env.order
         self._cancelled = 0
@@ -121,7 +123,7 @@ class SimLoop(_Base):  # type: ignore[misc]
     def hop(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
         """Call back bare after a delay in nanoseconds, for good: a message's way from here to there."""
         if delay_ns <= 0:
-            self._ready.append((callback, args))
+            self._ready.append((callback, args, None))
         else:
             heappush(self._timers, (self.env._now + delay_ns, next(self._order), callback, args))
 
@@ -137,7 +139,11 @@ class SimLoop(_Base):  # type: ignore[misc]
         return handle
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
-        handle = SimHandle(self, callback, args, contextvars.copy_context() if context is None else context, -1)
+        if context is not None:
+            # A task or future of asyncio's, which never calls it off: it needs no handle, and there are very many.
+            self._ready.append((callback, args, context))
+            return None
+        handle = SimHandle(self, callback, args, contextvars.copy_context(), -1)
         self._ready.append(handle)
         return handle
 
@@ -254,14 +260,10 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.steps += count
         for _ in range(count):
             item = ready.popleft()
-            if type(item) is tuple:
-                callback, args = item
-                context = None
-            else:
-                callback, args, context = item.callback, item.args, item.context
-                if callback is None or (self.frozen and self._hold(item)):
-                    continue
-                item.callback = None
+            taken = item.taken() if isinstance(item, SimHandle) else item
+            callback, args, context = taken
+            if callback is None or (self.frozen and self._hold(taken)):
+                continue
             try:
                 if context is None:
                     callback(*args)
@@ -285,12 +287,12 @@ class SimLoop(_Base):  # type: ignore[misc]
             raise error
         self.call_exception_handler({"message": f"in {callback!r}", "exception": error})
 
-    def _hold(self, handle: SimHandle) -> bool:
+    def _hold(self, item: Ready) -> bool:
         """Put a callback of a hung process's task aside."""
-        owner = getattr(getattr(handle.callback, "__self__", None), "owner", None)
+        owner = getattr(getattr(item[0], "__self__", None), "owner", None)
         if owner is None or id(owner) not in self.frozen:
             return False
-        self.frozen[id(owner)].append(handle)
+        self.frozen[id(owner)].append(item)
         return True
 
     def _order_burst(self) -> None:
@@ -301,13 +303,13 @@ class SimLoop(_Base):  # type: ignore[misc]
             return
         places = [
             i for i, item in enumerate(self._ready)
-            if not isinstance(item, tuple)
-            and isinstance(owner := getattr(item.callback, "__self__", None), SimTask)
+            if isinstance(item, tuple)
+            and isinstance(owner := getattr(item[0], "__self__", None), SimTask)
             and owner in burst
         ]
-        wakeups = sorted((self._ready[i] for i in places), key=lambda h: h.callback.__self__.serial)
-        for place, handle in zip(places, wakeups, strict=True):
-            self._ready[place] = handle
+        wakeups: list[Any] = sorted((self._ready[i] for i in places), key=lambda item: item[0].__self__.serial)
+        for place, wakeup in zip(places, wakeups, strict=True):
+            self._ready[place] = wakeup
 
     def advance(self, limit_ns: int, budget: int) -> int:
         """Step until the clock would pass `limit_ns` or `budget` steps were made; answer when the next thing happens."""
@@ -401,8 +403,7 @@ class SimLoop(_Base):  # type: ignore[misc]
     def get_task_factory(self) -> Any:
         return None
 
-    def get_debug(self) -> bool:
-        return False
+    get_debug = bool  # False, and without a call of Python: each future asks
 
     def set_debug(self, enabled: bool) -> None:
         return None

@@ -66,6 +66,12 @@ class SimHandle:
             if self.when_ns >= 0:
                 self.loop._timer_cancelled()
 
+    def taken(self) -> tuple[Any, Any, Any]:
+        """What is to be run, now that its time has come; from now on it cannot be called off."""
+        taken = (self.callback, self.args, self.context)
+        self.callback = None
+        return taken
+
     def cancelled(self) -> bool:
         """Whether it was called off."""
         return self.callback is None

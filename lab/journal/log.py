@@ -2,19 +2,19 @@
 
 Entries are never changed. In memory they are plain tuples, which the garbage collector leaves alone (a NamedTuple
 it would walk again and again), and become an `Entry` for whoever reads them. The newest `window`
-entries lie in memory as they are; older chunks are packed (msgpack, zstandard) and appended to a file with an index,
+entries lie in memory as they are; older chunks are packed (pickle, zstandard) and appended to a file with an index,
 and queries read both alike.
 """
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
-import msgpack
 import zstandard
 
 from lab.journal.entry import Entry, LazyBody
@@ -107,7 +107,7 @@ class Journal:
             else:
                 rows.append(row)
         # A copy: what zstandard answers keeps the room that it had to write in, megabytes.
-        data = bytes(memoryview(self._packer.compress(msgpack.packb(rows, use_bin_type=True))))
+        data = bytes(memoryview(self._packer.compress(pickle.dumps(rows, pickle.HIGHEST_PROTOCOL))))
         self._firsts.append(chunk[0][_SEQ])
         self._packed.append(data)
         self.packed_bytes += len(data)
@@ -136,8 +136,8 @@ class Journal:
         raw = zstandard.ZstdDecompressor().decompress(self._read(number))
         lazy = self._lazy
         chunk = [
-            (*row[:_BODY], lazy[row[_SEQ]], *row[_BODY + 1 :]) if row[_SEQ] in lazy else tuple(row)
-            for row in msgpack.unpackb(raw, raw=False, strict_map_key=False)
+            (*row[:_BODY], lazy[row[_SEQ]], *row[_BODY + 1 :]) if row[_SEQ] in lazy else row
+            for row in pickle.loads(raw)  # noqa: S301 (what this journal packed itself)
         ]
         self._unpacked = (number, chunk)
         return chunk
