@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from lab.teach.lesson import Lesson
     from lab.teach.lesson_session import Session
 
+SPEED = "3"
+"""Seconds of the cloud in one of the wall: a server is built in some four seconds, so that a student sees BUILD before ACTIVE."""
+
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 In = Annotated[Lang | None, typer.Option("--lang", help="en or ko; your environment's when left out.")]
 Name = Annotated[str, typer.Argument(help="A lesson's name or number, or the path of its folder.")]
@@ -87,7 +90,6 @@ async def taught(
     session: Session, kept: Shelf, seed: int | None, answers: Path | None, place: str, running: tuple[str, Path]
 ) -> bool:
     """Teach a lesson in a cloud; whether it came to its end."""
-    from lab.cli.journals import password_of
     from lab.cli.lesson_words import say
     from lab.cli.screen import console
     from lab.watch.child import start as child
@@ -100,9 +102,9 @@ async def taught(
     screen.print(say("starting", session.lang), style="dim")
     save_world(lesson, kept.folder / "cloud.yaml")
     chosen = lesson.seed if seed is None else seed
-    feed = await child("--scenario", str(kept.folder / "cloud.yaml"), "--seed", str(chosen), "--clouds", str(kept.clouds))
+    world = ("--scenario", str(kept.folder / "cloud.yaml"), "--seed", str(chosen), "--speed", SPEED if answers is None else "max")
+    feed = await child(*world, "--clouds", str(kept.clouds))
     try:
-        assert password_of(kept.clouds)
         return await in_cloud(session, kept, source, place, (feed.url, kept.clouds))
     finally:
         await feed.close()
