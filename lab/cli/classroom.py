@@ -171,7 +171,7 @@ class Classroom:
             await self.command(COMMANDS[line])
         elif verb == "openstack":
             await self.client(line)
-        elif kind in {"predict", "find"} and verb not in {**CLOUD_USAGE, **Table.USAGE}:
+        elif line in self.session.step.choices or (kind in {"predict", "find"} and verb not in {**CLOUD_USAGE, **Table.USAGE}):
             self.told(await self.guide.answer(line))
         elif line:
             for outcome in await self.guide.typed(line):
