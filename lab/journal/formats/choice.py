@@ -100,7 +100,7 @@ def for_a_drawing(entries: Sequence[Entry], kinds: Sequence[str] = ()) -> list[E
     return [
         entry
         for entry in entries
-        if entry.kind in wanted and not is_under(entry, dropped, by_seq)
+        if entry.kind in wanted and not is_under(entry, dropped, by_seq) and not is_first_start(entry)
     ]
 
 
@@ -110,6 +110,11 @@ def is_periodic(entry: Entry) -> bool:
         return False
     unasked = entry.parent == 0 and bare(entry.source) not in OUTSIDE
     return unasked or entry.name in PERIODIC or not entry.request_id
+
+
+def is_first_start(entry: Entry) -> bool:
+    """Whether it is a process's start at boot, of which every cloud has dozens."""
+    return entry.kind == "process" and entry.name == "start" and (entry.note or {}).get("life", 1) <= 1
 
 
 def repeated_polls(entries: Iterable[Entry]) -> set[int]:

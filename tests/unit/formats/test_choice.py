@@ -10,6 +10,7 @@ import pytest
 from lab.errors import LabError
 from lab.journal import Entry
 from lab.journal.formats import FORMATS, Choice, Flow, export
+from lab.journal.formats.choice import for_a_drawing
 from lab.journal.formats.lines import entry_of, read
 from lab.journal.formats.secrets import without_secrets
 
@@ -99,6 +100,11 @@ def test_a_secret_in_a_recording_of_another_program_does_not_leave_either(name: 
     entry = Entry(1, 5, "rest", "client", "keystone@c", "POST", "/v3/users", "", 0, "req-1", 0, json.dumps(body).encode(), None)
     text = "".join(export(name, Flow([entry]), everything=True))
     assert "Hunter2" not in text
+
+
+def test_a_drawing_shows_a_process_that_comes_back_and_not_the_boot() -> None:
+    starts = [Entry(n, n, "process", "a@h", "a@h", "start", "", "up", 0, "", 0, None, {"life": n}) for n in (1, 2)]
+    assert [entry.seq for entry in for_a_drawing(starts)] == [2]
 
 
 def test_what_is_no_secret_stays() -> None:
