@@ -239,16 +239,23 @@ class SimLoop(_Base):  # type: ignore[misc]
                     self._failed(callback, error)
                 if burst:
                     self._order_burst()
-            elif not events:
-                raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
-            elif events[0][0] > limit_ns:
+            elif not self._next_event(limit_ns):
                 return
-            else:
-                if events[0][0] > env._now:
-                    self._still = 0
-                self.steps += 1
-                env.step()
-                self._tick()
+
+    def _next_event(self, limit_ns: int) -> bool:
+        """Let SimPy make its next step, unless the clock would pass the limit."""
+        env = self.env
+        when, *_ = env.head()
+        if when >= NEVER:
+            raise Stuck(f"nothing is left to wait for at t={self.time():.3f} s; {self._waiting()}")
+        if when > limit_ns:
+            return False
+        if when > env._now:
+            self._still = 0
+        self.steps += 1
+        env.step()
+        self._tick()
+        return True
 
     def _drain(self, most: int | None = None) -> None:
         """Run the callbacks that are ready now, or as many of them; those that they make ready run in the next round."""

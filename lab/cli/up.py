@@ -68,6 +68,7 @@ def up(
     scenario: Annotated[str, typer.Option(help="Play a scenario in it: a name or a YAML file.")] = "",
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated world; the scenario's own, or 0.")] = None,
     db: Annotated[str, typer.Option(help="Keep the cloud, as in sqlite:///cloud.db; in memory when not given.")] = "",
+    tied: Annotated[bool, typer.Option("--tied", hidden=True, help="End with standard input.")] = False,
 ) -> None:
     """Serve a cloud to OpenStack clients until SIGINT or SIGTERM."""
     import asyncio
@@ -83,7 +84,7 @@ def up(
         number = int(listening.getsockname()[1])
         orders = Orders(number, clouds, password, pace, paused, chosen, story, scenario, db or None)
         try:
-            asyncio.run(serve(orders, listening))
+            asyncio.run(serve(orders, listening, tied))
         except asyncio.CancelledError:
             raise typer.Exit(130) from None
 
@@ -108,7 +109,7 @@ def bound(port: int) -> Iterator[socket.socket]:
         yield listening
 
 
-async def serve(orders: Orders, listening: socket.socket) -> None:
+async def serve(orders: Orders, listening: socket.socket, tied: bool = False) -> None:
     """Build the cloud, boot it as fast as possible, serve it at its pace, and close it cleanly."""
     from lab.rest.http import Edge
     from lab.serve import Served
@@ -121,6 +122,8 @@ async def serve(orders: Orders, listening: socket.socket) -> None:
     served = Served(cloud, runner, origin, build, play)
     served.traveller.collect = settle
     stop_on_signal()
+    if tied:
+        end_with_parent()
     served.begin()
     try:
         await served.booted()
@@ -242,6 +245,23 @@ def stop_on_signal() -> None:
     assert task is not None
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+
+
+def end_with_parent() -> None:
+    """Take the end of standard input for SIGTERM: whoever started this process holds the other end, however they go."""
+    import asyncio
+    import os
+    import signal
+    import sys
+
+    source, loop = sys.stdin.fileno(), asyncio.get_running_loop()
+
+    def heard() -> None:
+        if not os.read(source, 4096):
+            loop.remove_reader(source)
+            signal.raise_signal(signal.SIGTERM)
+
+    loop.add_reader(source, heard)
 
 
 def leave(server: uvicorn.Server) -> None:

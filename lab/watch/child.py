@@ -55,10 +55,11 @@ async def start(*options: str) -> ChildFeed:
     """
     folder = tempfile.TemporaryDirectory(prefix="glasscloud-")
     password = secrets.token_urlsafe(12)
-    command = [sys.executable, "-m", "lab.cli.main", "up", "--port", "0", "--clouds", str(Path(folder.name, "clouds.yaml")), *options]
+    clouds = str(Path(folder.name, "clouds.yaml"))
+    command = [sys.executable, "-m", "lab.cli.main", "up", "--tied", "--port", "0", "--clouds", clouds, *options]
     process = await asyncio.create_subprocess_exec(
         *command, env=os.environ | {"GLASSCLOUD_PASSWORD": password, "PYTHONUNBUFFERED": "1"},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,  # Ctrl-C in the terminal is for the face, which ends the child itself
     )
     try:

@@ -254,11 +254,11 @@ def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(events, "KEEP_ALIVE_S", 0.05)
 
     async def main(here: Serving) -> None:
-        async with here.http.stream("GET", f"/glasscloud/events?since={here.journal.seq}") as answer:
-            async with aclosing(answer.aiter_lines()) as lines:
-                async for line in lines:
-                    if line == ": keep-alive":
-                        return
+        stream = here.http.stream("GET", f"/glasscloud/events?since={here.journal.seq}")
+        async with stream as answer, aclosing(answer.aiter_lines()) as lines:
+            async for line in lines:
+                if line == ": keep-alive":
+                    return
 
     serve(main)
 
