@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TOLD_S = 0.05
 """How often the shown room is told what came."""
+READING_TICKS = 8
+"""Of so many of these moments only one counts while a file is read."""
 
 
 class GlassApp(App[None]):
@@ -54,6 +56,7 @@ class GlassApp(App[None]):
             self.add_mode(door.name, door.open)
         self._first = room
         self._changed = False
+        self._ticks = 0
 
     def say(self, key: str, **values: object) -> str:
         """Word something in the language of the user."""
@@ -91,6 +94,10 @@ class GlassApp(App[None]):
 
     def tell(self) -> None:
         """Tell the shown room what came, if anything did."""
+        # While a file is read, drawing what will be scrolled away at once would take longer than reading it.
+        self._ticks += 1
+        if not self.desk.feed.live and not self.desk.whole and self._ticks % READING_TICKS:
+            return
         if self._changed and isinstance(self.screen, Room):
             self._changed = False
             self.screen.catch_up()
@@ -139,7 +146,7 @@ class GlassApp(App[None]):
         feed = None
         try:
             history = await self.desk.feed.history()
-            feed = await start("--paused")
+            feed = await start("--speed", "1")  # a paused cloud could not let anybody in
             await feed.travel(choice.to, history=history, then=choice.then)
             await feed.clock(paused=False, speed="max")
         except LabError as error:

@@ -21,7 +21,7 @@ class Desk:
         self.lost: Lost | None = None
         self.missed: Missed | None = None
         self.chosen = 0
-        """The seq of the chosen entry, 0 for none: rooms agree on it."""
+        """The seq of the chosen entry, 0 for the newest whatever it is: rooms agree on it."""
         self.run = 0
         """How often time was turned back."""
         self.whole = False
@@ -30,9 +30,8 @@ class Desk:
     def take(self, seen: Seen) -> None:
         """Put down what came."""
         if isinstance(seen, Entries):
-            before = len(self.film)
-            self.film.extend(seen.entries)
-            self.names.learn(self.film.slice(before))
+            new = self.film.extend(seen.entries)
+            self.names.learn(seen.entries[len(seen.entries) - new :])
             self.lost = None
         elif isinstance(seen, ClockNow):
             self.clock = seen.clock

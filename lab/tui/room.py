@@ -11,7 +11,8 @@ bar as far as it has room, all of them in the help (?) and in the palette.
 `self.desk.names`, the feed `self.desk.feed`. While the room is shown, `came(start)` is called at most 20 times a second when
 the film has grown, with the index of the first new entry; when it is entered again it is called with all that came meanwhile.
 When time was turned back the film was cut: `cut()` is called, then `came(0)`. `clock_changed()` is called when the clock did.
-The chosen entry is `self.desk.chosen` (a seq), common to all rooms; post `Inspect(seq)` to open the Inspector.
+The chosen entry is `self.desk.chosen` (a seq, 0: the newest), common to all rooms: take it over in `entered()`.
+Post `Inspect(seq)` to open the Inspector.
 
 *Polling the cloud.* Set `poll_s` and override `async def poll(self)`: it is awaited in a worker every so many seconds while the room is
 shown, may only call verbs of `self.desk.feed`, and what it answers is given to `polled(answer)`, which may touch widgets.
@@ -108,6 +109,9 @@ class Room(Screen[None]):
     def clock_changed(self) -> None:
         """The clock, or the state of the connection, has changed."""
 
+    def entered(self) -> None:
+        """Shown, at first or again: take over what was chosen elsewhere."""
+
     async def poll(self) -> Any:
         """Ask the cloud something; runs in a worker and touches no widget."""
         return None
@@ -137,10 +141,14 @@ class Room(Screen[None]):
 
     def on_screen_resume(self) -> None:
         """Shown again: catch up, and ask the cloud regularly."""
-        self.call_after_refresh(self.catch_up)
+        self.call_after_refresh(self._enter)
         if self.poll_s and self._asker is None:
             self._asker = self.set_interval(self.poll_s, self._ask)
             self._ask()
+
+    def _enter(self) -> None:
+        self.catch_up()
+        self.entered()
 
     def on_screen_suspend(self) -> None:
         """Not shown: ask nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lab.journal import Entry
@@ -14,12 +15,19 @@ def said(entry: Entry) -> tuple[str, ...]:
     return (entry.kind, entry.source, entry.target, entry.name, entry.status, UUID.sub("", entry.where))
 
 
-def first_difference(one: Film, other: Film, since: int = 0) -> int | None:
-    """The seq of the first entry after `since` in which they differ; None while one is the beginning of the other."""
-    for a, b in zip(one.slice(one.index(since + 1)), other.slice(other.index(since + 1)), strict=False):
+def first_difference(one: Film, other: Film, since: int = 0) -> tuple[int, int] | None:
+    """The seqs of the first entries after `since` in which they differ; None while one is the beginning of the other.
+
+    What was done from outside is left out: that it differs is known, what it brings about is looked for.
+    """
+    for a, b in zip(_happened(one, since), _happened(other, since), strict=False):
         if said(a) != said(b):
-            return min(a.seq, b.seq)
+            return a.seq, b.seq
     return None
+
+
+def _happened(film: Film, since: int) -> Iterator[Entry]:
+    return (entry for entry in film.slice(film.index(since + 1)) if entry.kind != "input")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,8 +39,8 @@ class Film:
         self._polled: set[str] = set()
         self.times = array("q")
         """When each entry happened, in ns; they only grow."""
-        self._sums = {"rest": array("q"), "mq": array("q")}
-        """How many messages of a way of speaking there were up to each entry."""
+        self._rest, self._mq = array("q", [0]), array("q", [0])
+        """How many REST requests, and messages by queue, there were before each entry."""
         self.marks = array("q")
         """Indices of what a timeline marks: states, decisions, faults, errors, inputs."""
         self.version = 0
@@ -65,17 +65,17 @@ class Film:
 
     def _count(self, entry: Entry) -> None:
         kind = entry.kind
-        for way, kinds in WAYS.items():
-            sums = self._sums[way]
-            sums.append((sums[-1] if sums else 0) + (kind in kinds))
+        rest, queue = self._rest, self._mq
+        rest.append(rest[-1] + (kind == "rest"))
+        queue.append(queue[-1] + (kind in MQ))
         if kind in MARKED:
             self.marks.append(len(self.times))
         self.times.append(entry.t)
 
     def tally(self, way: str, start: int, stop: int) -> int:
         """How many messages by 'rest' or 'mq' there are from one index up to another one."""
-        sums = self._sums[way]
-        return (sums[stop - 1] if stop > 0 else 0) - (sums[start - 1] if start > 0 else 0) if stop > start else 0
+        sums = self._rest if way == "rest" else self._mq
+        return sums[stop] - sums[start]
 
     def _is_quiet(self, entry: Entry) -> bool:
         if entry.kind == "notify" or entry.name in PERIODIC:
@@ -150,14 +150,15 @@ class Film:
         """Forget what came after this seq: time went back to it."""
         end = self.index(seq + 1)
         if end < len(self._rows):
-            for column in (self._rows, self._seqs, self._parents, self._quiet, self.times, *self._sums.values()):
-                del column[end:]  # type: ignore[attr-defined]
+            for column in (self._rows, self._seqs, self._parents, self._quiet, self.times):
+                del column[end:]
+            del self._rest[end + 1 :], self._mq[end + 1 :]
             del self.marks[bisect_left(self.marks, end) :]
             self.version += 1
 
 
-WAYS = {"rest": frozenset({"rest"}), "mq": frozenset({"rpc_call", "rpc_cast", "rpc_reply"})}
-"""The two ways of speaking, and the kinds that count for them."""
+MQ = frozenset({"rpc_call", "rpc_cast", "rpc_reply"})
+"""Kinds that lie in queues."""
 MARKED = frozenset({"state", "decision", "fault", "error", "input"})
 ANSWERS = {"rest": "rest_reply", "rpc_call": "rpc_reply", "driver": "driver_reply"}
 """Kind of a question -> kind of its answer."""

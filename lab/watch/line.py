@@ -37,7 +37,7 @@ def entry_of(line: bytes) -> Entry:
         else:
             row = orjson.loads(line)
             body = orjson.dumps(row.pop("body", None))
-    except (orjson.JSONDecodeError, ValueError, AttributeError):
+    except (ValueError, AttributeError, TypeError):
         return _slowly(line)
     return _made(row, body, line)
 
@@ -47,7 +47,7 @@ def _slowly(line: bytes) -> Entry:
     try:
         row = orjson.loads(line)
         body = orjson.dumps(row.pop("body"))
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise ForeignLine(f"this is no line of a journal: {line[:60].decode('utf-8', 'replace')!r}") from None
     return _made(row, body, line)
 

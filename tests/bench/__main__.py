@@ -42,6 +42,7 @@ PARTS = (
     Part("journal_cost", 3),
     Part("watching", 3),
     Part("boots", 3),
+    Part("tui", 3),
 )
 
 TARGETS: Mapping[str, tuple[str, float]] = MappingProxyType(
@@ -61,6 +62,9 @@ TARGETS: Mapping[str, tuple[str, float]] = MappingProxyType(
         "datacenter_1000_ready_s": ("until every agent of 1,000 hosts is up", 5.0),
         "small_cloud_build_ms": ("a cloud of one host, ready to serve", 10),
         "servers_detail_50_ms": ("GET /v2.1/servers/detail of 50 servers", 20),
+        "tui_open_s": ("the face, opened on a journal of 100,000 entries", 2.0),
+        "tui_key_ms": ("a key answered there", 100),
+        "tui_rss_mib": ("its largest memory", 400),
         "journal_cost_ratio": ("what the journal adds to a boot", 0.15),
     }
 )

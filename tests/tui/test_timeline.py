@@ -49,7 +49,7 @@ def test_two_futures_look_as_they_did(
             await pilot.pause(0.01)
         screen.tell()
         await pilot.pause()
-        assert screen.parted == seq
+        assert screen.parted == (seq, seq)
 
     assert snap_compare(app, terminal_size=size, run_before=before)
 
@@ -127,6 +127,6 @@ def test_where_two_films_part(recording: Path) -> None:
     feed, seq = dropped(recording)
     assert first_difference(Film(entries), Film(entries)) is None
     assert first_difference(Film(entries), Film(entries[:50])) is None
-    assert first_difference(Film(entries), Film(feed.entries)) == seq
+    assert first_difference(Film(entries), Film(feed.entries)) == (seq, seq)
     later = [e._replace(t=e.t + 5, request_id="req-other") for e in entries]
     assert first_difference(Film(entries), Film(later)) is None

@@ -66,7 +66,7 @@ class Compare(Screen[None]):
     def __init__(self, branch: Desk, choice: Choice) -> None:
         super().__init__()
         self.branch, self.choice = branch, choice
-        self.parted: int | None = None
+        self.parted: tuple[int, int] | None = None
 
     @property
     def desks(self) -> tuple[Desk, Desk]:
@@ -130,8 +130,8 @@ class Compare(Screen[None]):
         if self.parted is None:
             words = self.say("together")
         else:
-            entry = other.film.get(self.parted) or one.film.get(self.parted)
-            words = self.say("parted", seq=self.parted, t=entry.t / 1e9 if entry else 0.0)
+            entry = other.film.get(self.parted[1])
+            words = self.say("parted", seq=self.parted[1], t=entry.t / 1e9 if entry else 0.0)
         self.query_one("#told", Static).update(Content.assemble((words, "bold"), "  ", (self.choice.words, "$warning")), layout=False)
 
     def _ending(self, side: str, desk: Desk) -> Content:
@@ -148,11 +148,11 @@ class Compare(Screen[None]):
         """Show on both sides where they part."""
         if self.parted is None:
             return
-        for side in ("was", "branch"):
+        for side, seq in zip(("was", "branch"), self.parted, strict=True):
             lanes = self.query_one(f"#{side}", LaneView)
-            lanes.marked = self.parted
+            lanes.marked = seq
             lanes.follow = False
-            lanes.choose(lanes.view.nearest(self.parted))
+            lanes.choose(lanes.view.nearest(seq))
 
     @work(group="order")
     async def _order(self, **change: object) -> None:

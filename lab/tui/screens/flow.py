@@ -108,6 +108,10 @@ class FlowRoom(Room):
         """Names may have changed."""
         self._restyle()
 
+    def entered(self) -> None:
+        """Stand where another room stood."""
+        self.lanes.stand_at(self.desk.chosen)
+
     def _tell(self) -> None:
         desk, lanes = self.desk, self.lanes
         self._followed = lanes.follow
@@ -194,7 +198,7 @@ class FlowRoom(Room):
 
     @on(LaneView.Chosen)
     def _chosen(self, event: LaneView.Chosen) -> None:
-        self.desk.chosen = event.seq
+        self.desk.chosen = 0 if self.lanes.follow else event.seq
         if self._followed != self.lanes.follow:
             self._tell()
 

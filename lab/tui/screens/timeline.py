@@ -93,6 +93,12 @@ class TimelineRoom(Room):
         self.scrubber.seq = 0
         self._restyle()
 
+    def entered(self) -> None:
+        """Stand where another room stood."""
+        self.scrubber.seq = self.desk.chosen
+        self.scrubber.refresh()
+        self.lanes.stand_at(self.desk.chosen)
+
     def clock_changed(self) -> None:
         """Say where the clock stands and what can be done."""
         desk = self.desk
@@ -111,7 +117,7 @@ class TimelineRoom(Room):
     def _moved(self, event: Scrubber.Moved) -> None:
         self.lanes.follow = event.seq >= self.desk.film.last_seq
         self.lanes.choose(self.lanes.view.nearest(event.seq))
-        self.desk.chosen = event.seq
+        self.desk.chosen = 0 if self.lanes.follow else event.seq
 
     @on(LaneView.Chosen)
     def _chosen(self, event: LaneView.Chosen) -> None:

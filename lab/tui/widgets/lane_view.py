@@ -111,6 +111,14 @@ class LaneView(ScrollView, can_focus=True):
         if not self.follow:
             self._into_sight()
 
+    def stand_at(self, seq: int) -> None:
+        """Choose the line of an entry, without telling; 0 leaves everything as it is."""
+        if seq and len(self.view):
+            self.follow = False
+            self.row = self.view.nearest(seq)
+            self._into_sight()
+            self.refresh()
+
     def grown(self) -> None:
         """The view has more lines, or fewer."""
         count = len(self.view)

@@ -1,0 +1,70 @@
+"""What the face costs with a journal of 100,000 entries: opening it, a key, memory. Printed as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import itertools
+import json
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import orjson
+
+ENTRIES = 100_000
+SIZE = (120, 40)
+KEYS = ("up", "down", "pageup", "pagedown", "home", "end", "left", "right", "f", "p", "g", "up")
+
+
+def journal(path: Path) -> None:
+    """The recorded creation of a server, again and again, until there are so many entries."""
+    rows = [orjson.loads(line) for line in gzip.decompress(Path("tests/tui/web.jsonl.gz").read_bytes()).splitlines()]
+    count, span = len(rows), rows[-1]["t"]
+    with path.open("wb") as file:
+        for round_ in itertools.count():
+            for row in rows:
+                seq = round_ * count + row["seq"]
+                if seq > ENTRIES:
+                    return
+                parent = row["parent"] and round_ * count + row["parent"]
+                line = {**row, "seq": seq, "t": row["t"] + round_ * span, "parent": parent}
+                line["request_id"] = row["request_id"] and f"{row['request_id'][:-6]}{round_:06d}"
+                line["body"] = line.pop("body")
+                file.write(orjson.dumps(line) + b"\n")
+
+
+async def measure(path: Path) -> dict[str, float]:
+    """Open the file, press keys, write a filter."""
+    started = time.perf_counter()
+    from lab.tui.app import GlassApp
+    from lab.watch.recorded import RecordedFeed
+
+    app = GlassApp(RecordedFeed(path))
+    async with app.run_test(size=SIZE) as pilot:
+        while not app.desk.whole:
+            await asyncio.sleep(0.005)
+        app.tell()
+        await pilot.pause()
+        opened = time.perf_counter() - started
+        assert len(app.desk.film) == ENTRIES, len(app.desk.film)
+        took = []
+        for key in (*KEYS, "6", *KEYS[:8], "1", "slash", *"kind:rest", "enter", *KEYS[:8], "enter", "down", "escape"):
+            begun = time.perf_counter()
+            await pilot.press(key)
+            took.append(time.perf_counter() - begun)
+    return {
+        "tui_open_s": round(opened, 3),
+        "tui_key_ms": round(statistics.median(took) * 1000, 1),
+        "tui_key_ms_worst": round(max(took) * 1000, 1),
+        "tui_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "journal.jsonl")
+        journal(file)
+        print(json.dumps(asyncio.run(measure(file))))
