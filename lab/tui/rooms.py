@@ -24,5 +24,6 @@ class Door:
 
 ROOMS = (
     Door("1", "flow", "FlowRoom"),
+    Door("3", "queues", "QueuesRoom"),
     Door("6", "timeline", "TimelineRoom"),
 )
