@@ -46,10 +46,10 @@ class Branch(ModalScreen[Choice | None]):
     """
     texts: ClassVar[Texts] = {
         "title": {"en": "Another future from #{seq} on", "ko": "#{seq}부터 다른 미래"},
-        "drop": {"en": "{name} is lost", "ko": "{name}을(를) 잃어버립니다"},
-        "delay": {"en": "{name} comes {s:g} s late", "ko": "{name}이(가) {s:g}초 늦게 옵니다"},
-        "duplicate": {"en": "{name} comes twice", "ko": "{name}이(가) 두 번 옵니다"},
-        "kill": {"en": "{process} dies", "ko": "{process}이(가) 죽습니다"},
+        "drop": {"en": "{name} is lost", "ko": "{name} 메시지 유실"},
+        "delay": {"en": "{name} comes {s:g} s late", "ko": "{name} 메시지 {s:g}초 지연"},
+        "duplicate": {"en": "{name} comes twice", "ko": "{name} 메시지 중복"},
+        "kill": {"en": "{process} dies", "ko": "{process} 프로세스 죽음"},
         "seed": {"en": "other luck: another seed …", "ko": "다른 운: 다른 시드 …"},
         "seeded": {"en": "seed {n}", "ko": "시드 {n}"},
         "seed.hint": {"en": "a number, then Enter", "ko": "숫자를 쓰고 Enter"},

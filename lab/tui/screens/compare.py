@@ -16,6 +16,7 @@ from lab.errors import LabError
 from lab.tui.desk import Desk
 from lab.tui.messages import Came, Refused
 from lab.tui.screens.branch import Choice
+from lab.tui.screens.inspector import Inspector
 from lab.tui.theme import palette
 from lab.tui.widgets.bars import KeyBar
 from lab.tui.widgets.lane_view import LaneHead, LaneView
@@ -39,7 +40,9 @@ class Compare(Screen[None]):
         Binding("escape,q", "leave", "key.close"),
         Binding("tab", "app.focus_next", "key.other_side"),
         Binding("space", "pause_or_go", "key.pause"),
-        Binding("n", "step", "key.step"),
+        Binding("n", "step(False)", "key.step"),
+        Binding("N", "step(True)", "key.step_event", show=False),
+        Binding("b", "back", "key.back", show=False),
         Binding("d", "difference", "key.difference"),
     ]
     DEFAULT_CSS = """
@@ -165,11 +168,23 @@ class Compare(Screen[None]):
         """The branch stops or goes."""
         self._order(paused=not self.branch.clock.get("paused"))
 
-    def action_step(self) -> None:
-        """One message of the branch."""
-        self._order(step=1)
+    def action_step(self, event: bool) -> None:
+        """One message of the branch, or one event."""
+        self._order(**({"step_events": 1} if event else {"step": 1}))
+
+    def action_back(self) -> None:
+        """The branch goes back by one message."""
+        cast("GlassApp", self.app).order("back", self.branch.feed.travel(self.branch.film.before_message()))
 
     def action_leave(self) -> None:
-        """Back to what was; the branch's cloud ends."""
-        self.app.run_worker(self.branch.feed.close(), group="closing")
+        """Back to what was."""
         self.dismiss()
+
+    async def on_unmount(self) -> None:
+        """The branch's cloud ends, however the comparison was left."""
+        await self.branch.feed.close()
+
+    @on(LaneView.Opened)
+    def _opened(self, event: LaneView.Opened) -> None:
+        side = self.focused.id if self.focused is not None else ""
+        self.app.push_screen(Inspector(event.seq, self.branch if side == "branch" else None))

@@ -54,7 +54,7 @@ class FlowRoom(Room):
             "en": "service:nova kind:rest|mq|driver|state req:req-… any text   Enter: apply, Esc: all",
             "ko": "service:nova kind:rest|mq|driver|state req:req-… 찾을 글   Enter: 적용, Esc: 모두",
         },
-        "filter.unknown": {"en": "{word!r} is not known; known: {known}", "ko": "{word!r}은(는) 모릅니다. 아는 것: {known}"},
+        "filter.unknown": {"en": "{word!r} is not known; known: {known}", "ko": "{word!r}: 모르는 말입니다. 쓸 수 있는 것: {known}"},
         "shown": {"en": "{n} of {all}", "ko": "{all}개 중 {n}개"},
         "following": {"en": "following", "ko": "따라가는 중"},
         "quiet": {"en": "without periodic work", "ko": "주기 작업 제외"},

@@ -26,6 +26,7 @@ from lab.watch.why import Reasons
 
 if TYPE_CHECKING:
     from lab.tui.app import GlassApp
+    from lab.tui.desk import Desk
 
 BODY_LINES = 4_000
 """Lines of a body that are shown: nobody reads more, and megabytes would stop the keys."""
@@ -86,20 +87,22 @@ class Inspector(Screen[None]):
         "longer": {"en": "… {n} more lines", "ko": "… {n}줄 더 있음"},
     }
 
-    def __init__(self, seq: int) -> None:
+    def __init__(self, seq: int, desk: Desk | None = None) -> None:
+        """Look into an entry of the watched cloud, or of another desk's."""
         super().__init__()
         self.seq = seq
+        self._desk = desk
         self._came_from: list[int] = []
         self._reasons = Reasons()
 
     @property
-    def glass(self) -> GlassApp:
-        """The application, by its type."""
-        return cast("GlassApp", self.app)
+    def desk(self) -> Desk:
+        """Where the entry comes from."""
+        return self._desk or cast("GlassApp", self.app).desk
 
     def say(self, key: str, **values: object) -> str:
         """Word something in the language of the user."""
-        return say(self.texts, self.glass.desk.lang, key, **values)
+        return say(self.texts, self.desk.lang, key, **values)
 
     def compose(self) -> ComposeResult:
         """A title, the text, the links, the keys."""
@@ -122,12 +125,12 @@ class Inspector(Screen[None]):
 
     def show(self, seq: int) -> None:
         """Show another entry."""
-        entry = self.glass.desk.film.get(seq)
+        entry = self.desk.film.get(seq)
         if entry is None:
             return
-        self.seq = self.glass.desk.chosen = seq
+        self.seq = self.desk.chosen = seq
         inks = palette(self.app.current_theme.dark)
-        pen = Pen(plan_for(0), inks, self.glass.desk.names)
+        pen = Pen(plan_for(0), inks, self.desk.names)
         title = Text(f"#{seq} ", inks.muted)
         for part in pen.label(entry):
             title.append(part.text, part.style)
@@ -147,7 +150,7 @@ class Inspector(Screen[None]):
 
     def links(self, entry: Entry) -> list[tuple[str, Entry]]:
         """Cause, answer and effects."""
-        film = self.glass.desk.film
+        film = self.desk.film
         found = []
         cause = film.get(entry.parent) if entry.parent else None
         if cause is not None:
@@ -166,7 +169,7 @@ class Inspector(Screen[None]):
         def heading(key: str) -> None:
             lines.extend([Text(""), Text(self.say(key), inks.head)] if lines else [Text(self.say(key), inks.head)])
 
-        why = self._reasons.why(entry, self.glass.desk.lang)
+        why = self._reasons.why(entry, self.desk.lang)
         if why:
             heading("why")
             lines.append(Text(f"  {why}", inks.plain))
@@ -189,7 +192,7 @@ class Inspector(Screen[None]):
             lines += [Text("  ").append_text(line) for line in json_lines(entry.note, inks)]
         if entry.kind == "rest":
             heading("curl")
-            url = str(getattr(self.glass.desk.feed, "url", ""))
+            url = str(getattr(self.desk.feed, "url", ""))
             lines += [Text(f"  {line}", inks.plain) for line in curl(entry, url).split("\n")]
         elif entry.kind.startswith("rpc"):
             heading("envelope")
@@ -199,7 +202,7 @@ class Inspector(Screen[None]):
 
     def facts(self, entry: Entry) -> list[tuple[str, str]]:
         """The fields, in words."""
-        answer = self.glass.desk.film.answer(entry)
+        answer = self.desk.film.answer(entry)
         status, took = entry.status, entry.duration
         if answer is not None:
             status, took = answer.status, answer.duration
@@ -225,14 +228,14 @@ class Inspector(Screen[None]):
 
     def action_beside(self, by: int) -> None:
         """The entry before or after this one."""
-        film = self.glass.desk.film
+        film = self.desk.film
         at = film.index(self.seq) + by
         if 0 <= at < len(film):
             self.show(film[at].seq)
 
     def action_cause(self) -> None:
         """What caused it."""
-        entry = self.glass.desk.film.get(self.seq)
+        entry = self.desk.film.get(self.seq)
         if entry is not None and entry.parent:
             self.go(entry.parent)
 

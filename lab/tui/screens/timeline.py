@@ -52,7 +52,7 @@ class TimelineRoom(Room):
         },
         "back.done": {
             "en": "Back at #{seq}: {same}. The clock stands still; space lets it go on.",
-            "ko": "#{seq}(으)로 돌아왔습니다: {same}. 시계는 멈춰 있고 스페이스로 다시 갑니다.",
+            "ko": "#{seq} 시점으로 돌아왔습니다. {same}. 시계는 멈춰 있고 스페이스로 다시 갑니다.",
         },
         "same": {"en": "the repeated run is the same up to here", "ko": "되풀이한 실행이 여기까지 똑같습니다"},
         "differs": {"en": "the repeated run differs at #{at}", "ko": "되풀이한 실행이 #{at}에서 다릅니다"},

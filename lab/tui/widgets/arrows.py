@@ -127,7 +127,7 @@ class Pen:
         if entry.kind == "frame":  # on the wire there are no lanes
             hop = f" {entry.source} → {entry.target}"
             return [Segment(set_cell_size(hop, self.plan.width), style)]
-        at = self._at.get(binary(entry.source))
+        at = self._at.get(binary(entry.source), self._at.get(binary(entry.target)))
         if at is None:
             return [Segment(self._rails, self.styles.faint)]
         return self._over(self._middles[at], MARKS.get(entry.kind, ("·", "·"))[1], style)
