@@ -93,10 +93,14 @@ class SimWorld(World):
 
     async def close(self) -> None:
         """End every process, and close the store and the journal."""
-        for process in list(self.wires.processes.values()):
-            process.kill()
+        self.cut_power()
         await self.wires.store.close()
         self.wires.journal.close()
+
+    def cut_power(self) -> None:
+        """End every process at once."""
+        for process in list(self.wires.processes.values()):
+            process.kill()
 
     def _introduce(self) -> None:
         """Write the journal's first entry: all that tells this world from another one, but for settings and inputs."""

@@ -35,6 +35,8 @@ class Control:
         if what == "health":
             health = world.health()
             return reply(200 if health["ready"] else 503, health)
+        if (what, request.method) == ("login", "POST"):
+            return await orders.login(world, request)
         ctx = world.who(request.headers.get("x-auth-token", ""))
         if ctx is None:
             return fault(401, "a valid token is needed in X-Auth-Token")
@@ -42,7 +44,7 @@ class Control:
             return fault(403, "only an administrator may look into the cloud")
         handler = HANDLERS.get((request.method, what.partition("/")[0]))
         if handler is None:
-            known = ", ".join(["health", *dict.fromkeys(name for _, name in HANDLERS), "docs", "openapi.json"])
+            known = ", ".join(["health", "login", *dict.fromkeys(name for _, name in HANDLERS), "docs", "openapi.json"])
             return fault(404, f"no {request.method} /glasscloud/{what}; known: {known}")
         return await handler(world, request)
 

@@ -20,6 +20,19 @@ FAULT_USAGE = 'send {"act", "match": {…}, "delay_s"}, or {"plant": kind, …} 
 PING_USAGE = 'send {"server": id or name, "target": address}'
 
 
+async def login(world: Watched, request: HttpRequest) -> HttpResponse:
+    """POST login: a token for `/glasscloud`, also of a cloud whose clock stands and so issues none."""
+    try:
+        given = await read(request)
+        password = given["password"] if isinstance(given, dict) and set(given) == {"password"} else None
+        if not isinstance(password, str):
+            raise ValueError("this is no login")
+    except ValueError as error:
+        return fault(400, f'{error}; send {{"password": the administrator\'s}}')
+    token = world.login(password)
+    return reply(201, {"token": token}) if token is not None else fault(401, "this is not the password that the cloud was started with")
+
+
 async def clock(world: Watched, request: HttpRequest) -> HttpResponse:
     """GET or PUT clock; a step is answered when it is made."""
     if request.method == "GET":

@@ -46,6 +46,9 @@ class Watched(Protocol):
 
     def who(self, token: str) -> Context | None: ...
 
+    def login(self, password: str) -> str | None:
+        """A token for `/glasscloud` alone, which the world knows nothing of; None when the password is not the administrator's."""
+
     def health(self) -> dict[str, Any]: ...
 
     def clock(self, change: dict[str, Any]) -> dict[str, Any]: ...

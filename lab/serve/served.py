@@ -6,6 +6,7 @@ What changes the world is an input of the runner's, kept so that the run can be 
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from lab.rest.api import Api
 from lab.rest.message import Response, Stream
 from lab.rest.watched import Bell
 from lab.rpc.queues import queues
+from lab.runtime import Secrets
 from lab.serve.deeds import CloudDeeds, Play
 from lab.serve.origin import Origin
 from lab.serve.travel import Traveller
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 
 ADMITTED_S = 3600.0
 """How long an administrator's token of another future is good for questions about the cloud, in wall time."""
+PASS_BYTES = 32
+PASSES = 1000
+"""Tokens for questions that are kept; the oldest go first."""
 
 
 class Served:
@@ -58,6 +63,8 @@ class Served:
         self._booting: asyncio.Task[None] | None = None
         self._admitted: dict[str, tuple[float, Context]] = {}
         self._admitted_before: dict[str, tuple[float, Context]] = {}
+        self._passes: dict[str, Context] = {}
+        """Tokens for questions about the cloud alone, which the world knows nothing of."""
 
     @property
     def run(self) -> int:
@@ -86,6 +93,8 @@ class Served:
     async def end(self) -> None:
         """Stop the world and close what it keeps."""
         self.runner.stop()
+        self.cloud.world.cut_power()
+        self.cloud.world.loop.close()
         await self.cloud.wires.store.close()
 
     # -- what changes the world ---------------------------------------------------------------
@@ -201,8 +210,8 @@ class Served:
         An administrator's that was good before a travel in time stays so for an hour: it may not be issued yet.
         """
         listeners = self.cloud.wires.router.listeners.get("identity")
-        if not token:
-            return None
+        if not token or token in self._passes:
+            return self._passes.get(token)
         now = asyncio.get_running_loop().time()
         found: Context | None = None
         if listeners:
@@ -211,10 +220,23 @@ class Served:
         if found is not None:
             self._admitted_before.pop(token, None)
             if found.is_admin:
+                if len(self._admitted) >= PASSES:
+                    del self._admitted[next(iter(self._admitted))]
                 self._admitted[token] = (now, found)
             return found
         since, before = self._admitted_before.get(token, (now, None))
         return before if now - since < ADMITTED_S else None
+
+    def login(self, password: str) -> str | None:
+        """A token for questions about the cloud and orders to it, at any point of its time; None for a wrong password."""
+        config = (self.traveller.home.config if self.traveller.home is not None else self.cloud.config)
+        if not hmac.compare_digest(password.encode(errors="surrogatepass"), config.admin_password.encode(errors="surrogatepass")):
+            return None
+        token = Secrets().draw(PASS_BYTES)
+        self._passes[token] = Context(user_name="admin", roles=("admin",))
+        if len(self._passes) > PASSES:
+            del self._passes[next(iter(self._passes))]
+        return token
 
     def health(self) -> dict[str, Any]:
         """Whether the cloud is ready, its clock, and what went wrong."""

@@ -104,15 +104,10 @@ class Traveller:
         differs_at = _differs(course.journal, known) if told is None else _misplaced(course.inputs, past.inputs)
         self._known, self._end = (known if told is None else None), past.end
         self._arrive(past, course, deeds)
+        there = {"seq": course.journal.seq, "t_s": self.served.cloud.wires.runtime.now(), "run": self.served.run}
         if then:
             self._make_another_future(then)
-        return {
-            "seq": course.journal.seq,
-            "t_s": self.served.cloud.wires.runtime.now(),
-            "run": self.served.run,
-            "same": differs_at is None,
-            "differs_at": differs_at,
-        }
+        return {**there, "same": differs_at is None, "differs_at": differs_at}
 
     def _check_fault(self, fault: dict[str, Any]) -> None:
         if ("act" in fault) == ("plant" in fault):
@@ -179,8 +174,7 @@ class Traveller:
         served.runner.swap(course, error)
         served.arrive(deeds.cloud, deeds)
         self.origin = past.origin
-        for process in list(old.wires.processes.values()):
-            process.kill()
+        old.world.cut_power()
         old.world.loop.close()
         asyncio.get_running_loop().call_later(1.0, self.collect)
 

@@ -43,6 +43,7 @@ PARTS = (
     Part("watching", 3),
     Part("boots", 3),
     Part("tui", 3),
+    Part("travel", 3),
 )
 
 TARGETS: Mapping[str, tuple[str, float]] = MappingProxyType(
@@ -65,6 +66,7 @@ TARGETS: Mapping[str, tuple[str, float]] = MappingProxyType(
         "tui_open_s": ("the face, opened on a journal of 100,000 entries", 2.0),
         "tui_key_ms": ("a key answered there", 100),
         "tui_rss_mib": ("its largest memory", 400),
+        "travel_s": ("back to any point of a run of 2,000 messages, the longest of twelve", 1.0),
         "journal_cost_ratio": ("what the journal adds to a boot", 0.15),
     }
 )

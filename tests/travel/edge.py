@@ -146,3 +146,24 @@ async def eventful(at: Face) -> None:
         gone = await cloud.session.authenticate()
         await http.delete("/identity/v3/auth/tokens", headers={"x-auth-token": gone, "x-subject-token": gone})
         await http.get("/volume/v3/volumes", headers={"x-auth-token": gone})
+
+
+async def one_server(at: Face) -> int:
+    """A server that became ACTIVE, the clock stopped after it; the journal's end."""
+    async with Cloud.connect(at.url, password=at.served.cloud.config.admin_password) as cloud:
+        server = await create(cloud, "web", await furnish(cloud))
+        await server.wait_for("ACTIVE")
+    return await at.paused_at()
+
+
+async def until(at: Face, seq: int, speed: object = "max") -> None:
+    """Let the clock run until the journal has that many entries, and stop it."""
+    await at.clock(paused=False, speed=speed)
+    while at.served.journal.seq < seq:
+        await asyncio.sleep(0.005)
+    await at.clock(paused=True)
+
+
+def seq_of(at: Face, **wanted: object) -> int:
+    """The first entry with these fields."""
+    return next(at.served.journal.find(**wanted)).seq
