@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import BadRequest, Conflict, LabError, ServiceUnavailable
 from lab.inputs import Input, Inputs
 from lab.journal import Entry, Journal
-from lab.rest.message import Response
+from lab.rest.message import Response, Stream
 from lab.runtime import Secrets
 from lab.serve import history
 from lab.serve.deeds import CloudDeeds
@@ -191,8 +191,8 @@ class Traveller:
             return response
         there, here = self.origin.config.public_url, self.home.config.public_url
         response.headers = {name: value.replace(there, here) for name, value in response.headers.items()}
-        if isinstance(response.body, bytes):
-            response.body = response.body.replace(there.encode(), here.encode())
+        if not isinstance(response.body, Stream):
+            response.body = response.content().replace(there.encode(), here.encode())
         return response
 
 

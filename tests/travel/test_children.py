@@ -17,13 +17,16 @@ def test_a_branch_in_a_second_process_has_the_same_past(tmp_path: Path) -> None:
         home.mkdir()
     with Up(homes[0]) as one, Up(homes[1], "--paused", "--seed", "5", password="other") as two:
         one.get("/compute/v2.1/servers")
-        one.http.post("/compute/v2.1/flavors", json={"flavor": {"name": "x", "vcpus": 1, "ram": 64, "disk": 1}}, headers=one.headers)
+        flavor = {"flavor": {"name": "x", "vcpus": 1, "ram": 64, "disk": 1}}
+        assert one.http.post("/compute/v2.1/flavors", json=flavor, headers={"x-auth-token": one.token}).status_code == 200
         one.set_clock(paused=True)
         history = one.get("/glasscloud/history").json()
-        two.set_clock(paused=False)
-        assert two.token
-        two.set_clock(paused=True)
-        answer = two.http.post("/glasscloud/travel", json={"to": history["seq"], "history": history}, headers=two.headers)
+        assert two.http.post("/glasscloud/login", json={"password": "wrong"}).status_code == 401
+        assert two.http.post("/glasscloud/login", json={"user": "wrong"}).status_code == 400
+        two._token = two.http.post("/glasscloud/login", json={"password": "other"}).json()["token"]
+        answer = two.http.post(
+            "/glasscloud/travel", json={"to": history["seq"], "history": history}, headers={"x-auth-token": two.token}
+        )
         assert answer.json() | {"seq": history["seq"], "same": True} == answer.json()
         ours, theirs = (up.get("/glasscloud/journal").content.splitlines() for up in (one, two))
         assert ours == theirs, first_difference(ours, theirs)
@@ -34,7 +37,8 @@ def test_a_branch_in_a_second_process_has_the_same_past(tmp_path: Path) -> None:
 
 def test_a_kept_cloud_says_why_it_cannot_go_back(tmp_path: Path) -> None:
     with Up(tmp_path, "--db", f"sqlite:///{tmp_path}/cloud.db") as up:
-        for answer in (up.get("/glasscloud/history"), up.http.post("/glasscloud/travel", json={"to": 5}, headers=up.headers)):
+        going = up.http.post("/glasscloud/travel", json={"to": 5}, headers={"x-auth-token": up.token})
+        for answer in (up.get("/glasscloud/history"), going):
             assert answer.status_code == 409
             assert "a kept cloud (--db) cannot go back in time" in answer.json()["error"]["message"]
 
