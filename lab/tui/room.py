@@ -129,6 +129,9 @@ class Room(Screen[None]):
 
     def catch_up(self) -> None:
         """Tell the room what happened since it was told last; the application calls it for the shown room only."""
+        if not self.is_mounted:  # entered this moment: its widgets are still being made
+            self.call_after_refresh(self.catch_up)
+            return
         film = self.desk.film
         if self._version != film.version:
             self._version, self._told = film.version, 0

@@ -25,5 +25,6 @@ class Door:
 ROOMS = (
     Door("1", "flow", "FlowRoom"),
     Door("3", "queues", "QueuesRoom"),
+    Door("5", "resources", "ResourcesRoom"),
     Door("6", "timeline", "TimelineRoom"),
 )
