@@ -140,7 +140,8 @@ class ResourcesRoom(Room):
             here = kind == self.kind
             parts.append(Content.styled(words, "bold $background on $primary" if here else clicked(f"screen.pick('{kind}')")))
         self.query_one("#kinds", Static).update(Content(" ").join(parts), layout=False)
-        self.query_one("#columns", Static).update(self.lines.heading(self.kind, self.list.scrollable_content_region.width - 1), layout=False)
+        heading = self.lines.heading(self.kind, self.list.scrollable_content_region.width - 1)
+        self.query_one("#columns", Static).update(heading, layout=False)
         self._tell_story()
         self._tell_calls()
 
@@ -203,7 +204,7 @@ class ResourcesRoom(Room):
 
     def action_open_call(self) -> None:
         """Look into the last call that was made here; one that changed something rather than one that only looked."""
-        calls = sorted(reversed(self.calls), key=lambda call: call.method == "GET")
+        calls = sorted(self.calls[::-1], key=lambda call: call.method == "GET")
         seq = next(filter(None, (seq_of(call, self.desk.film) for call in calls)), 0)
         if seq:
             self.desk.chosen = seq

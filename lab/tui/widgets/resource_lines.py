@@ -30,7 +30,7 @@ class Lines:
 
     def heading(self, kind: str, width: int) -> str:
         """The names of the columns over the lines of a kind."""
-        return " " * SIGN + "".join(fit(self._say(f"col.{name}"), cells) for name, cells in widths(kind, width))
+        return " " * SIGN + "".join(fit(self._say(f"col.{name}"), cells) for name, cells in widths(kind, width)).rstrip()
 
     def thing(self, thing: Thing, width: int) -> list[Segment]:
         """A line of the list."""
