@@ -204,7 +204,8 @@ class ResourcesRoom(Room):
 
     def action_open_call(self) -> None:
         """Look into the last call that was made here; one that changed something rather than one that only looked."""
-        calls = sorted(self.calls[::-1], key=lambda call: call.method == "GET")
+        newest = self.calls[::-1]
+        calls = [call for call in newest if call.method != "GET"] + [call for call in newest if call.method == "GET"]
         seq = next(filter(None, (seq_of(call, self.desk.film) for call in calls)), 0)
         if seq:
             self.desk.chosen = seq
