@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 FACE = """
 import asyncio
@@ -22,11 +23,13 @@ PATIENCE_S = 30.0
 
 
 def lives(pid: int) -> bool:
+    """Whether the process runs; one that ended and that nobody has asked about yet does not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return True
+    state = Path(f"/proc/{pid}/stat")
+    return not (state.exists() and state.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_a_face_that_is_killed_leaves_no_cloud_behind() -> None:
