@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from copy import copy
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
@@ -74,15 +73,9 @@ def error_classes() -> dict[str, type[LabError]]:
     return found
 
 
-@cache
-def error_class(kind: str) -> type[LabError] | None:
-    """The class of that name, from its first use on."""
-    return error_classes().get(kind)
-
-
 def rebuild(kind: str, text: str) -> LabError:
     """The error that a reply carries, as its own class when that is known here."""
-    cls = error_class(kind)
+    cls = error_classes().get(kind)
     if cls is None:
         return RemoteError(kind, text)
     error = cls.__new__(cls)
