@@ -25,6 +25,7 @@ class Door:
 ROOMS = (
     Door("1", "flow", "FlowRoom"),
     Door("3", "queues", "QueuesRoom"),
+    Door("4", "scheduler", "SchedulerRoom"),
     Door("5", "resources", "ResourcesRoom"),
     Door("6", "timeline", "TimelineRoom"),
 )

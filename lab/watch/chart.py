@@ -11,10 +11,10 @@ PARTS = "░▏▎▍▌▋▊▉█"
 """An eighth of a cell each, for bars that lie."""
 
 
-def spark(values: Sequence[float], most: float = 0.0) -> str:
-    """One character for each value, relative to `most` (the greatest of them when 0). What is not zero is seen."""
-    top = most or max(values, default=0) or 1
-    return "".join(STEPS[min(8, max(1, round(8 * value / top)))] if value > 0 else "·" for value in values)
+def spark(values: Sequence[float | None]) -> str:
+    """One character for each value, relative to the greatest of them; None is blank, and what is not zero is seen."""
+    top = max((value for value in values if value is not None), default=0) or 1
+    return "".join(" " if value is None else STEPS[max(1, round(8 * value / top))] if value > 0 else "·" for value in values)
 
 
 def bar(used: float, total: float, width: int) -> str:

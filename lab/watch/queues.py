@@ -164,10 +164,13 @@ class Board:
         at = [bisect_left(queue.traffic.times, edge) for edge in edges]
         return [b - a for a, b in itertools.pairwise(at)]
 
-    def depths(self, queue: Queue, start_ns: int, end_ns: int, columns: int) -> list[int]:
-        """The most waiting and unacked messages seen in each part; between two looks a queue is taken to stay as it was."""
+    def depths(self, queue: Queue, start_ns: int, end_ns: int, columns: int) -> list[int | None]:
+        """The most waiting and unacked messages seen in each part; None before the first look.
+
+        Between two looks a queue is taken to stay as it was.
+        """
         seen: dict[int, int] = {}
-        before = 0
+        before: int | None = None
         for t, depth, unacked in self.samples.get(queue.name, ()):
             at = min(columns - 1, (t - start_ns) * columns // max(1, end_ns - start_ns))
             if at < 0:

@@ -24,6 +24,7 @@ SPANS_S = (10, 60, 600, 0)
 KINDS = {"queue": "Q", "fanout": "F", "reply": "r"}
 COLUMNS = (("consumers", 5), ("depth", 6), ("unacked", 7), ("published", 6), ("rate", 6))
 """Numbers and their cells."""
+WAIT_S = 0.05
 SECOND = 1_000_000_000
 
 
@@ -128,13 +129,15 @@ class QueuesRoom(Room):
         self._draw()
 
     async def poll(self) -> Any:
-        """What the broker says, and when it said so."""
-        return self.desk.now_ns, await self.desk.feed.queues()
+        """What the broker says; nothing before it is known what time it is."""
+        return await self.desk.feed.queues() if self.desk.clock else None
 
     def polled(self, answer: Any) -> None:
         """Show it."""
-        now_ns, told = answer
-        self.board.polled(told or {}, now_ns)
+        if answer is None:
+            self.set_timer(WAIT_S, self._ask)
+            return
+        self.board.polled(answer, self.desk.now_ns)
         self._draw()
 
     # -- what is shown ------------------------------------------------------------------------
@@ -223,9 +226,10 @@ class QueuesRoom(Room):
             lines.append(Content.styled(self.say("recorded"), "$warning"))
         return Content("\n").join(lines)
 
-    def _line(self, key: str, values: list[int], style: str) -> Content:
+    def _line(self, key: str, values: Sequence[int | None], style: str) -> Content:
         label = fit(self.say(f"line.{key}"), 7)
-        return Content.assemble((label, "$text-muted"), (spark(values), style), ("  " + self.say("most", n=max(values)), "$text-muted"))
+        most = self.say("most", n=max(value or 0 for value in values))
+        return Content.assemble((label, "$text-muted"), (spark(values), style), ("  " + most, "$text-muted"))
 
     # -- keys ---------------------------------------------------------------------------------
 
