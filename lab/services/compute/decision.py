@@ -23,10 +23,13 @@ from lab.services.compute.hosts import HostTable
 from lab.services.compute.request_spec import Request
 from lab.services.compute.weighers import Weigher, normalised, scores, weighted
 
+OUT = -float("inf")
+"""The total of who was named already."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Stage:
-    """How many hosts a filter was given and how many it let through."""
+    """How many hosts a filter was given and how many it let through; never changed."""
 
     name: str
     start: int
@@ -56,9 +59,9 @@ class KeptRows:
         return np.unpackbits(np.frombuffer(self._bits, dtype=np.uint8)).nonzero()[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
-    """What was decided upon, and from which state: all that an explanation needs, and nothing big."""
+    """What was decided upon, and from which state: all that an explanation needs, and nothing big. Never changed."""
 
     version: int
     request: Request
@@ -110,8 +113,8 @@ class Ranking:
         totals, rows = self.totals.copy(), self.pool.rows
         for turn in range(len(rows)):
             place = self._first[turn] if self._first else int(totals.argmax())
-            yield int(rows[place]), float(self.totals[place])
-            totals[place] = -np.inf
+            yield rows.item(place), self.totals.item(place)
+            totals[place] = OUT
 
     def _order(self) -> list[int]:
         order: list[int] = np.argsort(-self.totals, kind="stable").tolist()
@@ -133,20 +136,21 @@ class Decider:
 
     def decide(self, pool: Pool, request: Request, situation: Situation, index: int = 0) -> tuple[Decision, Ranking]:
         """Filter and weigh a pool; `index` above 0 is another server of the same request."""
-        start = requested(pool, request)
-        narrowed, stages = start, []
+        start = narrowed = requested(pool, request)
+        left, stages = len(start), []
         for each in () if skips_filters(request) else self.filters:
             if each.once and index:
                 continue
-            before = len(narrowed)
+            before = left
             mask = each.rule(narrowed, request, situation) if before else None
             if mask is not None:
                 narrowed = narrowed.only(mask)
-            stages.append(Stage(each.name, before, len(narrowed)))
-            if not len(narrowed):
+                left = len(narrowed)
+            stages.append(Stage(each.name, before, left))
+            if not left:
                 break
         version = pool.numbers.hosts.version
-        ranking = Ranking(narrowed, scores(narrowed, self.weighers, request, situation) if len(narrowed) else np.empty(0))
+        ranking = Ranking(narrowed, scores(narrowed, self.weighers, request, situation) if left else np.empty(0))
         return Decision(version, request, situation, self._keep(start), tuple(stages)), ranking
 
     def _keep(self, pool: Pool) -> KeptRows:
@@ -190,8 +194,7 @@ class Decider:
         for weigher, multiplier in self.weighers:
             raw = weigher.raw(pool, request, situation)
             if raw is not None:
-                norm = normalised(raw)
-                columns.append((weigher.name, raw, np.zeros(len(pool)) if norm is None else norm, multiplier))
+                columns.append((weigher.name, raw, normalised(np.array([raw]))[0], multiplier))
         totals = scores(pool, self.weighers, request, situation)
         for place, row in enumerate(pool.rows.tolist()):
             weights = {
@@ -208,8 +211,7 @@ class Decider:
 
 def requested(pool: Pool, request: Request) -> Pool:
     """Narrow a pool to what the request names or forbids by host; nova does it before any filter."""
-    names = (request.destination, request.ignore_hosts, request.force_hosts, request.force_nodes)
-    if not any(names):
+    if not (request.destination or request.ignore_hosts or request.force_hosts or request.force_nodes):
         return pool
     ignored = [host.lower() for host in request.ignore_hosts]
     forced = [host.lower() for host in request.force_hosts]

@@ -23,9 +23,9 @@ MIB_PER_GIB = 1024
 ANTI_AFFINITY, AFFINITY = "anti-affinity", "affinity"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Situation:
-    """What a decision must know beside the hosts' numbers and the request; all of it is kept with the decision."""
+    """What a decision must know beside the hosts' numbers and the request; all of it is kept with the decision, and never changed."""
 
     config: Config
     now_ns: int = 0
@@ -70,7 +70,9 @@ def _at(pool: Pool, place: int, name: str) -> float:
 # -- Compute, capabilities, image ---------------------------------------------------------------
 
 
-def _compute(pool: Pool, request: Request, situation: Situation) -> Mask:
+def _compute(pool: Pool, request: Request, situation: Situation) -> Mask | None:
+    if pool.numbers.all_serve:
+        return None
     passes: Mask = (pool.column("disabled") == 0) & (pool.column("up") == 1)
     return passes
 
@@ -105,7 +107,7 @@ def _node(pool: Pool, place: int) -> ComputeNode:
 
 
 def _capabilities(pool: Pool, request: Request, situation: Situation) -> Mask | None:
-    if not any(":" not in key or key.startswith("capabilities:") for key in request.extra_specs):
+    if not request.extra_specs or not any(":" not in key or key.startswith("capabilities:") for key in request.extra_specs):
         return None
     # The hosts' changing numbers may be asked for too, so that nodes are not grouped here.
     return np.array([not _capability_reason(pool, p, request, situation) for p in range(len(pool))], dtype=np.bool_)

@@ -44,10 +44,14 @@ AT = {name: index for index, name in enumerate(COLUMNS)}
 class HostNumbers:
     """The columns at one instant; a read-only view, or a copy of the past."""
 
-    __slots__ = ("_data", "hosts", "last_seen_ns", "size")
+    __slots__ = ("_data", "all_serve", "hosts", "last_seen_ns", "size")
 
-    def __init__(self, data: Values, size: int, last_seen_ns: npt.NDArray[np.int64], hosts: HostTable) -> None:
+    def __init__(
+        self, data: Values, size: int, last_seen_ns: npt.NDArray[np.int64], hosts: HostTable, all_serve: bool = False
+    ) -> None:
         self._data, self.size, self.last_seen_ns, self.hosts = data, size, last_seen_ns, hosts
+        self.all_serve = all_serve
+        """It is known that no host is down or disabled."""
 
     def column(self, name: str) -> Values:
         """One column over all rows."""

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
     from lab.process import Process
 
 
-_UP = AT["up"]
+_UP, _DISABLED, _FORCED_DOWN = AT["up"], AT["disabled"], AT["forced_down"]
+_FREE_RAM, _FREE_DISK, _VCPUS_USED = AT["free_ram_mb"], AT["free_disk_mb"], AT["vcpus_used"]
+_INSTANCES, _IO_OPS = AT["num_instances"], AT["num_io_ops"]
+_REPORTED = 14
+"""So many of the first columns are what a node reports; the others are what its service says."""
 HISTORY = 131_072
 """How many changes can be undone, at 150 bytes each."""
 COMPUTE_BINARY = "nova-compute"
@@ -58,6 +62,10 @@ class HostTable:
         self._log_rows: npt.NDArray[np.int32] = np.zeros(256, dtype=np.int32)
         self._log_data: Values = np.zeros((256, len(COLUMNS)))
         self._consumed: dict[int, int] = {}
+        self._unfit: set[int] = set()
+        """The rows that are down or disabled."""
+        self._settled_ns = -1
+        """Until then nobody that is up goes down by silence; -1 when somebody may have come up."""
         self.varied: set[str] = set()
         """Which columns ever had two different values: weighers skip the others."""
         self._map: tuple[tuple[int, int, int], Sequence[str], Rows] | None = None
@@ -69,7 +77,7 @@ class HostTable:
     @property
     def numbers(self) -> HostNumbers:
         """The columns as they are now; they change with the table."""
-        return HostNumbers(self._data, len(self.uuids), self.last_seen_ns, self)
+        return HostNumbers(self._data, len(self.uuids), self.last_seen_ns, self, not self._unfit)
 
     def at(self, version: int) -> HostNumbers:
         """A copy of the columns as of an earlier version.
@@ -96,7 +104,7 @@ class HostTable:
             row = self._append(node)
         self.nodes[row] = node
         self._consumed.pop(row, None)
-        self._set(row, _numbers(node, self._data[:, row]))
+        self._report(row, node)
 
     def drop_node(self, uuid: str) -> None:
         """Forget a compute node that was deleted; its row stays empty."""
@@ -114,6 +122,7 @@ class HostTable:
         if service.host not in self._services:
             self.shape += 1
         self._services[service.host] = service
+        self._settled_ns = -1
         for row in self.rows_of_host.get(service.host, ()):
             self._show_service(row, service)
 
@@ -133,6 +142,8 @@ class HostTable:
             rows = [row for host, service in self._services.items() if service.uuid in members for row in self.rows_of_host.get(host, ())]
             cached = self._beats[group.id] = (group.members, self.shape, np.array(rows, dtype=np.intp))
         self.last_seen_ns[cached[2]] = group.last_seen_ns
+        if self._unfit:
+            self._settled_ns = -1
 
     def service(self, row: int) -> ComputeService | None:
         """The service record of a row's host."""
@@ -141,11 +152,9 @@ class HostTable:
     def _show_service(self, row: int, service: ComputeService) -> None:
         if service.heartbeat is None or service.last_seen_ns > self.last_seen_ns[row]:
             self.last_seen_ns[row] = service.last_seen_ns
-        now = self._data[:, row]
-        if now[AT["disabled"]] != service.disabled or now[AT["forced_down"]] != service.forced_down:
-            new = now.copy()
-            new[AT["disabled"]], new[AT["forced_down"]] = service.disabled, service.forced_down
-            self._set(row, new)
+        new = self._row(row)
+        new[_DISABLED], new[_FORCED_DOWN] = service.disabled, service.forced_down
+        self._set(row, new)
 
     # -- what a decision does -----------------------------------------------------------------
 
@@ -174,12 +183,8 @@ class HostTable:
 
     def refresh(self, now_ns: int, down_after_ns: int, forget_after_ns: int) -> None:
         """Bring up to date what depends on the clock: who was not heard from, and claims whose host never reported."""
-        n = len(self.uuids)
-        up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[AT["forced_down"], :n] == 0)
-        for row in (up != self._data[_UP, :n]).nonzero()[0].tolist():
-            new = self._data[:, row].copy()
-            new[_UP] = up[row]
-            self._set(row, new)
+        if now_ns > self._settled_ns:
+            self._look_who_is_up(now_ns, down_after_ns)
         while self._consumed:
             row, when = next(iter(self._consumed.items()))
             node = self.nodes[row]
@@ -187,16 +192,25 @@ class HostTable:
                 break
             del self._consumed[row]
             if node is not None:
-                self._set(row, _numbers(node, self._data[:, row]))
+                self._report(row, node)
+
+    def _look_who_is_up(self, now_ns: int, down_after_ns: int) -> None:
+        n = len(self.uuids)
+        up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[_FORCED_DOWN, :n] == 0)
+        for row in (up != self._data[_UP, :n]).nonzero()[0].tolist():
+            new = self._row(row)
+            new[_UP] = up.item(row)
+            self._set(row, new)
+        self._settled_ns = int(self.last_seen_ns[:n].min()) + down_after_ns if up.all() and n else -1
 
     def consume(self, row: int, vcpus: int, memory_mb: int, disk_mb: int, now_ns: int) -> None:
         """Book a claim on a host until its next report, as nova's HostState.consume_from_request does."""
-        new = self._data[:, row].copy()
-        new[AT["free_ram_mb"]] -= memory_mb
-        new[AT["free_disk_mb"]] -= disk_mb
-        new[AT["vcpus_used"]] += vcpus
-        new[AT["num_instances"]] += 1
-        new[AT["num_io_ops"]] += 1
+        new = self._row(row)
+        new[_FREE_RAM] -= memory_mb
+        new[_FREE_DISK] -= disk_mb
+        new[_VCPUS_USED] += vcpus
+        new[_INSTANCES] += 1
+        new[_IO_OPS] += 1
         self._consumed.pop(row, None)
         self._consumed[row] = now_ns
         self._set(row, new)
@@ -206,7 +220,7 @@ class HostTable:
         for row in rows:
             node = self.nodes[row]
             if self._consumed.pop(row, None) is not None and node is not None:
-                self._set(row, _numbers(node, self._data[:, row]))
+                self._report(row, node)
 
     # -- storage ------------------------------------------------------------------------------
 
@@ -224,19 +238,49 @@ class HostTable:
         self.shape += 1
         # It begins as a copy of the first row, so that every difference between the two is a change that is noticed.
         self._data[:, row] = self._data[:, 0]
-        fresh = self._data[:, row].copy()
-        fresh[AT["disabled"]] = fresh[AT["forced_down"]] = fresh[_UP] = 0
+        fresh = self._row(row)
+        fresh[_DISABLED] = fresh[_FORCED_DOWN] = fresh[_UP] = 0
         self._set(row, fresh)
+        self._unfit.add(row)
+        self._settled_ns = -1
         service = self._services.get(node.host)
         if service is not None:
             self._show_service(row, service)
         return row
 
-    def _set(self, row: int, new: Values) -> None:
+    def _row(self, row: int) -> list[float]:
+        """A row as plain numbers: there are few of them, and each thing that numpy does costs more than all of them."""
+        numbers: list[float] = self._data[:, row].tolist()
+        return numbers
+
+    def _report(self, row: int, node: ComputeNode) -> None:
+        """Write a row as the node's record has it; what the service says of it stays as it was."""
+        free_disk_gb = node.free_disk_gb
+        if node.disk_available_least is not None and node.disk_available_least < free_disk_gb:
+            free_disk_gb = node.disk_available_least
+        new = self._row(row)
+        new[:_REPORTED] = (
+            node.vcpus,
+            node.vcpus_used,
+            node.memory_mb,
+            node.free_ram_mb,
+            node.local_gb,
+            free_disk_gb * 1024,
+            node.running_vms,
+            node.num_io_ops,
+            node.failed_builds,
+            node.hypervisor_version,
+            node.cpu_allocation_ratio,
+            node.ram_allocation_ratio,
+            node.disk_allocation_ratio,
+            0,  # no PCI devices are modelled
+        )
+        self._set(row, new)
+
+    def _set(self, row: int, new: list[float]) -> None:
         """Write a row and log what it was; a row that stays the same is no change."""
-        old = self._data[:, row]
-        changed = old != new
-        if not changed.any():
+        old = self._row(row)
+        if old == new:
             return
         place = self.version % len(self._log_rows)
         if self.version == len(self._log_rows) < HISTORY:
@@ -247,33 +291,12 @@ class HostTable:
         self._log_data[place] = old
         self._data[:, row] = new
         if len(self.uuids) > 1:
-            self.varied.update(COLUMNS[at] for at in changed.nonzero()[0].tolist())
+            self.varied.update(name for name, before, after in zip(COLUMNS, old, new, strict=True) if before != after)
+        if new[_UP] and not new[_DISABLED]:
+            self._unfit.discard(row)
+        else:
+            self._unfit.add(row)
         self.version += 1
-
-
-def _numbers(node: ComputeNode, old: Values) -> Values:
-    """A row as the node's record has it; what the service says of it stays as it was."""
-    free_disk_gb = node.free_disk_gb
-    if node.disk_available_least is not None and node.disk_available_least < free_disk_gb:
-        free_disk_gb = node.disk_available_least
-    new = old.copy()
-    new[:14] = (
-        node.vcpus,
-        node.vcpus_used,
-        node.memory_mb,
-        node.free_ram_mb,
-        node.local_gb,
-        free_disk_gb * 1024,
-        node.running_vms,
-        node.num_io_ops,
-        node.failed_builds,
-        node.hypervisor_version,
-        node.cpu_allocation_ratio,
-        node.ram_allocation_ratio,
-        node.disk_allocation_ratio,
-        0,  # no PCI devices are modelled
-    )
-    return new
 
 
 def follow(process: Process) -> HostTable:

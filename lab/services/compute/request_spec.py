@@ -30,9 +30,9 @@ class Group:
     max_per_host: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """One server to place. Sizes in MiB and GiB."""
+    """One server to place. Sizes in MiB and GiB. Never changed: another one is made by `replace`."""
 
     server_id: str
     vcpus: int
@@ -68,9 +68,9 @@ class Request:
         return cls(
             server_id=server_id or spec.get("instance_uuid") or "",
             vcpus=flavor["vcpus"],
-            memory_mb=_first(flavor, "memory_mb", "ram"),
-            root_gb=_first(flavor, "root_gb", "disk"),
-            ephemeral_gb=_first(flavor, "ephemeral_gb", "ephemeral"),
+            memory_mb=int(flavor.get("memory_mb") or flavor.get("ram") or 0),
+            root_gb=int(flavor.get("root_gb") or flavor.get("disk") or 0),
+            ephemeral_gb=int(flavor.get("ephemeral_gb") or flavor.get("ephemeral") or 0),
             swap_mb=flavor.get("swap") or 0,
             is_bfv=bool(spec.get("is_bfv")),
             extra_specs=flavor.get("extra_specs") or {},
@@ -120,13 +120,6 @@ class Request:
         if self.group is not None:
             shown["group"] = {"uuid": self.group.uuid, "policy": self.group.policy, "members": self.group.members}
         return shown
-
-
-def _first(content: Json, *names: str) -> int:
-    for name in names:
-        if content.get(name) is not None:
-            return int(content[name])
-    return 0
 
 
 def _group(content: Json | None) -> Group | None:
