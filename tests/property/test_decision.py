@@ -406,6 +406,29 @@ def test_several_servers_of_one_request_are_decided_one_after_the_other(case: An
         winner["disk_available_least"] = None
 
 
+@given(cases, st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["report", "claim", "restore"]), host_strategy), max_size=8))
+@settings(max_examples=150)
+def test_totals_that_were_kept_are_those_that_are_made_anew(case: Any, later: Any) -> None:
+    """The same pool again and again while hosts change, also back to what they were."""
+    hosts, order, spec, config = case
+    table = build(hosts)
+    request, situation = situation_of(table, hosts, spec, config)
+    decider, rows = Decider(config), np.array(order, dtype=np.intp)
+    whole = order == list(range(len(hosts)))
+    for number, what, other in [(99, "", {}), *later]:
+        if number < len(hosts):
+            if what == "report":
+                table.put_node(node_of(number, {**other, "host": hosts[number]["host"], "host_ip": hosts[number]["host_ip"]}))
+            elif what == "claim":
+                table.consume(number, 1, 512, 1024, NOW)
+            else:
+                table.restore([number])
+        pool = Pool(table.numbers, rows, whole=whole)
+        kept, anew = decider.decide(pool, request, situation), Decider(config).decide(pool, request, situation)
+        assert list(kept[1]) == list(anew[1])
+        assert kept[0].stages == anew[0].stages
+
+
 def test_the_oracle_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     """With one number of one weigher wrong a difference is found."""
     right = weighers_module.normalised

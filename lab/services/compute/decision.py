@@ -21,10 +21,13 @@ from lab.services.compute.filters import Filter, Situation, chosen
 from lab.services.compute.host_pool import Pool, Rows, Values
 from lab.services.compute.hosts import HostTable
 from lab.services.compute.request_spec import Request
-from lab.services.compute.weighers import Weigher, normalised, scores, weighted
+from lab.services.compute.totals import Totals
+from lab.services.compute.weighers import Weigher, active, normalised, scores, weighted
 
 OUT = -float("inf")
 """The total of who was named already."""
+POOLS = 8
+"""Of so many pools the totals are kept."""
 
 
 @dataclass(slots=True)
@@ -133,6 +136,8 @@ class Decider:
         self.filters: Sequence[Filter] = chosen(config.enabled_filters)
         self.weighers: Sequence[tuple[Weigher, float]] = weighted(config.weight_multipliers)
         self._kept: tuple[Rows, KeptRows] | None = None
+        self._totals: dict[int, Totals] = {}
+        """By the identity of the rows, which they hold."""
 
     def decide(self, pool: Pool, request: Request, situation: Situation, index: int = 0) -> tuple[Decision, Ranking]:
         """Filter and weigh a pool; `index` above 0 is another server of the same request."""
@@ -150,8 +155,20 @@ class Decider:
             if not left:
                 break
         version = pool.numbers.hosts.version
-        ranking = Ranking(narrowed, scores(narrowed, self.weighers, request, situation) if left else np.empty(0))
-        return Decision(version, request, situation, self._keep(start), tuple(stages)), ranking
+        totals = self._weigh(narrowed, request, situation, keep=narrowed is pool and not index) if left else np.empty(0)
+        return Decision(version, request, situation, self._keep(start), tuple(stages)), Ranking(narrowed, totals)
+
+    def _weigh(self, pool: Pool, request: Request, situation: Situation, *, keep: bool) -> Values:
+        """The totals of a pool; where they are kept, those over the same rows are only brought up to date."""
+        weighers = active(pool, self.weighers)
+        if not keep or any(each.formula is None and each.raw(pool, request, situation) is not None for each, _ in weighers):
+            return scores(pool, weighers, request, situation)
+        totals = self._totals.get(id(pool.rows))
+        if totals is None or not totals.follow(pool):
+            if totals is None and len(self._totals) >= POOLS:
+                self._totals.clear()
+            totals = self._totals[id(pool.rows)] = Totals(pool, weighers)
+        return totals.values
 
     def _keep(self, pool: Pool) -> KeptRows:
         """The pool's rows for good; decisions over the same rows share them."""
@@ -194,7 +211,8 @@ class Decider:
         for weigher, multiplier in self.weighers:
             raw = weigher.raw(pool, request, situation)
             if raw is not None:
-                columns.append((weigher.name, raw, normalised(np.array([raw]))[0], multiplier))
+                norm = normalised(raw)
+                columns.append((weigher.name, raw, np.zeros(len(pool)) if norm is None else norm, multiplier))
         totals = scores(pool, self.weighers, request, situation)
         for place, row in enumerate(pool.rows.tolist()):
             weights = {

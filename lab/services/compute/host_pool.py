@@ -80,6 +80,13 @@ class Pool:
             taken = self._taken[name] = self.numbers.column(name)[self.rows]
         return taken
 
+    def place_of(self, row: int) -> int | None:
+        """Where in the pool the host of that row is."""
+        if self._whole:
+            return row
+        found = (self.rows == row).nonzero()[0]
+        return found.item(0) if len(found) else None
+
     def only(self, mask: Mask) -> Pool:
         """The hosts that pass."""
         return self if mask.all() else Pool(self.numbers, self.rows[mask])

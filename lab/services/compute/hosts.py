@@ -68,6 +68,8 @@ class HostTable:
         """Until then nobody that is up goes down by silence; -1 when somebody may have come up."""
         self.varied: set[str] = set()
         """Which columns ever had two different values: weighers skip the others."""
+        self._alike = list(range(len(COLUMNS)))
+        """The other columns."""
         self._map: tuple[tuple[int, int, int], Sequence[str], Rows] | None = None
         self._mapped: tuple[Rows, Rows, bool] | None = None
 
@@ -78,6 +80,11 @@ class HostTable:
     def numbers(self) -> HostNumbers:
         """The columns as they are now; they change with the table."""
         return HostNumbers(self._data, len(self.uuids), self.last_seen_ns, self, not self._unfit)
+
+    def row(self, row: int) -> list[float]:
+        """A row as plain numbers: they are few, and a single call of numpy costs more than all of them."""
+        numbers: list[float] = self._data[:, row].tolist()
+        return numbers
 
     def at(self, version: int) -> HostNumbers:
         """A copy of the columns as of an earlier version.
@@ -94,6 +101,13 @@ class HostTable:
         data = self._data.copy()
         data[:, self._log_rows[places]] = self._log_data[places].T
         return HostNumbers(data, len(self.uuids), self.last_seen_ns, self)
+
+    def changed_since(self, version: int, most: int) -> set[int] | None:
+        """The rows that changed since an earlier version; None when there were more changes than `most`."""
+        if self.version - version > most:
+            return None
+        log = self._log_rows
+        return {log.item(each % len(log)) for each in range(version, self.version)}
 
     # -- following the records ----------------------------------------------------------------
 
@@ -152,7 +166,7 @@ class HostTable:
     def _show_service(self, row: int, service: ComputeService) -> None:
         if service.heartbeat is None or service.last_seen_ns > self.last_seen_ns[row]:
             self.last_seen_ns[row] = service.last_seen_ns
-        new = self._row(row)
+        new = self.row(row)
         new[_DISABLED], new[_FORCED_DOWN] = service.disabled, service.forced_down
         self._set(row, new)
 
@@ -198,14 +212,14 @@ class HostTable:
         n = len(self.uuids)
         up = (self.last_seen_ns[:n] >= now_ns - down_after_ns) & (self._data[_FORCED_DOWN, :n] == 0)
         for row in (up != self._data[_UP, :n]).nonzero()[0].tolist():
-            new = self._row(row)
+            new = self.row(row)
             new[_UP] = up.item(row)
             self._set(row, new)
         self._settled_ns = int(self.last_seen_ns[:n].min()) + down_after_ns if up.all() and n else -1
 
     def consume(self, row: int, vcpus: int, memory_mb: int, disk_mb: int, now_ns: int) -> None:
         """Book a claim on a host until its next report, as nova's HostState.consume_from_request does."""
-        new = self._row(row)
+        new = self.row(row)
         new[_FREE_RAM] -= memory_mb
         new[_FREE_DISK] -= disk_mb
         new[_VCPUS_USED] += vcpus
@@ -238,7 +252,7 @@ class HostTable:
         self.shape += 1
         # It begins as a copy of the first row, so that every difference between the two is a change that is noticed.
         self._data[:, row] = self._data[:, 0]
-        fresh = self._row(row)
+        fresh = self.row(row)
         fresh[_DISABLED] = fresh[_FORCED_DOWN] = fresh[_UP] = 0
         self._set(row, fresh)
         self._unfit.add(row)
@@ -248,17 +262,12 @@ class HostTable:
             self._show_service(row, service)
         return row
 
-    def _row(self, row: int) -> list[float]:
-        """A row as plain numbers: there are few of them, and each thing that numpy does costs more than all of them."""
-        numbers: list[float] = self._data[:, row].tolist()
-        return numbers
-
     def _report(self, row: int, node: ComputeNode) -> None:
         """Write a row as the node's record has it; what the service says of it stays as it was."""
         free_disk_gb = node.free_disk_gb
         if node.disk_available_least is not None and node.disk_available_least < free_disk_gb:
             free_disk_gb = node.disk_available_least
-        new = self._row(row)
+        new = self.row(row)
         new[:_REPORTED] = (
             node.vcpus,
             node.vcpus_used,
@@ -279,7 +288,7 @@ class HostTable:
 
     def _set(self, row: int, new: list[float]) -> None:
         """Write a row and log what it was; a row that stays the same is no change."""
-        old = self._row(row)
+        old = self.row(row)
         if old == new:
             return
         place = self.version % len(self._log_rows)
@@ -291,7 +300,11 @@ class HostTable:
         self._log_data[place] = old
         self._data[:, row] = new
         if len(self.uuids) > 1:
-            self.varied.update(name for name, before, after in zip(COLUMNS, old, new, strict=True) if before != after)
+            for at in self._alike:
+                if old[at] != new[at]:
+                    self.varied.add(COLUMNS[at])
+            if len(self.varied) + len(self._alike) > len(COLUMNS):
+                self._alike = [at for at in self._alike if COLUMNS[at] not in self.varied]
         if new[_UP] and not new[_DISABLED]:
             self._unfit.discard(row)
         else:

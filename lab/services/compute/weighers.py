@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,28 +21,38 @@ MAX_DEVS = 100
 """More free PCI devices than this make no difference. Source: nova/scheduler/weights/pci.py."""
 
 Raw = Callable[[Pool, Request, Situation], Values | None]
+Formula = Callable[[Callable[[str], Any]], Any]
+"""(a way to get a column by name) -> the raw numbers: of all hosts from arrays, of one host from single numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weigher:
-    """One weigher; `sign` -1 is for those that push hosts away, `columns` are all that its numbers depend on."""
+    """One weigher; `sign` -1 is for those that push hosts away.
+
+    `formula` and all the `columns` that it asks for are there when only the hosts' numbers matter.
+    """
 
     name: str
     raw: Raw
     sign: int = 1
+    formula: Formula | None = None
     columns: tuple[str, ...] = ()
 
 
+def _of_columns(name: str, formula: Formula, *columns: str, sign: int = 1) -> Weigher:
+    return Weigher(name, lambda pool, request, situation: formula(pool.column), sign, formula, columns)
+
+
 def _plain(name: str, column: str, sign: int = 1) -> Weigher:
-    return Weigher(name, lambda pool, request, situation: pool.column(column), sign, (column,))
+    return _of_columns(name, lambda get: get(column), column, sign=sign)
 
 
-def _cpu(pool: Pool, request: Request, situation: Situation) -> Values:
-    return pool.column("vcpus_total") * pool.column("cpu_allocation_ratio") - pool.column("vcpus_used")
+def _cpu(get: Callable[[str], Any]) -> Any:
+    return get("vcpus_total") * get("cpu_allocation_ratio") - get("vcpus_used")
 
 
-def _pci(pool: Pool, request: Request, situation: Situation) -> Values:
-    return MAX_DEVS - np.minimum(pool.column("pci_devices"), MAX_DEVS - 1)
+def _pci(get: Callable[[str], Any]) -> Any:
+    return MAX_DEVS - np.minimum(get("pci_devices"), MAX_DEVS - 1)
 
 
 def _soft(policy: str, sign: int) -> Raw:
@@ -72,10 +83,10 @@ WEIGHERS: Mapping[str, Weigher] = {
     each.name: each
     for each in (
         _plain("RAMWeigher", "free_ram_mb"),
-        Weigher("CPUWeigher", _cpu),
+        _of_columns("CPUWeigher", _cpu, "vcpus_total", "cpu_allocation_ratio", "vcpus_used"),
         _plain("DiskWeigher", "free_disk_mb"),
         _plain("IoOpsWeigher", "num_io_ops"),
-        Weigher("PCIWeigher", _pci, columns=("pci_devices",)),
+        _of_columns("PCIWeigher", _pci, "pci_devices"),
         Weigher("MetricsWeigher", _nothing),
         Weigher("ImagePropertiesWeigher", _image),
         Weigher("ServerGroupSoftAffinityWeigher", _soft("soft-affinity", 1)),
@@ -97,32 +108,34 @@ def weighted(multipliers: Mapping[str, float]) -> list[tuple[Weigher, float]]:
     return [(WEIGHERS[name], WEIGHERS[name].sign * float(factor)) for name, factor in multipliers.items()]
 
 
-def normalised(raws: Values) -> Values:
-    """Each row of values between 0 (its least) and 1 (its greatest), written over it; all alike count as 0."""
-    low = np.minimum.reduce(raws, axis=1, keepdims=True)
-    span = np.maximum.reduce(raws, axis=1, keepdims=True)
-    span -= low
-    span[span == 0] = 1
-    raws -= low
-    raws /= span
-    return raws
+def normalised(raw: Values) -> Values | None:
+    """The values between 0 (the least) and 1 (the greatest); None when all are alike, which counts as 0."""
+    # argmin and argmax, because numpy's min and max go through Python.
+    low, high = raw[raw.argmin()], raw[raw.argmax()]
+    if low == high:
+        return None
+    between: Values = raw - low
+    between /= high - low
+    return between
 
 
 def scores(pool: Pool, weighers: Iterable[tuple[Weigher, float]], request: Request, situation: Situation) -> Values:
     """The total of every host of a pool that is not empty."""
-    varied = pool.numbers.hosts.varied
-    columns, multipliers = [], []
-    for weigher, multiplier in weighers:
-        if not multiplier or (weigher.columns and varied.isdisjoint(weigher.columns)):
-            continue
+    total = np.zeros(len(pool))
+    for weigher, multiplier in active(pool, weighers):
         raw = weigher.raw(pool, request, situation)
-        if raw is not None:
-            columns.append(raw)
-            multipliers.append((multiplier,))
-    if not columns:
-        return np.zeros(len(pool))
-    # All at once: at a thousand hosts a call of numpy costs more than its numbers.
-    norms = normalised(np.array(columns))
-    norms *= np.array(multipliers)
-    totals: Values = np.add.reduce(norms, 0, initial=0.0)
-    return totals
+        norm = normalised(raw) if raw is not None else None
+        if norm is not None:
+            norm *= multiplier
+            total += norm
+    return total
+
+
+def active(pool: Pool, weighers: Iterable[tuple[Weigher, float]]) -> list[tuple[Weigher, float]]:
+    """Those that can tell some hosts from others."""
+    varied = pool.numbers.hosts.varied
+    return [
+        (weigher, multiplier)
+        for weigher, multiplier in weighers
+        if multiplier and not (weigher.columns and varied.isdisjoint(weigher.columns))
+    ]

@@ -25,11 +25,15 @@ NESTED: Version = (1, 29)
 ALL_CLASSES: Version = (1, 27)
 SUMMARY_TRAITS: Version = (1, 17)
 ALLOCATION_DICTS: Version = (1, 12)
+FEW = 32
+"""With more changes of providers than that all are looked at again."""
+QUERIES = 256
+"""Of so many queries the last rows are kept."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CandidateView:
-    """What a consumer in the same process reads instead of JSON.
+    """What a consumer in the same process reads instead of JSON, and never changes.
 
     Candidate i is the provider `uuids[rows[i]]`, and holds all `resources`. `uuids` only ever grows, and
     `shape` changes whenever it does or a provider is deleted, so that who maps rows to things of its own
@@ -42,12 +46,37 @@ class CandidateView:
     resources: Resources
 
 
+class _Kept:
+    """The rows that a query found last."""
+
+    __slots__ = ("mask", "query", "rows", "shape", "version")
+
+    def __init__(self, query: CandidateQuery, table: ProviderTable, mask: Mask) -> None:
+        self.query, self.mask = query, mask.copy()
+        self.version, self.shape = table.version, table.shape
+        self.rows: Rows = mask.nonzero()[0][: query.limit]
+
+    def follow(self, table: ProviderTable) -> bool | None:
+        """Look again at the providers that changed; answer whether other rows are found now, None when all must be looked at."""
+        changed = table.changed_since(self.version, FEW) if self.shape == table.shape and self.query.local else None
+        if changed is None:
+            return None
+        self.version = table.version
+        other = False
+        for row in changed:
+            fits = _alone(table, row, self.query)
+            if self.mask.item(row) is not fits:
+                self.mask[row], other = fits, True
+        return other
+
+
 class CandidateSearch:
-    """Searches one table; remembers the last rows so that equal answers share one array."""
+    """Searches one table; equal answers share one array of rows, so that who asks can keep what it knows of them."""
 
     def __init__(self, table: ProviderTable) -> None:
         self.table = table
-        self._last: Rows = np.empty(0, dtype=np.intp)
+        self._kept: dict[int, _Kept] = {}
+        """By the identity of the query, which it holds."""
 
     def answer(self, query: CandidateQuery) -> LazyBody:
         """The candidates of a query, as of now."""
@@ -62,23 +91,41 @@ class CandidateSearch:
         return LazyBody(lambda: orjson.dumps(_document(combinations, summaries, query)), rows=len(combinations))
 
     def _rows(self, query: CandidateQuery) -> Rows:
-        rows = flat_rows(self.table, query)
-        last = self._last
-        if len(rows) == len(last) and (rows == last).all():
-            return last
-        self._last = rows
-        return rows
+        kept, table = self._kept.get(id(query)), self.table
+        other = kept.follow(table) if kept is not None else None
+        if kept is None or other is None:
+            mask = flat_mask(table, query)
+            if kept is None and len(self._kept) >= QUERIES:
+                self._kept.clear()
+            kept = self._kept[id(query)] = _Kept(query, table, np.zeros(len(table), dtype=np.bool_) if mask is None else mask)
+        elif other:
+            kept.rows = kept.mask.nonzero()[0][: query.limit]
+        else:
+            return kept.rows
+        for each in self._kept.values():
+            if each is not kept and len(each.rows) == len(kept.rows) and (each.rows == kept.rows).all():
+                kept.rows = each.rows
+        return kept.rows
+
+
+def _alone(table: ProviderTable, row: int, query: CandidateQuery) -> bool:
+    """Whether one provider alone holds the only group of a query that is local."""
+    provider, group = table.records[row], query.groups[0]
+    if provider is None or not (group.traits.met_by(provider.traits) and query.root.met_by(provider.traits)):
+        return False
+    return all(table.has_room(row, resource_class, amount) for resource_class, amount in group.resources.items())
+
+
+def flat_mask(table: ProviderTable, query: CandidateQuery) -> Mask | None:
+    """The providers that alone hold the query's only group; None when there can be none."""
+    mask = group_mask(table, query.groups[0])
+    return mask if mask is None or not query.root else _with_traits(table, mask, query.root)
 
 
 def flat_rows(table: ProviderTable, query: CandidateQuery) -> Rows:
-    """The providers that alone hold the query's only group, at most as many as its limit."""
-    mask = group_mask(table, query.groups[0])
-    if mask is not None and query.root:
-        mask = _with_traits(table, mask, query.root)
-    if mask is None:
-        return np.empty(0, dtype=np.intp)
-    rows = mask.nonzero()[0]
-    return rows[: query.limit] if query.limit is not None else rows
+    """Their rows, at most as many as the query's limit."""
+    mask = flat_mask(table, query)
+    return np.empty(0, dtype=np.intp) if mask is None else mask.nonzero()[0][: query.limit]
 
 
 def group_mask(table: ProviderTable, group: Group) -> Mask | None:

@@ -7,7 +7,7 @@ suffix, `resources1=…&required1=…` the group '1'. The words of the errors ar
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,6 +53,13 @@ class Traits:
     def __bool__(self) -> bool:
         return bool(self.required or self.forbidden)
 
+    def met_by(self, having: Collection[str]) -> bool:
+        """Whether a provider with these traits fulfils them."""
+        for any_of in self.required:
+            if not any(name in having for name in any_of):
+                return False
+        return not any(name in having for name in self.forbidden)
+
     def names(self) -> list[str]:
         """Every trait that is named."""
         return [name for any_of in self.required for name in any_of] + list(self.forbidden)
@@ -85,6 +92,12 @@ class CandidateQuery:
     def simple(self) -> bool:
         """Only the group without a suffix is asked for."""
         return len(self.groups) == 1 and not self.groups[0].suffix
+
+    @property
+    def local(self) -> bool:
+        """Whether a provider alone is one depends on nothing but its own resources and traits."""
+        group = self.groups[0]
+        return not (group.member_of or group.not_member_of or group.in_tree)
 
 
 def is_uuid(text: str) -> bool:

@@ -92,10 +92,13 @@ class ProviderTable:
         self.version += 1
         self.records[row] = provider
         self._set_amounts(row, old, provider)
-        self._set_flags(self._traits, row, old.traits if old else (), provider.traits)
-        self._set_flags(self._aggregates, row, old.aggregates if old else (), provider.aggregates)
+        traits, aggregates = (old.traits, old.aggregates) if old is not None else ((), ())
+        if traits is not provider.traits:
+            self._set_flags(self._traits, row, traits, provider.traits)
+            self.sharing += (SHARING_TRAIT in provider.traits) - (SHARING_TRAIT in traits)
+        if aggregates is not provider.aggregates:
+            self._set_flags(self._aggregates, row, aggregates, provider.aggregates)
         self.nested += (provider.parent_provider_uuid is not None) - bool(old and old.parent_provider_uuid)
-        self.sharing += (SHARING_TRAIT in provider.traits) - bool(old and SHARING_TRAIT in old.traits)
 
     def drop(self, uuid: str) -> None:
         """Forget a provider that was deleted."""
@@ -144,6 +147,18 @@ class ProviderTable:
             mask &= amount % columns.step_size[:n] == 0
         return mask
 
+    def has_room(self, row: int, resource_class: str, amount: int) -> bool:
+        """The same for one row."""
+        columns = self._classes.get(resource_class)
+        if columns is None or columns.room.item(row) < amount:
+            return False
+        return columns.plain or (columns.min_unit.item(row) <= amount and amount % columns.step_size.item(row) == 0)
+
+    def changed_since(self, version: int, most: int) -> set[int] | None:
+        """The rows that changed since an earlier version; None when there were more changes than `most`."""
+        count = self.version - version
+        return None if count > most else {self._past[-back][1] for back in range(1, count + 1)}
+
     def with_trait(self, trait: str) -> Mask | None:
         """The rows with the trait; None when no provider ever had it."""
         flags = self._traits.get(trait)
@@ -172,15 +187,16 @@ class ProviderTable:
         return row
 
     def _set_amounts(self, row: int, old: ResourceProvider | None, provider: ResourceProvider) -> None:
-        if old is not None:
+        inventories, used = provider.inventories, provider.used
+        if old is not None and old.inventories is not inventories:
             for resource_class in old.inventories:
-                if resource_class not in provider.inventories:
+                if resource_class not in inventories:
                     self._classes[resource_class].room[row] = NOTHING
-        for resource_class, inventory in provider.inventories.items():
+        for resource_class, inventory in inventories.items():
             columns = self._classes.get(resource_class)
             if columns is None:
                 columns = self._classes[resource_class] = ClassColumns(self._size)
-            left = int(capacity(inventory) // 1) - provider.used.get(resource_class, 0)
+            left = int(capacity(inventory)) - used.get(resource_class, 0)
             columns.room[row] = min(left, inventory["max_unit"]) if left > 0 else 0
             if inventory["min_unit"] != 1 or inventory["step_size"] != 1 or not columns.plain:
                 columns.min_unit[row] = inventory["min_unit"]
@@ -188,8 +204,6 @@ class ProviderTable:
                 columns.plain = False
 
     def _set_flags(self, flags: dict[str, Mask], row: int, old: Sequence[str], new: Sequence[str]) -> None:
-        if old is new:
-            return
         for name in old:
             if name not in new:
                 flags[name][row] = False
