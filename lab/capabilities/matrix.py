@@ -84,6 +84,7 @@ def matrix(kind: str, era: int) -> Matrix:
     return Matrix(kind, era, data["source"], MappingProxyType(data["drivers"]), features, MappingProxyType(data["notes"]))
 
 
+@cache
 def supports(kind: str, era: int, driver: str, feature: str) -> Support:
     """Say whether a driver has a feature in an era, and the reason from the matrix.
 

@@ -64,9 +64,9 @@ def per_version(*schemas: tuple[Version, type[BaseModel]]) -> Versions:
     return schemas
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Route:
-    """One route. `{name}` matches a segment, `{name:path}` the rest of the path."""
+    """One route, equal to itself alone. `{name}` matches a segment, `{name:path}` the rest of the path."""
 
     method: str
     path: str

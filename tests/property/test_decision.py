@@ -413,7 +413,7 @@ def test_totals_that_were_kept_are_those_that_are_made_anew(case: Any, later: An
     hosts, order, spec, config = case
     table = build(hosts)
     request, situation = situation_of(table, hosts, spec, config)
-    decider, rows = Decider(config), np.array(order, dtype=np.intp)
+    decider, rows = Decider(config, keep_from=0), np.array(order, dtype=np.intp)
     whole = order == list(range(len(hosts)))
     for number, what, other in [(99, "", {}), *later]:
         if number < len(hosts):

@@ -26,6 +26,8 @@ from lab.services.compute.weighers import Weigher, active, normalised, scores, w
 
 OUT = -float("inf")
 """The total of who was named already."""
+KEEP_FROM = 200
+"""From so many hosts on, following what changed costs less than weighing all."""
 POOLS = 8
 """Of so many pools the totals are kept."""
 
@@ -132,7 +134,8 @@ class Ranking:
 class Decider:
     """The filters and weighers of one configuration."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, keep_from: int = KEEP_FROM) -> None:
+        self._keep_from = keep_from
         self.filters: Sequence[Filter] = chosen(config.enabled_filters)
         self.weighers: Sequence[tuple[Weigher, float]] = weighted(config.weight_multipliers)
         self._kept: tuple[Rows, KeptRows] | None = None
@@ -155,7 +158,8 @@ class Decider:
             if not left:
                 break
         version = pool.numbers.hosts.version
-        totals = self._weigh(narrowed, request, situation, keep=narrowed is pool and not index) if left else np.empty(0)
+        keep = narrowed is pool and not index and left >= self._keep_from
+        totals = self._weigh(narrowed, request, situation, keep=keep) if left else np.empty(0)
         return Decision(version, request, situation, self._keep(start), tuple(stages)), Ranking(narrowed, totals)
 
     def _weigh(self, pool: Pool, request: Request, situation: Situation, *, keep: bool) -> Values:

@@ -7,8 +7,8 @@ from typing import ClassVar
 from lab.errors import QuotaExceeded
 from lab.process import Process
 from lab.rest import FaultTable, Route
+from lab.rest.api import trie_of
 from lab.rest.faults import network_style
-from lab.rest.routes import Trie
 from lab.services.network.api.about import AboutRoutes
 from lab.services.network.api.agents import AgentRoutes
 from lab.services.network.api.networks import NetworkRoutes
@@ -54,4 +54,4 @@ class NetworkApi(
         self.plugin = Plugin(process)
         if not self.plugin.routers.loaded:
             # Without the router plugin its paths do not exist: 404, as upstream.
-            self.trie = Trie([route for route in self.routes if route not in RouterRoutes.ROUTES])
+            self.trie = trie_of(tuple(route for route in self.routes if route not in RouterRoutes.ROUTES))
