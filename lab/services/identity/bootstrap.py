@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from lab.services.identity.manager import IdentityManager
 from lab.services.identity.model import (
     DEFAULT_DOMAIN,
@@ -20,7 +18,6 @@ from lab.services.identity.model import (
     RoleAssignment,
     User,
 )
-from lab.services.identity.passwords import Passwords, hashed
 from lab.store import Transaction
 
 ROLES = ("admin", "manager", "member", "reader", "service")
@@ -53,18 +50,6 @@ ASSIGNMENTS = (
 )
 
 
-@lru_cache(16)
-def first_hash(password: str, cost: int) -> str:
-    """The hash of a first user's password: made once a program, since it takes a seventh of making a small cloud."""
-    return hashed(password, cost)
-
-
-def _first(passwords: Passwords, password: str, cost: int) -> str:
-    right = first_hash(password, cost)
-    passwords.remember(password, right)
-    return right
-
-
 async def bootstrap(manager: IdentityManager) -> None:
     """Make the first entities of a new cloud.
 
@@ -76,11 +61,11 @@ async def bootstrap(manager: IdentityManager) -> None:
     last = await manager.read(lambda tx: tx.get(Bootstrap, Bootstrap.ID))
     admin_hash, service_hash = (last.admin_hash, last.service_hash) if last is not None else ("", "")
     if not passwords.verify(config.admin_password, admin_hash):
-        admin_hash = _first(passwords, config.admin_password, config.password_cost)
-    if config.service_password == config.admin_password:
+        admin_hash = passwords.hash(config.admin_password)
+    if config.service_password == config.admin_password:  # a hash costs a millisecond, a tenth of a small cloud
         service_hash = admin_hash
     elif not passwords.verify(config.service_password, service_hash):
-        service_hash = _first(passwords, config.service_password, config.password_cost)
+        service_hash = passwords.hash(config.service_password)
     now = Bootstrap.make(public_url=config.public_url, admin_hash=admin_hash, service_hash=service_hash)
 
     def work(tx: Transaction) -> None:

@@ -17,11 +17,6 @@ def _squeeze(password: str) -> bytes:
     return b64encode(hashlib.sha256(password.encode(errors="surrogatepass")).digest())
 
 
-def hashed(password: str, cost: int) -> str:
-    """What the store may keep of a password, under a salt of its own."""
-    return bcrypt.hashpw(_squeeze(password), bcrypt.gensalt(cost)).decode()
-
-
 class Passwords:
     """Hash and verify passwords.
 
@@ -40,13 +35,9 @@ class Passwords:
 
     def hash(self, password: str) -> str:
         """Return what the store may keep."""
-        made = hashed(password, self._cost)
-        self.remember(password, made)
-        return made
-
-    def remember(self, password: str, right: str) -> None:
-        """Keep in mind that the password belongs to this hash."""
-        self._right[right] = self._digest(password)
+        hashed = bcrypt.hashpw(_squeeze(password), bcrypt.gensalt(self._cost)).decode()
+        self._right[hashed] = self._digest(password)
+        return hashed
 
     def verify(self, password: str, hashed: str | None) -> bool:
         """Say whether the password belongs to the hash; no hash is never right."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from lab.errors import BadRequest, MethodNotAllowed, NotAcceptable, NotFound, UnsupportedMedia
+from lab.context import Context
+from lab.errors import BadRequest, LabError, MethodNotAllowed, NotAcceptable, NotFound, UnsupportedMedia
 from lab.rest import Api, Request, Response, Route, VersionRange
+from lab.rest.api import Handler
 from lab.services.placement.query import Version
 from lab.services.placement.wording import schema_words
 
@@ -53,16 +55,20 @@ class Answers(Api):
         except BadRequest:
             raise BadRequest(f"invalid version string: {asked}") from None
 
-    def _refuse(self, methods: dict[str, list[Route]], request: Request) -> None:
+    def _refusal(self, methods: dict[str, list[Route]], request: Request) -> LabError:
         if request.method in methods:
-            raise NotFound("The resource could not be found.")
-        raise MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", tuple(sorted(methods)))
+            return NotFound("The resource could not be found.")
+        return MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", tuple(sorted(methods)))
 
-    def _read(self, route: Route, request: Request) -> None:
-        """As every API does, in placement's words and with its stricter view of headers."""
+    def _admit(self, route: Route | None, request: Request, ctx: Context) -> Handler:
+        handler = super()._admit(route, request, ctx)
         accept = request.headers.get("accept", "")
         if accept and request.method == "GET" and not _accepts_json(accept):
             raise NotAcceptable("Only application/json is provided")
+        return handler
+
+    def _read(self, route: Route, request: Request) -> None:
+        """As every API does, in placement's words and with its stricter view of headers."""
         if request.body and not request.headers.get("content-type"):
             raise BadRequest("content-type header required when content-length > 0")
         if route.body is not None and not request.body:

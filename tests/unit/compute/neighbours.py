@@ -47,12 +47,12 @@ class Neighbour(Api):
         self.__dict__.update({name: value for name, value in old.__dict__.items() if name in KEPT})
         assert self.__dict__.keys() == mine.keys()
 
-    async def handle(self, request: Request, ctx: Context) -> Response:
+    async def handle(self, request: Request, sender: Context, cause: int) -> Response:
         for name, error in self.refuse.items():
             method, _, prefix = name.partition(" ")
             if request.method == method and request.path.startswith(prefix):
-                return self.table.answer(error, ctx.request_id)
-        return await super().handle(request, ctx)
+                return self.table.answer(error, sender.request_id)
+        return await super().handle(request, sender, cause)
 
 
 class Keystone(Neighbour):
