@@ -28,4 +28,5 @@ ROOMS = (
     Door("4", "scheduler", "SchedulerRoom"),
     Door("5", "resources", "ResourcesRoom"),
     Door("6", "timeline", "TimelineRoom"),
+    Door("7", "faults", "FaultsRoom"),
 )

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from lab.journal import Entry
 from lab.journal.export import TRACED
 from lab.tui.words import Texts, say
+from lab.watch.breakage import name_of
 from lab.watch.lanes import binary
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def choices(entry: Entry) -> list[tuple[str, dict[str, Any], dict[str, Any], int
     """
     found: list[tuple[str, dict[str, Any], dict[str, Any], int]] = []
     if entry.kind in TRACED:
-        match = {"name": entry.name, "kinds": [entry.kind], "source": entry.source, "target": entry.target, "times": 1}
+        match = {"name": name_of(entry), "kinds": [entry.kind], "source": entry.source, "target": entry.target, "times": 1}
         for act in ("drop", "delay", "duplicate"):
             fault = {"act": act, "match": match} | ({"delay_s": DELAY_S} if act == "delay" else {})
             found.append((act, {"name": entry.name, "s": DELAY_S}, {"fault": fault}, entry.seq - 1))
