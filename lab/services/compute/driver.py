@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class HostInventory:
     """What one hypervisor host has; sizes in MiB and GiB."""
 
@@ -25,7 +27,7 @@ class HostInventory:
     traits: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GuestNic:
     """One network card of a guest; `tap` is the device on the host that the L2 agent wires."""
 
@@ -37,7 +39,7 @@ class GuestNic:
     addresses: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GuestDisk:
     """One block device of a guest: the root disk from an image, or a volume's connection."""
 
@@ -48,7 +50,7 @@ class GuestDisk:
     connection: dict[str, object] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GuestSpec:
     """A guest to run; `name` is the host's own name for it ('instance-00000001')."""
 
@@ -62,7 +64,7 @@ class GuestSpec:
     metadata: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class GuestState:
     """What the hypervisor says of one guest; `power` is nova's number (0 none, 1 running, 3 paused, 4 shutdown, 6 crashed)."""
 

@@ -13,13 +13,15 @@ Everything but `flavor` may be missing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from lab.values import value
 
 Json = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Group:
     """A server group: its policy, its members' ids, and the hosts that have some of them."""
 
@@ -30,7 +32,7 @@ class Group:
     max_per_host: int = 1
 
 
-@dataclass(slots=True)
+@value
 class Request:
     """One server to place. Sizes in MiB and GiB. Never changed: another one is made by `replace`."""
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from lab.services.compute.flavors import Flavor
 from lab.services.compute.keypairs import Keypair
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NetworkRequest:
     """One network card that is asked for: by network or by port."""
 
@@ -19,7 +20,7 @@ class NetworkRequest:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class BlockDeviceRequest:
     """One block device that is asked for, in the words of block_device_mapping_v2."""
 
@@ -37,7 +38,7 @@ class BlockDeviceRequest:
     tag: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class CreateServer:
     """A checked request for one or more servers.
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from lab.values import value
 
 NOBODY = "255.255.255.255/32"
 """A prefix that no packet comes from: a rule about a group lets nobody through until the members are known."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SecurityRule:
     """One rule in a form that a firewall takes; protocol None is any, ports None is all."""
 
@@ -27,7 +28,7 @@ class SecurityRule:
     """Only from or to members of this security group; `remote_prefix` is then `NOBODY`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PortWiring:
     """All that a host needs to wire one port."""
 
@@ -45,7 +46,7 @@ class PortWiring:
     admin_state_up: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DhcpHost:
     """One reservation: this MAC gets this address."""
 
@@ -55,7 +56,7 @@ class DhcpHost:
     hostname: str
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DhcpSubnet:
     """One subnet as a DHCP server needs it."""
 
@@ -67,7 +68,7 @@ class DhcpSubnet:
     lease_s: int = 86400
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class DhcpNetwork:
     """One network to serve: the server's own port, its subnets and all reservations."""
 
@@ -147,7 +148,7 @@ class DhcpReservations(ABC):
         """Drop all reservations of a port; none is no error."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class RouterInterface:
     """One interface of a router in a network; `cidr` is its own address with the subnet's prefix, '10.0.0.1/24'."""
 

@@ -7,7 +7,7 @@ attribute are ignored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
@@ -16,6 +16,7 @@ from lab.rest import Request
 from lab.services.network.errors import HTTPBadRequest
 from lab.services.network.model import Json
 from lab.store import Record
+from lab.values import value
 
 CONTROLS = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 ALIASES: Mapping[str, str] = MappingProxyType(
@@ -34,7 +35,7 @@ PRIVILEGED = frozenset({"binding_host_id", "binding_vif_type", "network_type", "
 """Columns that only administrators see, so only they may filter by them."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Query:
     """What a list request asks for."""
 

@@ -8,7 +8,7 @@ upstream: `precommit` runs inside the transaction and may refuse, the agents are
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -18,9 +18,10 @@ from lab.runtime import NANOSECOND
 from lab.services.network.errors import InvalidInput
 from lab.services.network.heartbeats import last_heard_ns
 from lab.services.network.model import Agent, Json, Network, Port
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Mechanism:
     """One mechanism driver. Source: the mech_<name>.py modules under neutron/plugins/ml2/drivers."""
 
@@ -81,7 +82,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Binding:
     """How a port is plugged on its host, or why it cannot be."""
 
