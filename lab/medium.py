@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from lab.values import value
 
 
 class Medium(ABC):
@@ -53,7 +54,7 @@ class Instant(Medium):
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Passing:
     """A message or driver call that is about to happen, as a fault rule sees it."""
 
@@ -66,7 +67,7 @@ class Passing:
     seq: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Verdict:
     """What interference does to a passing message or driver call; several may hold at once."""
 

@@ -7,8 +7,10 @@ Source of sizes: IEEE 802.3 (64 bytes at least), RFC 791, RFC 792, RFC 768, RFC 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, TypeAlias
+
+from lab.values import value
 
 if TYPE_CHECKING:
     from sim.datacenter.trace import Trace
@@ -23,7 +25,7 @@ DHCP_SERVER_PORT = 67
 DHCP_CLIENT_PORT = 68
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Arp:
     """Who has an address, and who says so."""
 
@@ -39,7 +41,7 @@ class Arp:
         return f"ARP {self.sender_ip} is at {self.sender_mac}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Icmp:
     """An echo request or reply, or an error about a packet."""
 
@@ -51,7 +53,7 @@ class Icmp:
         return f"ICMP {self.kind} seq {self.seq}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Dhcp:
     """A DHCP message: discover, offer, request, ack or nak."""
 
@@ -69,7 +71,7 @@ class Dhcp:
         return f"DHCP {self.op} {self.client_mac}" + (f" {self.address}" if self.address != ANY_ADDRESS else "")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Vxlan:
     """A whole frame in a tunnel; `vni` is the segment it belongs to."""
 
@@ -80,7 +82,7 @@ class Vxlan:
         return f"VXLAN {self.vni} [{self.inner}]"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Udp:
     """A datagram."""
 
@@ -92,7 +94,7 @@ class Udp:
         return str(self.payload)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Tcp:
     """One segment of a connection's opening; `flags` is SYN, SYN-ACK, ACK or RST."""
 
@@ -104,7 +106,7 @@ class Tcp:
         return f"TCP {self.flags} {self.source} > {self.target}"
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ipv4:
     """A packet."""
 
@@ -120,7 +122,7 @@ class Ipv4:
 Payload: TypeAlias = Arp | Ipv4
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Frame:
     """One Ethernet frame on one link."""
 

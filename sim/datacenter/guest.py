@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec
+from lab.values import value
 from sim.datacenter.bridge import TAP_NS, Tap
 from sim.datacenter.frame import Dhcp, Frame
 from sim.datacenter.nic import Device
@@ -27,7 +28,7 @@ BOOTS_KEPT = 3
 SSH = 22
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lease:
     """An address that a DHCP server gave out."""
 

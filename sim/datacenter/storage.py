@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from lab.services.object.driver import StoredObject
+from lab.values import value
 from sim.datacenter.host import Disk, Host
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class ImageFile:
     """One image's bytes: real ones in `data`, or made up from `seed` when it is None. Digests are hex."""
 

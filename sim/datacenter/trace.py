@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from lab.values import value
 
 UNANSWERED = "nobody answered ARP for "
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Hop:
     """One thing that happened to a frame at one device.
 
@@ -78,7 +79,7 @@ class Trace:
         return PingResult(False, None, tuple(self.hops), said or silence, lost)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class PingResult:
     """What came of a ping; `rtt_ns` is None without an answer, and `reason` then says where it ended and why."""
 

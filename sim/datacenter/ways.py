@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from lab.values import value
 from sim.datacenter.link import Link
 from sim.datacenter.nic import Device, Nic
 from sim.datacenter.router import Router
@@ -20,7 +20,7 @@ Way: TypeAlias = tuple[tuple[Nic, Nic], ...]
 """The cables of a way in order, each as (card that sends, card that takes)."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reach:
     """What the configuration says about a way: `latency_ns` when it is open, else where it ends and why."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import Forbidden
@@ -21,9 +20,10 @@ from lab.services.identity.resources import merge, need_domain, need_project
 from lab.services.identity.tokens import TokenManager
 from lab.services.identity.users import need_group, need_user
 from lab.store import Transaction
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Place:
     """Where a role is or may be assigned: an actor ('user' or 'group') on a target ('project', 'domain', 'system')."""
 

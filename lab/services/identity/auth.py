@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from lab.errors import BadRequest
 from lab.services.identity.model import SYSTEM, AuthenticationFailed, UnsupportedMethod
+from lab.values import value
 
 # The methods that this identity service has.
 METHODS = ("password", "token")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reference:
     """An entity named by id, or by name within a domain that is named by id or by name."""
 
@@ -22,7 +22,7 @@ class Reference:
     domain_name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Scope:
     """For what a token is asked: a target of `model`, or '' for none at all."""
 
@@ -30,7 +30,7 @@ class Scope:
     reference: Reference
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Login:
     """One request for a token. `scope` None leaves the choice to the user's default project."""
 

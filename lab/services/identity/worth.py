@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from lab.body import encode
@@ -12,9 +11,10 @@ from lab.services.identity.grants import is_usable, roles_of
 from lab.services.identity.model import SYSTEM, Domain, NoSuchToken, Project, Role, Token, User
 from lab.services.identity.views import catalog_view, dates_view, token_view
 from lab.store import Transaction
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Worth:
     """What all tokens of one user for one target are worth alike."""
 

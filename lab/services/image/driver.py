@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+
+from lab.values import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class StoredImage:
     """What the store knows of one file: `size` in bytes, hex digests."""
 

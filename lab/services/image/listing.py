@@ -7,13 +7,13 @@ both spellings of the sort order), and glance's limits below.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from lab.context import Context
 from lab.errors import BadRequest
 from lab.runtime import Runtime
 from lab.services.image.model import VISIBILITIES, Image
+from lab.values import value
 
 # glance's [DEFAULT] limit_param_default and api_limit_max.
 LIMIT_DEFAULT = 25
@@ -43,7 +43,7 @@ COMPARE: dict[str, Callable[[str, str], bool]] = {
 Query = Mapping[str, Sequence[str]]
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Order:
     """How a list is sorted: pairs of a key and whether it falls, most important first."""
 

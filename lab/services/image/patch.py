@@ -6,7 +6,6 @@ Source: the section "HTTP PATCH media types" of the Image service API v2 referen
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -21,6 +20,7 @@ from lab.services.image.model import (
     NoData,
 )
 from lab.services.image.schemas import PROPERTY_NAME_MAX, check_attributes
+from lab.values import value
 
 OPERATIONS = ("add", "remove", "replace")
 V20 = "application/openstack-images-v2.0-json-patch"
@@ -30,7 +30,7 @@ V21 = "application/openstack-images-v2.1-json-patch"
 REMOVABLE: dict[str, Any] = {"name": None, "tags": ()}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Change:
     """One operation: what is done to one attribute or property."""
 

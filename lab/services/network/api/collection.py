@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from orjson import Fragment
@@ -17,6 +16,7 @@ from lab.services.network.attributes import Noun, privileged
 from lab.services.network.manager import Plugin, candidates
 from lab.services.network.model import Json
 from lab.store import Record
+from lab.values import value
 
 QUERIES_MAX = 512
 """Queries kept in their read form."""
@@ -24,7 +24,7 @@ SHOWN_MAX = 4096
 """Records kept in their shown form."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Collection:
     """How records of one kind are found, whom they concern, and how they are shown."""
 
