@@ -62,7 +62,7 @@ class SimHypervisor(HypervisorDriver):
         kept = False
         try:
             await self._spend("cache_image")
-            await pause(self.dc.env, size * 8 * 1_000_000_000 // CACHE_BPS)
+            await pause(size * 8 * 1_000_000_000 // CACHE_BPS)
             if image_id not in self.host.images:
                 self.host.images[image_id] = size
                 self.dc.write(image_key(self.host, image_id), lambda: {"size": size})
@@ -174,7 +174,7 @@ class SimHypervisor(HypervisorDriver):
         """Ask the system inside to halt; say whether it did in time."""
         needed = self.dc.draw("guest.shutdown", self.host.name) + max(0, guest.boots[-1].login_ns - self.dc.now())
         clean = needed <= timeout_ns and not guest.hung
-        await pause(self.dc.env, needed if clean else timeout_ns)
+        await pause(needed if clean else timeout_ns)
         return clean
 
     async def reboot(self, guest_id: str, hard: bool) -> None:
@@ -270,7 +270,7 @@ class SimHypervisor(HypervisorDriver):
         if not host.up:
             raise HypervisorError(f"host {host.name} has no power")
         delay = self.dc.draw(f"hypervisor.{what}", host.name)
-        await pause(self.dc.env, round(delay * (1 + CONTENTION * max(0, host.busy - 1))))
+        await pause(round(delay * (1 + CONTENTION * max(0, host.busy - 1))))
 
     def _need(self, guest_id: str) -> Guest:
         guest = self.host.guests.get(guest_id)

@@ -91,7 +91,7 @@ class SimImageStore(ImageStore):
         return sorted(self.directory.files)
 
     async def _write(self, nbytes: int) -> None:
-        await pause(self.dc.env, nbytes * 8 * 1_000_000_000 // self.directory.speed_bps)
+        await pause(nbytes * 8 * 1_000_000_000 // self.directory.speed_bps)
 
     async def _spend(self, what: str) -> None:
         if not self.directory.host.up:

@@ -64,6 +64,6 @@ class SimDisk(ObjectDisk):
             why = "is dead" if device.dead else "is in a host without power"
             raise ObjectError(f"disk {place} {why}: Input/output error")
         delay = self.dc.draw("object.seek", place) + nbytes * 8 * 1_000_000_000 // device.speed_bps
-        await pause(self.dc.env, delay)
+        await pause(delay)
         if device.dead:
             raise ObjectError(f"disk {place} is dead: Input/output error")

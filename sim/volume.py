@@ -159,4 +159,4 @@ class SimNas(VolumeDriver):
         if self.dc.fabric.latency_ns(self.host, nas.name) is None:
             raise VolumeError(f"{nas.name} cannot be reached from {self.host}: a link is down or a device has no power")
         await self.dc.spend(f"nas.{what}", nas.name)
-        await pause(self.dc.env, nas.operations_ns(SMALL_OPERATIONS))
+        await pause(nas.operations_ns(SMALL_OPERATIONS))

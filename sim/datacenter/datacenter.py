@@ -73,7 +73,7 @@ class Datacenter:
 
     async def spend(self, name: str, place: str) -> None:
         """Let a thing of timing.toml take its time at a place."""
-        await pause(self.env, self.draw(name, place))
+        await pause(self.draw(name, place))
 
     # -- parts by name ------------------------------------------------------------------------
 

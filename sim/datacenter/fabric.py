@@ -123,7 +123,7 @@ class Fabric:
         flow = self.flows.start(f"{a} > {b}", lambda: self.channels(a, b, *more), nbytes)
         try:
             await wait(flow.done)
-            await pause(self.env, latency)
+            await pause(latency)
         except BaseException:
             self.flows.cancel(flow)
             raise
@@ -164,7 +164,15 @@ async def wait(event: simpy.Event) -> Any:
     return await asyncio.get_running_loop().event(event)  # type: ignore[attr-defined]
 
 
-async def pause(env: simpy.Environment, delay_ns: int) -> None:
-    """Let virtual time pass."""
+async def pause(delay_ns: int) -> None:
+    """Let virtual time pass: by a timer of the simulated loop, which costs a third of a SimPy event."""
     if delay_ns > 0:
-        await wait(env.timeout(delay_ns))
+        loop: Any = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        loop.hop(delay_ns, _end, over)
+        await over
+
+
+def _end(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)

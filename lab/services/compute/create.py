@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 HOSTNAME_LENGTH = 63  # RFC 1123; nova.utils.sanitize_hostname
+PLAIN_HOSTNAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""Names that are host names as they are: most."""
 
 
 class ServerCreator:
@@ -204,6 +206,8 @@ def _names(request: CreateServer, server_id: str, index: int, count: int) -> tup
 
 def hostname_of(name: str, server_id: str) -> str:
     """Make a host name of a server's name. Source: nova.utils.sanitize_hostname."""
+    if PLAIN_HOSTNAME.fullmatch(name):
+        return name
     plain = re.sub(r"[ _]", "-", name.encode("latin-1", "ignore").decode("latin-1"))
     plain = re.sub(r"[^a-zA-Z0-9.-]+", "", plain).lower().strip(".-")
     return plain[:HOSTNAME_LENGTH].rstrip("-.") or f"server-{server_id}"

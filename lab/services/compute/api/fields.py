@@ -27,6 +27,8 @@ def is_uuid(value: str) -> bool:
 
 
 def _printable(value: str) -> bool:
+    if value.isascii():
+        return value.isprintable()
     return all(not (kind := unicodedata.category(char)).startswith("C") and kind not in ("Zl", "Zp") for char in value)
 
 
