@@ -94,7 +94,7 @@ class Record:
         for name, factory in plan.factories:
             if name not in content:
                 content[name] = factory()
-        if len(content) != len(plan.fields) or not plan.known.issuperset(content):
+        if len(content) != len(plan.fields) or not plan.known.issuperset(values):
             missing = sorted(plan.known - content.keys())
             unknown = sorted(content.keys() - plan.known)
             raise TypeError(f"{cls.__name__}: missing {missing}, unknown {unknown}; known: {', '.join(plan.fields)}")

@@ -10,7 +10,7 @@ from lab.process import CURRENT
 from lab.services.compute.attachments import Attachments
 from lab.services.compute.block_devices import BlockDevices
 from lab.services.compute.build import Builder
-from lab.services.compute.model import Server, ServerNotFound
+from lab.services.compute.model import ServerNotFound
 from lab.services.compute.power import Power
 from lab.services.compute.reconcile import Reconciler
 from lab.services.compute.rpc import COMPUTE, COMPUTE_ALT, COMPUTE_VERSION, CONDUCTOR
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from lab.services.compute.driver import HypervisorDriver
 
 Json = dict[str, Any]
-
-_UNKNOWN: Json = {"number": 0, "user_id": "", "name": "", "created_at": ""}
 
 PERIODIC = Context(roles=("admin",), periodic=True)
 """The context of work that no request asked for."""
@@ -116,8 +114,7 @@ class ComputeAgent:
             name, tag = event["name"], event.get("tag") or ""
             try:
                 if name == "network-changed":
-                    server = Server.make(**_UNKNOWN, id=known["id"], project_id=known["project_id"])
-                    await self._bench.network.refresh(ctx, server, only=tag or None)
+                    await self._bench.network.refresh(ctx, known["id"], known["project_id"], only=tag or None)
                 elif name == "network-vif-deleted":
                     if known["task_state"] != DELETING and known["vm_state"] != DELETED:
                         await self._attachments.lost_port(ctx, known["id"], tag)

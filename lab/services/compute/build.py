@@ -77,22 +77,14 @@ class Builder:
         self._slots = Locks(bench.process.config.max_concurrent_builds)
 
     async def build_and_run_instance(self, ctx: Context, instance: Json, **asked: Any) -> None:
-        """Begin a build in a task of its own, so that it holds no RPC worker while it waits."""
-        build = Build(Server.load(instance), asked)
-        self._bench.process.spawn(self._queue(ctx, build), f"build {build.server.id}")
-
-    async def _queue(self, ctx: Context, build: Build) -> None:
-        bench = self._bench
-        bench.process.runtime.busy += 1
-        try:
-            async with bench.locks.hold(build.server.id), self._slots.hold("build"):
-                try:
-                    async with bench.event(ctx, build.server.id, EVENT):
-                        await self._attempt(ctx, build)
-                except LabError as error:
-                    bench.process.log(ctx, f"Instance {build.server.id} was not built: {error}", "error")
-        finally:
-            bench.process.runtime.busy -= 1
+        """Build a server as soon as nothing else is done to it and a place is free."""
+        bench, build = self._bench, Build(Server.load(instance), asked)
+        async with bench.locks.hold(build.server.id), self._slots.hold("build"):
+            try:
+                async with bench.event(ctx, build.server.id, EVENT):
+                    await self._attempt(ctx, build)
+            except LabError as error:
+                bench.process.log(ctx, f"Instance {build.server.id} was not built: {error}", "error")
 
     async def _attempt(self, ctx: Context, build: Build) -> None:
         """Build, or undo and decide what becomes of the server; raises what made it fail."""

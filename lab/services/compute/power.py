@@ -88,7 +88,7 @@ class Power:
             bench.process.notify(ctx, "compute.instance.power_on.start", None, {"instance_id": server.id})
             server = await bench.conductor.server(ctx, asked.id)
             bench.process.notify(ctx, "", "instance.power_on.start", {"instance_id": server.id})
-            await bench.network.refresh(ctx, server)
+            await bench.network.refresh(ctx, server.id, server.project_id)
             await bench.conductor.devices(ctx, server.id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             await bench.driver.power_on(server.id)
@@ -103,7 +103,7 @@ class Power:
         async with self._task(ctx, server, "compute_reboot_instance"):
             await bench.conductor.devices(ctx, server.id)
             await bench.volumes.attachments_of(ctx, server.id)
-            await bench.network.refresh(ctx, server)
+            await bench.network.refresh(ctx, server.id, server.project_id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             bench.usage(ctx, server, "reboot.start")
             server = await bench.conductor.save(ctx, server, [tasks[0]], task_state=tasks[1])

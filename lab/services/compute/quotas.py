@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Forbidden, QuotaExceeded
@@ -35,6 +36,7 @@ RESOURCES = (
 )
 COUNTED = ("cores", "instances", "ram")
 UNLIMITED = -1
+_NO_LIMITS = MappingProxyType(dict.fromkeys(NETWORK_RESOURCES, UNLIMITED))
 # Source: nova/db/constants.py, MAX_INT: what the column of a limit can hold.
 LIMIT_MAX = 0x7FFFFFFF
 
@@ -61,7 +63,7 @@ class ComputeUsage(Record):
 
 def default_limits(tx: Transaction, config: Config) -> dict[str, int]:
     """Return the limits of a project that has none of its own."""
-    limits = dict.fromkeys(NETWORK_RESOURCES, UNLIMITED) | dict(config.compute_quotas)
+    limits = {**_NO_LIMITS, **config.compute_quotas}
     changed = tx.get(ComputeQuota, "class:default")
     return limits if changed is None else limits | changed.limits
 

@@ -47,7 +47,7 @@ class ServerNetwork:
         for port, request in given:
             await self._bind(ctx, server, port, request)
         kept = {r["port_id"] for r in requests if r.get("port_id")}
-        fresh = await self.refresh(ctx, server, networks=networks, kept=kept)
+        fresh = await self.refresh(ctx, server.id, server.project_id, networks=networks, kept=kept)
         mine = {port["id"] for port, _ in given}
         for stray in [vif for vif in fresh if vif["port_id"] not in mine]:  # made by a repeated request
             await self.detach(ctx, server, stray["port_id"], preserve=False)
@@ -94,7 +94,8 @@ class ServerNetwork:
     async def refresh(
         self,
         ctx: Context,
-        server: Server,
+        server_id: str,
+        project_id: str,
         *,
         networks: dict[str, Json] | None = None,
         only: str | None = None,
@@ -104,11 +105,13 @@ class ServerNetwork:
 
         One refresh of a server at a time: they would overwrite each other.
         """
-        async with self._caches.hold(server.id):
-            answer = await self._conductor.on(ctx, "InstanceInfoCache", "refresh", {"id": server.id})
+        async with self._caches.hold(server_id):
+            answer = await self._conductor.on(ctx, "InstanceInfoCache", "refresh", {"id": server_id})
             old = {vif["port_id"]: vif for vif in answer[0]["network_info"]}
-            ports = await self.neutron.ports_of(ctx, server.id, server.project_id)
-            ports.sort(key=lambda port: list(old).index(port["id"]) if port["id"] in old else len(old))
+            ports = await self.neutron.ports_of(ctx, server_id, project_id)
+            if len(ports) > 1:
+                place = {port_id: i for i, port_id in enumerate(old)}
+                ports.sort(key=lambda port: place.get(port["id"], len(old)))
             if networks is None and ports:
                 networks = await self.neutron.networks(ctx, _unique([port["network_id"] for port in ports]))
             fresh = []
@@ -119,7 +122,7 @@ class ServerNetwork:
                     continue
                 preserve = known["preserve_on_delete"] if known else port["id"] in (kept or ())
                 fresh.append(await self._vif(ctx, port, (networks or {}).get(port["network_id"], {}), preserve))
-            await self._save(ctx, server, fresh)
+            await self._save(ctx, server_id, fresh)
         return fresh
 
     async def _vif(self, ctx: Context, port: Json, network: Json, preserve: bool) -> Json:
@@ -153,8 +156,8 @@ class ServerNetwork:
             "preserve_on_delete": preserve,
         }
 
-    async def _save(self, ctx: Context, server: Server, network_info: list[Json]) -> None:
-        content = {"id": server.id, "network_info": network_info}
+    async def _save(self, ctx: Context, server_id: str, network_info: list[Json]) -> None:
+        content = {"id": server_id, "network_info": network_info}
         await self._conductor.on(ctx, "InstanceInfoCache", "save", content, host=self._process.host)
 
     # -- giving back --------------------------------------------------------------------------
@@ -174,7 +177,7 @@ class ServerNetwork:
                     raise
                 await self._process.sleep(2.0**attempt)
         await self._conductor.of(ctx, "VirtualInterface", "delete_by_instance_uuid", server.id)
-        await self._save(ctx, server, [])
+        await self._save(ctx, server.id, [])
 
     async def attach(self, ctx: Context, server: Server, request: Json) -> Json:
         """Give a living server one more port; answers its entry in the info cache. What fails is taken back."""
@@ -189,7 +192,7 @@ class ServerNetwork:
         try:
             await self._process.rest.call(ctx, "placement", "GET", f"/allocations/{server.id}", auth="service")
             await self._bind(ctx, server, port, request)
-            fresh = await self.refresh(ctx, server, networks=networks, kept=kept)
+            fresh = await self.refresh(ctx, server.id, server.project_id, networks=networks, kept=kept)
             found = next((vif for vif in fresh if vif["port_id"] == port["id"]), None)
             if found is None:
                 raise PortBindingFailed(f"Port {port['id']} vanished while it was attached to {server.id}")
@@ -210,7 +213,7 @@ class ServerNetwork:
             answer = await self._conductor.on(ctx, "InstanceInfoCache", "refresh", {"id": server.id})
             left = [vif for vif in answer[0]["network_info"] if vif["port_id"] != port_id]
             if len(left) != len(answer[0]["network_info"]):
-                await self._save(ctx, server, left)
+                await self._save(ctx, server.id, left)
 
 
 async def free_ports(neutron: Networks, ctx: Context, server_id: str, kept: set[str]) -> None:

@@ -60,6 +60,8 @@ class L2Agent:
         self.present: dict[str, None] = {}
         self.details: dict[str, Json] = {}
         self.wired: dict[str, PortWiring] = {}
+        self._read: dict[str, tuple[Json, PortWiring]] = {}
+        """What was read of the details of ports that are wired here."""
         self.peers: dict[str, None] | None = None
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
@@ -218,7 +220,7 @@ class L2Agent:
         members = None
         if not self.groups.asked_for:
             members = await self.groups.spelled(ctx, [rule[6] for rule in body["rules"] if rule[6] is not None])
-        wiring = wiring_of(port_id, body, members)
+        wiring = self._wiring(port_id, body, members)
         if self.wired.get(port_id) != wiring:
             if wiring.network_type in TUNNELLED:
                 await self._open_tunnels(ctx)
@@ -228,6 +230,16 @@ class L2Agent:
                 self.process.rpc.declare_interest(rpc.VO_RULE, rpc.group_key(group_id))
         await self.plugin.update_device_list(ctx, [port_id], [], self.agent_id)
         return True
+
+    def _wiring(self, port_id: str, body: Json, members: dict[str, list[str]] | None) -> PortWiring:
+        """What the details of a port say; they are looked at several times, and read once unless members are spelled out in it."""
+        read = self._read.get(port_id)
+        if read is not None and read[0] is body and members is None:
+            return read[1]
+        wiring = wiring_of(port_id, body, members)
+        if members is None:
+            self._read[port_id] = (body, wiring)
+        return wiring
 
     async def _ask(self, ctx: Context, port_id: str) -> None:
         """Wait a while for the push of a tap's port, then ask for it."""
@@ -258,6 +270,7 @@ class L2Agent:
 
     def _drop(self, port_id: str) -> None:
         """Forget what was wired, and the groups that no other port here is in."""
+        self._read.pop(port_id, None)
         if self.wired.pop(port_id, None) is None:
             return
         left = {group for other in self.wired for group in self.details.get(other, {}).get("groups", ())}

@@ -89,21 +89,25 @@ class ExternalEventsPart(ComputePart):
 
     async def events_create(self, ctx: Context, req: Request) -> Response:
         """Pass the events on to the hosts of their servers; the answer is 207 unless all were taken."""
-        events = [
-            {"name": event.name, "server_uuid": event.server_uuid, "status": event.status, "tag": event.tag} for event in req.data.events
+        events: list[Event21] = req.data.events
+        passed = [
+            {"name": event.name, "server_uuid": event.server_uuid, "status": event.status, "tag": event.tag}
+            for event in events
+            if not _lacks_tag(event)
         ]
-        codes = [_MISSING_TAG if event["tag"] is None and event["name"] in _NEEDS_TAG else 0 for event in events]
-        passed = [event for event, code in zip(events, codes, strict=True) if not code]
-        results = iter(await self.manager.external_events(ctx, passed) if passed else ())
-        codes = [code or next(results) for code in codes]
-        shown = [_shown(event, code) for event, code in zip(events, codes, strict=True)]
-        return Response(200 if all(code == _ACCEPTED for code in codes) else 207, {"events": shown})
+        codes = iter(await self.manager.external_events(ctx, passed) if passed else ())
+        shown = [_shown(event, _MISSING_TAG if _lacks_tag(event) else next(codes)) for event in events]
+        return Response(200 if all(view["code"] == _ACCEPTED for view in shown) else 207, {"events": shown})
 
 
-def _shown(event: Json, code: int) -> Json:
-    view: Json = {"name": event["name"], "server_uuid": event["server_uuid"]}
+def _lacks_tag(event: Event21) -> bool:
+    return event.tag is None and event.name in _NEEDS_TAG
+
+
+def _shown(event: Event21, code: int) -> Json:
+    view: Json = {"name": event.name, "server_uuid": event.server_uuid}
     view["status"] = "completed" if code == _ACCEPTED else "failed"
-    if event["tag"] is not None:
-        view["tag"] = event["tag"]
+    if event.tag is not None:
+        view["tag"] = event.tag
     view["code"] = code
     return view

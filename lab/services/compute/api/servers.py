@@ -118,7 +118,7 @@ class ServersPart(SecurityGroupsPart):
             keypair=await self._keypair(ctx, data.key_name),
             metadata=dict(data.metadata),
             user_data=data.user_data,
-            personality=create_request.personality(data, await self.quotas.limits(ctx.project_id)),
+            personality=await self._personality(ctx, data),
             config_drive=bool(data.config_drive),
             hints=await self._hints(ctx, req.data.hints or req.data.old_hints or {}),
             admin_password=data.admin_password or self.process.secret(PASSWORD_BYTES),
@@ -151,6 +151,11 @@ class ServersPart(SecurityGroupsPart):
             return await self.keypairs.get(ctx.user_id, name)
         except NotFound as error:
             raise BadRequest("Invalid key_name provided.") from error
+
+    async def _personality(self, ctx: Context, data: ServerCore) -> tuple[tuple[str, bytes], ...]:
+        if not getattr(data, "personality", ()):
+            return ()
+        return create_request.personality(data, await self.quotas.limits(ctx.project_id))
 
     async def _hints(self, ctx: Context, hints: Json) -> Json:
         group = hints.get("group")
