@@ -10,7 +10,6 @@ import binascii
 import ipaddress
 import re
 import unicodedata
-from functools import lru_cache
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StrictInt, StrictStr
@@ -22,7 +21,6 @@ _FALSE = frozenset({"False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "
 INT_MAX = 0x7FFFFFFF
 
 
-@lru_cache(1024)
 def is_uuid(value: str) -> bool:
     """Say whether the text is a UUID, with or without dashes."""
     return UUID.fullmatch(value) is not None
