@@ -66,6 +66,13 @@ def host_zone(tx: Transaction, host: str, default: str = "nova") -> str:
     return zones_by_host(tx).get(host, default)
 
 
+def open_zones(tx: Transaction, default: str) -> set[str]:
+    """Return the zones in which a compute host is enabled: where users may ask for servers."""
+    zones = zones_by_host(tx)
+    services = tx.find(ComputeService, binary=COMPUTE_BINARY)
+    return {zones.get(service.host, default) for service in services if not service.disabled}
+
+
 class Aggregates:
     """The use cases of aggregates; the only writer of their records, which it mirrors to placement."""
 

@@ -91,7 +91,7 @@ class BlockDevices:
             if device.destination_type != "volume":
                 continue
             if device.source_type != "volume" and (sweep or device.volume_id is None):
-                strays = bench.volumes.delete_strays(ctx, device)
+                strays = bench.volumes.delete_strays(ctx, device, devices)
                 done &= await bench.attempt(ctx, "deleting stray volumes", strays)
             if device.volume_id is None:
                 continue

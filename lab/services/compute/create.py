@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, LabError, RemoteFault
+from lab.services.compute.aggregates import open_zones
 from lab.services.compute.create_checks import INVALID, check_image, check_root, devices_of, root_of
 from lab.services.compute.image_client import Images, brief_image, properties_of
 from lab.services.compute.model import BlockDevice, BuildRequest, Server, next_number
@@ -50,6 +51,7 @@ class ServerCreator:
             BadRequest, Forbidden, Conflict: what nova refuses, in its words.
             QuotaExceeded: not even `min_count` fit.
         """
+        await self._check_zone(request)
         devices = devices_of(request)
         root = root_of(devices)
         check_root(root, request.flavor.disk, is_admin=ctx.is_admin)
@@ -69,6 +71,12 @@ class ServerCreator:
 
     # -- checks with the other services -------------------------------------------------------
 
+    async def _check_zone(self, request: CreateServer) -> None:
+        """Refuse a zone in which no host is enabled; an administrator who forces a host may name any."""
+        zone, default = request.availability_zone, self._process.config.availability_zone
+        if zone and not request.forced_host and zone not in await self._process.store.run(lambda tx: open_zones(tx, default)):
+            raise BadRequest("The requested availability zone is not available")
+
     async def _boot_image(self, ctx: Context, request: CreateServer, root: BlockDeviceRequest) -> Json:
         """The image that the server boots, checked against the flavor; of a volume what it remembers of its image."""
         if root.source_type != "image":
@@ -86,6 +94,8 @@ class ServerCreator:
 
     async def _check_volumes(self, ctx: Context, devices: list[BlockDeviceRequest], request: CreateServer) -> None:
         for device in devices:
+            if device.source_type == "snapshot":
+                await self._check_snapshot(ctx, device.uuid or "")
             if device.source_type != "volume":
                 continue
             if request.max_count > 1:
@@ -101,6 +111,14 @@ class ServerCreator:
                 raise BadRequest(f"Invalid volume: volume '{volume_id}' status must be 'available'. Currently in '{volume['status']}'")
             if device.boot_index == 0 and volume.get("bootable") not in ("true", True):
                 raise BadRequest(f"{INVALID}volume {volume_id} is not bootable.")
+
+    async def _check_snapshot(self, ctx: Context, snapshot_id: str) -> None:
+        try:
+            await self._volumes.snapshot(ctx, snapshot_id)
+        except RemoteFault as fault:
+            if fault.status != 404:
+                raise
+            raise BadRequest(f"{INVALID}failed to get snapshot {snapshot_id}.") from fault
 
     async def _reserve_volumes(self, ctx: Context, server_id: str, devices: list[BlockDeviceRequest]) -> dict[str, str]:
         """Reserve the volumes that exist for the server; all or none."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Conflict, NotFound, RemoteError, RemoteFault
 from lab.services.compute import records
-from lab.services.compute.model import BlockDevice, Server
+from lab.services.compute.model import BlockDevice, BuildAbort, Server
 from lab.services.compute.network_requests import NetworkRequests
 from lab.services.compute.rpc import ComputeRpc, ConductorApi
 from lab.services.compute.states import check_command
@@ -135,7 +135,7 @@ class DeviceRequests:
             vif: Json = await self._compute.call(
                 ctx, server, "attach_interface", network_id=network_id, port_id=port_id, requested_ip=fixed_ip, tag=tag
             )
-        except (RemoteFault, RemoteError) as error:
+        except (RemoteFault, RemoteError, BuildAbort) as error:
             raise BadRequest(f"Failed to attach interface: {error}") from error
         return str(vif["port_id"])
 

@@ -87,6 +87,12 @@ class Networks:
         answer: Json = await self._json(ctx, "GET", f"/v2.0/ports/{quote(port_id, safe='')}")
         return dict(answer["port"])
 
+    async def user_of(self, ctx: Context, network_id: str, address: str) -> str | None:
+        """Say which device has an address on a network; '' is a port without one, None is a free address."""
+        query = f"network_id={network_id}&fixed_ips=ip_address%3D{quote(address)}&fields=device_id"
+        answer: Json = await self._json(ctx, "GET", f"/v2.0/ports?{query}")
+        return next((str(port["device_id"]) for port in answer["ports"]), None)
+
     async def ports_of(self, ctx: Context, server_id: str, project_id: str | None = None) -> list[Json]:
         """List a server's ports: all that name it, or those of a project."""
         owner = f"tenant_id={project_id}&" if project_id else ""

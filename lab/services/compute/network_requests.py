@@ -33,7 +33,7 @@ class NetworkRequests:
         """Return the request's cards as messages carry them, each with its network.
 
         Raises:
-            BadRequest: a network, port or security group is unknown.
+            BadRequest: a network, port or security group is unknown, or no address can be had.
             Conflict: a port is in use, or several networks could be meant.
             Forbidden: more ports than the project's quota allows.
         """
@@ -51,6 +51,7 @@ class NetworkRequests:
         for network_id in ids:
             if network_id not in networks:
                 raise BadRequest(f"Network {network_id} could not be found.")
+        await self._check_new(ctx, [card for card in cards if card["port_id"] is None], networks)
         await self._check_quota(ctx, sum(card["port_id"] is None for card in cards) * request.min_count)
         await self._refresh_extensions(ctx)
         for network_id in ids:
@@ -93,6 +94,17 @@ class NetworkRequests:
         if not port.get("fixed_ips"):
             raise BadRequest(f"Port {port_id} requires a FixedIP in order to be used.")
         return str(port["network_id"])
+
+    async def _check_new(self, ctx: Context, cards: list[Json], networks: dict[str, Json]) -> None:
+        """Refuse ports that neutron could not make: on a network without subnets, or with another's address."""
+        for card in cards:
+            address = card["fixed_ip"]
+            user = await self.neutron.user_of(ctx, card["network_id"], address) if address else None
+            if user is not None:
+                raise BadRequest(f"Fixed IP address {address} is already in use on instance {user}.")
+        for card in cards:
+            if not networks[card["network_id"]].get("subnets"):
+                raise BadRequest(f"Network {card['network_id']} requires a subnet in order to boot instances on.")
 
     async def _check_quota(self, ctx: Context, wanted: int) -> None:
         if not wanted:

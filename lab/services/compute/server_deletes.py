@@ -80,7 +80,9 @@ class ServerDeleter:
             await free_ports(self._networks, ctx, server.id, kept)
         for device in devices:
             if device.destination_type == "volume":
-                await self._release_volume(ctx, server, device, scheduled)
+                if scheduled and device.source_type != "volume":
+                    await self._volumes.delete_strays(ctx, device, devices)
+                await self._release_volume(ctx, server, device)
         if scheduled:
             await self._placement.release(ctx, server.id)
         now = process.runtime.iso()
@@ -91,9 +93,7 @@ class ServerDeleter:
         notifications.updated(process, ctx, old, new)
         notifications.usage(process, ctx, new, "delete.end")
 
-    async def _release_volume(self, ctx: Context, server: Server, device: BlockDevice, scheduled: bool) -> None:
-        if scheduled and device.source_type != "volume":
-            await self._volumes.delete_strays(ctx, device)
+    async def _release_volume(self, ctx: Context, server: Server, device: BlockDevice) -> None:
         if device.volume_id is None:
             return
         if device.attachment_id is not None:

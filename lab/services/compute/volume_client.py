@@ -50,21 +50,40 @@ class Volumes:
         answer: Json = await self._json(ctx, "GET", f"/v3/volumes/{quote(volume_id, safe='')}")
         return dict(answer["volume"])
 
+    async def snapshot(self, ctx: Context, snapshot_id: str) -> Json:
+        """Read a snapshot. Raises RemoteFault 404."""
+        answer: Json = await self._json(ctx, "GET", f"/v3/snapshots/{quote(snapshot_id, safe='')}")
+        return dict(answer["snapshot"])
+
     async def create(self, ctx: Context, request: Json) -> Json:
         """Ask for a new volume; it is `creating` when this returns."""
         answer: Json = await self._json(ctx, "POST", "/v3/volumes", {"volume": request})
         return dict(answer["volume"])
 
-    async def delete_strays(self, ctx: Context, device: BlockDevice) -> None:
-        """Delete volumes that were made for a device and are not its volume: a repeated or unanswered request's."""
+    async def delete_strays(self, ctx: Context, device: BlockDevice, devices: list[BlockDevice]) -> None:
+        """Delete volumes that were made for a device and are none of the server's: a repeated or unanswered request's."""
+        known = {each.volume_id for each in devices}
         answer: Json = await self._json(ctx, "GET", f"/v3/volumes?all_tenants=1&name={volume_name(device)}")
         for volume in answer["volumes"]:
-            if volume["id"] != device.volume_id:
+            if volume["id"] not in known:
                 await self.delete(ctx, volume["id"])
 
     async def delete(self, ctx: Context, volume_id: str) -> None:
-        """Ask for the end of a volume; gone is no error."""
-        await self._unless_gone(ctx, "DELETE", f"/v3/volumes/{volume_id}")
+        """Ask for the end of a volume; gone or going is no error."""
+        try:
+            await self._unless_gone(ctx, "DELETE", f"/v3/volumes/{volume_id}")
+        except RemoteFault as fault:
+            if fault.status != 400 or not await self._going(ctx, volume_id):
+                raise
+
+    async def _going(self, ctx: Context, volume_id: str) -> bool:
+        """Whether somebody else has asked for a volume's end: a build that found its server deleted, for one."""
+        try:
+            return str((await self.get(ctx, volume_id))["status"]) == "deleting"
+        except RemoteFault as fault:
+            if fault.status != 404:
+                raise
+            return True
 
     async def begin_detaching(self, ctx: Context, volume_id: str) -> None:
         """Mark an in-use volume as detaching."""

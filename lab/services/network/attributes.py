@@ -21,6 +21,8 @@ Convert = Callable[[Any], Any]
 
 UUID = re.compile(r"[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}")
 MAC = re.compile(r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}")
+INVALID_MACS = ("00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff")
+"""Source: neutron_lib.constants.INVALID_MAC_ADDRESSES."""
 REQUIRED = object()
 UNSET: Any = object()
 """An attribute without it is left out of a new resource's columns; the record or the manager knows its default."""
@@ -280,8 +282,20 @@ def _bad_cidr(value: Any) -> str:
 def mac(value: Any) -> str:
     """Take a MAC address, lower case with colons."""
     if isinstance(value, str) and MAC.fullmatch(value):
-        return value.lower().replace("-", ":")
+        found = value.lower().replace("-", ":")
+        if found not in INVALID_MACS:
+            return found
     raise ValueError(f"'{value}' is not a valid MAC address")
+
+
+def fixed_ips(value: Any) -> list[dict[str, Any]]:
+    """Take the addresses of a port: no address twice, but several of one subnet. Source: neutron_lib's validate_fixed_ips."""
+    found: list[dict[str, Any]] = many(record({"subnet_id": uuid, "ip_address": address}), unique=False)(value)
+    asked = [item["ip_address"] for item in found if "ip_address" in item]
+    for item in asked:
+        if asked.count(item) > 1:
+            raise ValueError(f"Duplicate IP address '{item}'")
+    return found
 
 
 def mapping(value: Any) -> dict[str, Any]:

@@ -79,6 +79,10 @@ class SecurityGroupRuleParameterConflict(_Fault, BadRequest):
     """Conflicting value ethertype {ethertype} for CIDR {cidr}"""
 
 
+class SecurityGroupEthertypeConflictWithProtocol(_Fault, BadRequest):
+    """Invalid ethertype {ethertype} for protocol {protocol}."""
+
+
 class AddressPairAndPortSecurityRequired(_Fault, BadRequest):
     """Port Security must be enabled in order to have allowed address pairs on a port."""
 

@@ -62,6 +62,12 @@ class Query:
                 return False
         return not self.tags or _tagged(content.get("tags") or (), self.tags)
 
+    def check_sort(self, model: type[Record]) -> None:
+        """Refuse to sort by what such records do not have. Raises HTTPBadRequest."""
+        unknown = [name for name, _ in self.sort if name not in model.fields()]
+        if unknown:
+            raise HTTPBadRequest(f"{unknown} is invalid attribute for sort_keys")
+
     def pick(self, view: Json) -> Json:
         """Return only the fields that were asked for."""
         wanted = self.fields

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lab.services.network.errors import (
+    SecurityGroupEthertypeConflictWithProtocol,
     SecurityGroupInvalidIcmpValue,
     SecurityGroupInvalidPortRange,
     SecurityGroupInvalidPortValue,
@@ -50,6 +51,8 @@ PROTOCOLS: Mapping[str, int] = MappingProxyType(
 """Names of IP protocols. Source: neutron_lib.constants.IP_PROTOCOL_MAP."""
 WITH_PORTS = frozenset({PROTOCOLS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")})
 ICMP = frozenset({1, 58})
+IPV6_ONLY = frozenset({number for name, number in PROTOCOLS.items() if name.startswith("ipv6-")})
+"""Protocols that IPv4 does not have. Source: _validate_ethertype_and_protocol of neutron/db/securitygroups_db.py."""
 PORT_MAX, ICMP_MAX = 65_535, 255
 MEANING = ("direction", "ethertype", "port_range_min", "port_range_max", "remote_group_id")
 
@@ -75,6 +78,8 @@ def check_rule(values: Json) -> Json:
         raise SecurityGroupRemoteGroupAndRemoteIpPrefix
     if protocol is None and (low is not None or high is not None):
         raise SecurityGroupProtocolRequiredWithPorts
+    if protocol in IPV6_ONLY and content["ethertype"] == "IPv4":
+        raise SecurityGroupEthertypeConflictWithProtocol(ethertype="IPv4", protocol=content["protocol"])
     if protocol in ICMP:
         _check_icmp(low, high)
     elif protocol in WITH_PORTS:

@@ -136,6 +136,15 @@ class Attachments:
             self.process.notify(ctx, "volume.detach.end", None, usage(after))
         return await self.ledger.attachments(attachment.volume_id)
 
+    async def check_release(self, ctx: Context, volume_id: str, attachment_id: str | None = None) -> None:
+        """Refuse the old verbs, too, to a user whose server still has the volume. Raises InvalidAttachment.
+
+        Source: cinder/volume/api.py (attachment_deletion_allowed, asked by detach and terminate_connection).
+        """
+        for attachment in await self.ledger.attachments(volume_id):
+            if attachment_id in (None, attachment.id):
+                await self._check_nova(ctx, attachment)
+
     async def _check_nova(self, ctx: Context, attachment: VolumeAttachment) -> None:
         """Refuse users who would pull the disk out from under a server that still has it; nova detaches it properly.
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
 
 from lab.context import Context
-from lab.errors import Conflict, HypervisorError, LabError, NotFound
+from lab.errors import BadRequest, Conflict, HypervisorError, LabError, NotFound
 from lab.process import Process
 from lab.rest import PUBLIC, Api, Request, Response, Route, Stream
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
@@ -20,7 +20,7 @@ IMAGE, NETWORK = "11111111-aaaa-4bbb-8ccc-000000000001", "22222222-aaaa-4bbb-8cc
 SUBNET = "33333333-aaaa-4bbb-8ccc-000000000003"
 SERVICE_TOKEN = "service:nova@service"
 RUNNING, SHUTDOWN = 1, 4
-KEPT = ("refuse", "image", "ports", "deaf", "unbindable", "_made", "volumes", "attachments", "slow_s")
+KEPT = ("refuse", "image", "ports", "subnet_ids", "deaf", "unbindable", "_made", "volumes", "attachments", "slow_s", "dying_s")
 
 
 async def identify(token: str) -> Context | None:
@@ -123,12 +123,13 @@ class Neutron(Neighbour):
     def __init__(self, process: Process) -> None:
         super().__init__(process)
         self.ports: dict[str, Json] = {}
+        self.subnet_ids = [SUBNET]
         self.deaf = False
         self.unbindable: set[str] = set()
         self._made = 0
 
     async def networks(self, ctx: Context, req: Request) -> Json:
-        known = {"id": NETWORK, "name": "net1", "mtu": 1450, "subnets": [SUBNET], "router:external": False}
+        known = {"id": NETWORK, "name": "net1", "mtu": 1450, "subnets": self.subnet_ids, "router:external": False}
         wanted = req.args("id")
         return {"networks": [known] if not wanted or NETWORK in wanted else []}
 
@@ -148,7 +149,10 @@ class Neutron(Neighbour):
         return {"subnets": [{"id": SUBNET, "network_id": NETWORK, "cidr": "10.0.0.0/24"}]}
 
     async def list_ports(self, ctx: Context, req: Request) -> Json:
-        device = req.arg("device_id")
+        device, address = req.arg("device_id"), req.arg("fixed_ips")
+        if address is not None:
+            wanted = address.removeprefix("ip_address=")
+            return {"ports": [p for p in self.ports.values() if any(ip["ip_address"] == wanted for ip in p["fixed_ips"])]}
         return {"ports": [port for port in self.ports.values() if device is None or port["device_id"] == device]}
 
     async def show_port(self, ctx: Context, req: Request) -> Json:
@@ -225,7 +229,7 @@ class Cinder(Neighbour):
         super().__init__(process)
         self.volumes: dict[str, Json] = {}
         self.attachments: dict[str, Json] = {}
-        self.slow_s = 5.0
+        self.slow_s, self.dying_s = 5.0, 0.0
 
     async def home(self, ctx: Context, req: Request) -> Response:
         return Response(300, {"versions": []})
@@ -248,7 +252,18 @@ class Cinder(Neighbour):
         return {"volume": volume}
 
     async def delete(self, ctx: Context, req: Request) -> None:
-        self.volumes.pop(req.params["volume_id"], None)
+        volume = (await self.show(ctx, req))["volume"]
+        if volume["status"] not in ("creating", "available", "error"):
+            raise BadRequest(f"volume {volume['id']} is {volume['status']}")
+        if not self.dying_s:
+            del self.volumes[volume["id"]]
+            return
+        volume["status"] = "deleting"
+        self.process.spawn(self._die(volume["id"]), "die")
+
+    async def _die(self, volume_id: str) -> None:
+        await self.process.sleep(self.dying_s)
+        del self.volumes[volume_id]
 
     async def act(self, ctx: Context, req: Request) -> None:
         (verb,) = req.data

@@ -9,8 +9,8 @@ import pytest
 from lab.errors import Conflict, LabError
 from lab.services.compute.model import InstanceAction, InstanceActionEvent
 from sim.faults import Match
-from tests.unit.compute.neighbours import IMAGE, NETWORK
-from tests.unit.compute.small_nova import SmallNova, play
+from tests.unit.compute.neighbours import IMAGE, NETWORK, SUBNET
+from tests.unit.compute.small_nova import SmallNova, active, play
 
 
 def test_a_server_is_built_and_leaves_nothing() -> None:
@@ -273,6 +273,20 @@ def test_a_refused_request_leaves_no_record() -> None:
         unknown = "99999999-aaaa-4bbb-8ccc-000000000009"
         assert await refused(imageRef=unknown) == (400, "Can not find requested image")
         assert await refused(networks=[{"uuid": unknown}]) == (400, f"Network {unknown} could not be found.")
+        other = await active(cloud)
+        assert await refused(networks=[{"uuid": NETWORK, "fixed_ip": "10.0.0.10"}]) == (
+            400,
+            f"Fixed IP address 10.0.0.10 is already in use on instance {other}.",
+        )
+        cloud.neutron.subnet_ids = []
+        assert await refused() == (400, f"Network {NETWORK} requires a subnet in order to boot instances on.")
+        cloud.neutron.subnet_ids = [SUBNET]
+        assert await refused(availability_zone="mars") == (400, "The requested availability zone is not available")
+        snapshot = {"source_type": "snapshot", "destination_type": "volume", "uuid": unknown, "boot_index": 0}
+        assert await refused(imageRef="", block_device_mapping_v2=[snapshot]) == (
+            400,
+            f"Block Device Mapping is Invalid: failed to get snapshot {unknown}.",
+        )
         cloud.glance.image["size"] = 2 << 30
         assert await refused() == (
             400,
@@ -280,7 +294,7 @@ def test_a_refused_request_leaves_no_record() -> None:
         )
         cloud.glance.image["status"] = "queued"
         assert await refused() == (400, f"Image {IMAGE} is not active.")
-        assert (await cloud.call("GET", "/v2.1/servers")).json() == {"servers": []}
+        assert [server["id"] for server in (await cloud.call("GET", "/v2.1/servers")).json()["servers"]] == [other]
 
     play(main)
 

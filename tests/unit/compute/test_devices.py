@@ -99,6 +99,18 @@ def test_a_card_comes_and_goes() -> None:
     play(main)
 
 
+def test_a_card_that_neutron_refuses_is_the_user_s_error() -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        cloud.neutron.refuse["POST /v2.0/ports"] = Conflict("IP address 10.0.0.10 already allocated in subnet s.")
+        body = {"interfaceAttachment": {"net_id": NETWORK, "fixed_ips": [{"ip_address": "10.0.0.10"}]}}
+        answer = await cloud.call("POST", f"/v2.1/servers/{server_id}/os-interface", body)
+        assert answer.status == 400
+        assert "already allocated" in answer.json()["badRequest"]["message"]
+
+    play(main)
+
+
 def test_a_card_that_cannot_be_plugged_leaves_no_port() -> None:
     async def main(cloud: SmallNova) -> None:
         server_id = await active(cloud)
@@ -150,6 +162,37 @@ def test_a_volume_that_takes_too_long_aborts_the_build() -> None:
         assert cloud.cinder.volumes == {}
 
     play(main, hosts=2)
+
+
+def test_two_blank_volumes_are_not_taken_for_strays_of_each_other() -> None:
+    async def main(cloud: SmallNova) -> None:
+        blank = {"source_type": "blank", "destination_type": "volume", "volume_size": 1, "boot_index": -1}
+        devices = [{**blank, "delete_on_termination": True}, blank]
+        server_id = await cloud.create(block_device_mapping_v2=devices)
+        await cloud.settle(60)
+        assert (await cloud.record(server_id)).vm_state == "active"
+        _, kept = cloud.cinder.volumes
+        await cloud.delete(server_id)
+        await cloud.settle()
+        assert list(cloud.cinder.volumes) == [kept]
+        assert await cloud.leftovers(server_id) == []
+
+    play(main)
+
+
+def test_a_server_deleted_while_its_volume_is_made_is_gone() -> None:
+    async def main(cloud: SmallNova) -> None:
+        cloud.cinder.slow_s = cloud.cinder.dying_s = 10.0
+        server_id = await cloud.create(imageRef=None, block_device_mapping_v2=[ROOT])
+        await cloud.settle(4)
+        assert (await cloud.record(server_id)).task_state == "block_device_mapping"
+        await cloud.delete(server_id)
+        await cloud.settle(60)
+        assert (await cloud.record(server_id)).vm_state == "deleted"
+        assert cloud.cinder.volumes == {}
+        assert await cloud.leftovers(server_id) == []
+
+    play(main)
 
 
 @pytest.mark.parametrize("act", ["duplicate", "lose_reply"])

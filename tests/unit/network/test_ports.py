@@ -64,6 +64,9 @@ def test_lists_of_ports_as_clients_ask_for_them() -> None:
         assert len(await found(f"network_id={network['id']}")) == 3
         assert await found("binding:host_id=compute-1", "admin") == []
         assert await found("device_id=s1", "bob") == []
+        assert await found("sort_key=status&sort_key=tenant_id&device_id=s1") == [one["id"]]
+        fault = await cloud.fault("GET", "/ports?sort_key=weight", user="alice")
+        assert fault == (400, "HTTPBadRequest", "['weight'] is invalid attribute for sort_keys")
 
     play(story)
 
@@ -83,9 +86,12 @@ def test_asked_addresses_are_given_once() -> None:
             ([{"subnet_id": NOBODY}], "InvalidInput", 400),
             ([{}], "InvalidInput", 400),
             ([{"ip": "10.0.0.9"}], "HTTPBadRequest", 400),
+            ([{"ip_address": "10.0.0.9"}, {"ip_address": "10.0.0.9"}], "HTTPBadRequest", 400),
         ):
             fault = await cloud.fault("POST", path, {"port": {**body, "fixed_ips": wanted}}, "alice")
             assert fault[:2] == (status, kind), wanted
+        two = await cloud.port(network, fixed_ips=[{"subnet_id": subnet["id"]}, {"subnet_id": subnet["id"]}])
+        assert len({ip["ip_address"] for ip in two["fixed_ips"]}) == 2
         assert (await cloud.port(network, fixed_ips=[]))["fixed_ips"] == []
         changed = await cloud.do("PUT", f"/ports/{port['id']}", {"port": {"fixed_ips": [{"ip_address": "10.0.0.3"}]}}, "alice")
         assert [ip["ip_address"] for ip in changed["fixed_ips"]] == ["10.0.0.3"]
@@ -189,6 +195,7 @@ def test_a_bulk_request_makes_all_or_none() -> None:
     [
         {"fixed_ips": "10.0.0.3"},
         {"mac_address": "x"},
+        {"mac_address": "00:00:00:00:00:00"},
         {"security_groups": ["default"]},
         {"binding:vnic_type": "odd"},
         {"status": "ACTIVE"},

@@ -95,6 +95,8 @@ def test_the_rule_that_the_openstack_client_makes() -> None:
         ({"protocol": "odd"}, "SecurityGroupRuleInvalidProtocol"),
         ({"protocol": 300}, "SecurityGroupRuleInvalidProtocol"),
         ({"remote_ip_prefix": "fd00::/64"}, "SecurityGroupRuleParameterConflict"),
+        ({"protocol": "ipv6-icmp"}, "SecurityGroupEthertypeConflictWithProtocol"),
+        ({"protocol": "44", "ethertype": "IPv4"}, "SecurityGroupEthertypeConflictWithProtocol"),
         ({"remote_ip_prefix": "10.0.0.0/99"}, "HTTPBadRequest"),
         ({"direction": "up"}, "HTTPBadRequest"),
         ({"ethertype": "IPX"}, "HTTPBadRequest"),

@@ -112,6 +112,11 @@ def test_attach_and_detach_as_nova_does() -> None:
         assert (await cloud.show(volume))["status"] == "detaching"
         # The user alone may not pull the disk out from under a server; nova, with its own token, may.
         assert (await cloud.ask("DELETE", f"/v3/attachments/{attachment}")).status == 409
+        by_id, by_host = {"attachment_id": attachment}, {"connector": connector}
+        for verb in ({"os-detach": by_id}, {"os-detach": {}}, {"os-terminate_connection": by_host}):
+            assert (await cloud.ask("POST", f"~/volumes/{volume}/action", verb)).status == 409, verb
+        assert (await cloud.show(volume))["status"] == "detaching"
+        assert cloud.backend.exports
         service = {"x-service-token": "service"}
         answer = await cloud.ask("DELETE", f"/v3/attachments/{attachment}", headers=service)
         assert (answer.status, answer.json()) == (200, {"attachments": []})

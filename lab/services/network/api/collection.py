@@ -92,6 +92,7 @@ class Room(Api):
         """Answer the records that the query asks for and the caller may see."""
         plugin = self.plugin
         query = self.query(ctx, request)
+        query.check_sort(kind.model)
 
         def work(tx: Any) -> tuple[list[Any], list[Any], bool]:
             found = [

@@ -169,7 +169,9 @@ class ActionsPart(VolumePart):
         return Response(202)
 
     async def _detach(self, ctx: Context, req: Request, body: DetachBody) -> Response:
-        await self.volumes.volume_rpc.detach_volume(ctx, await self._placed(ctx, req), body.attachment_id)
+        volume = await self._placed(ctx, req)
+        await self._check_release(ctx, req, volume, body.attachment_id)
+        await self.volumes.volume_rpc.detach_volume(ctx, volume, body.attachment_id)
         return Response(202)
 
     async def _initialize_connection(self, ctx: Context, req: Request, body: ConnectorBody) -> Response:
@@ -178,8 +180,15 @@ class ActionsPart(VolumePart):
         return Response(200, {"connection_info": info})
 
     async def _terminate_connection(self, ctx: Context, req: Request, body: ConnectorBody) -> Response:
-        await self.volumes.volume_rpc.terminate_connection(ctx, await self._placed(ctx, req), body.connector)
+        volume = await self._placed(ctx, req)
+        await self._check_release(ctx, req, volume)
+        await self.volumes.volume_rpc.terminate_connection(ctx, volume, body.connector)
         return Response(202)
+
+    async def _check_release(self, ctx: Context, req: Request, volume: Volume, attachment_id: str | None = None) -> None:
+        """Let services give a volume back as they like; users not while a server has it."""
+        if not await self.sent_by_service(ctx, req):
+            await self.attachments.check_release(ctx, volume.id, attachment_id)
 
     # -- properties ---------------------------------------------------------------------------
 

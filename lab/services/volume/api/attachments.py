@@ -89,16 +89,6 @@ class AttachmentsPart(VolumePart):
 
     async def delete_attachment(self, ctx: Context, req: Request) -> Json:
         """End an attachment; answer what is left on the volume."""
-        by_service = await self._sent_by_service(ctx, req)
+        by_service = await self.sent_by_service(ctx, req)
         left = await self.attachments.delete(ctx, req.params["attachment_id"], by_service)
         return {"attachments": [attachment_summary(a) for a in left]}
-
-    async def _sent_by_service(self, ctx: Context, req: Request) -> bool:
-        """Say whether the request carries a service's token beside the user's, and that token is good."""
-        if "service" in ctx.roles:
-            return True
-        token = req.headers.get("x-service-token")
-        if not token:
-            return False
-        sender = await self.authenticator.identify(Request("GET", "/", {"x-auth-token": token}), ctx, required=True)
-        return "service" in sender.roles or sender.is_admin

@@ -69,6 +69,16 @@ class VolumePart(Api):
         """Return the project whose things are listed; None is all, which only operators may ask for."""
         return None if ctx.is_admin and truth(req.arg("all_tenants")) else ctx.project_id
 
+    async def sent_by_service(self, ctx: Context, req: Request) -> bool:
+        """Say whether the request carries a service's token beside the user's, and that token is good."""
+        if "service" in ctx.roles:
+            return True
+        token = req.headers.get("x-service-token")
+        if not token:
+            return False
+        sender = await self.authenticator.identify(Request("GET", "/", {"x-auth-token": token}), ctx, required=True)
+        return "service" in sender.roles or sender.is_admin
+
 
 def _in_own_project(handler: Any) -> Any:
     """Refuse a path that names another project than the token does. Source: cinder's wsgi.Resource."""
