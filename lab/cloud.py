@@ -94,6 +94,12 @@ class Cloud:
         """The same cloud as another user sees it."""
         return Cloud(self.session.transport, self.config, username, password, project)
 
+    def over(self, transport: Transport) -> Cloud:
+        """The same cloud and user over another transport."""
+        other = Cloud(transport, self.config)
+        other.session.become(self.session)
+        return other
+
     async def sleep(self, seconds: float) -> None:
         """Wait on the cloud's clock."""
         await self.session.transport.sleep(seconds)

@@ -50,6 +50,11 @@ class Session:
         self.project_id = ""
         self.user_id = ""
 
+    def become(self, other: Session) -> None:
+        """Be the user of another session, with its token."""
+        self.username, self.project, self.domain, self._password = other.username, other.project, other.domain, other._password
+        self.token, self.project_id, self.user_id = other.token, other.project_id, other.user_id
+
     async def authenticate(self) -> str:
         """Get a token for the project; kept until a request is refused for it."""
         domain = {"id": self.domain}

@@ -29,4 +29,5 @@ ROOMS = (
     Door("5", "resources", "ResourcesRoom"),
     Door("6", "timeline", "TimelineRoom"),
     Door("7", "faults", "FaultsRoom"),
+    Door("8", "lessons", "LessonsRoom"),
 )

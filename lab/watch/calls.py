@@ -38,7 +38,7 @@ class Overheard:
     """A transport that notes what passes through it; `heard` is called when something did."""
 
     def __init__(self, inner: Transport, last_seq: Callable[[], int], heard: Callable[[], None]) -> None:
-        self._inner, self._last_seq, self._heard = inner, last_seq, heard
+        self.inner, self._last_seq, self._heard = inner, last_seq, heard
         self.calls: list[Call] = []
         """Oldest first."""
 
@@ -49,7 +49,7 @@ class Overheard:
         del self.calls[:-KEPT]
         self._heard()
         try:
-            response = await self._inner.request(service, method, target, headers, body)
+            response = await self.inner.request(service, method, target, headers, body)
         except BaseException:
             call.status = -1
             raise
@@ -62,11 +62,11 @@ class Overheard:
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the cloud's clock."""
-        await self._inner.sleep(seconds)
+        await self.inner.sleep(seconds)
 
     def now(self) -> float:
         """Seconds on the cloud's clock."""
-        return self._inner.now()
+        return self.inner.now()
 
 
 def seq_of(call: Call, film: Film) -> int:
