@@ -24,6 +24,7 @@ class Door:
 
 ROOMS = (
     Door("1", "flow", "FlowRoom"),
+    Door("2", "datacenter", "DatacenterRoom"),
     Door("3", "queues", "QueuesRoom"),
     Door("4", "scheduler", "SchedulerRoom"),
     Door("5", "resources", "ResourcesRoom"),

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from lab.tui.room import Room
 
 SIGNS = {"space": "␣", "enter": "⏎", "escape": "esc", "question_mark": "?", "slash": "/", "left_square_bracket": "[",
-         "right_square_bracket": "]", "left": "←", "right": "→", "backspace": "⌫", "ctrl+p": "^p"}
+         "right_square_bracket": "]", "left": "←", "right": "→", "backspace": "⌫", "ctrl+p": "^p",
+         "full_stop": ".", "comma": ","}
 """Keys as the bar writes them."""
 
 
