@@ -126,10 +126,21 @@ class Collection(Generic[R]):
         return self.make(answer[self.key])
 
     async def list(self, **filters: str | int | bool) -> list[R]:
-        """All that the caller may see and the filters let through."""
-        query = f"?{urlencode(filters)}" if filters else ""
-        answer = await self.session.json(self.service, "GET", f"{self.path}{self.detail}{query}")
-        return [self.make(data) for data in answer[self.plural]]
+        """All that the caller may see and the filters let through, however many pages they are; `limit` asks for one page."""
+        found: list[R] = []
+        asked = dict(filters)
+        while True:
+            query = f"?{urlencode(asked)}" if asked else ""
+            answer = await self.session.json(self.service, "GET", f"{self.path}{self.detail}{query}")
+            found += [self.make(data) for data in answer[self.plural]]
+            if "limit" in filters or not self._goes_on(answer):
+                return found
+            asked["marker"] = found[-1].id
+
+    def _goes_on(self, answer: dict[str, Any]) -> bool:
+        """Whether a page says that another follows: glance in a field of its own, the others in links."""
+        links = answer.get(f"{self.plural}_links") or ()
+        return bool(answer[self.plural]) and ("next" in answer or any(link["rel"] == "next" for link in links))
 
     async def find(self, name: str) -> R:
         """The one with this name. Raises NotFound when there is none or more than one."""

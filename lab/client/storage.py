@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from lab.client.resource import Collection, Resource
 from lab.client.session import Session
+
+OBJECTS_A_PAGE = 10_000
+"""How many objects swift lists at once when it is not told. Source: container_listing_limit of swift.conf."""
 
 
 class Image(Resource):
@@ -149,8 +152,14 @@ class ObjectService:
         return (await self._session.send("object", "GET", await self._path(container, name))).content()
 
     async def list(self, container: str) -> list[dict[str, Any]]:
-        """The objects of a container."""
-        return await self._session.json("object", "GET", f"{await self._path(container)}?format=json") or []
+        """The objects of a container, however many pages they are."""
+        found: list[dict[str, Any]] = []
+        while True:
+            query = urlencode({"format": "json", **({"marker": found[-1]["name"]} if found else {})})
+            page = await self._session.json("object", "GET", f"{await self._path(container)}?{query}") or []
+            found += page
+            if len(page) < OBJECTS_A_PAGE:
+                return found
 
     async def delete(self, container: str, name: str = "") -> None:
         """Remove an object, or an empty container."""

@@ -40,6 +40,23 @@ def test_a_program_in_virtual_time():
     assert lab.run(main) > 10
 
 
+def test_a_list_is_read_to_its_end():
+    async def main():
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            images = cloud.image.images
+            made = [(await images.create(f"i{number}")).id for number in range(27)]  # glance answers 25 at once
+            assert sorted(image.id for image in await images.list()) == sorted(made)
+            assert (await images.find("i0")).id == made[0]
+            assert len(await images.list(limit=2)) == 2
+            assert [image.name for image in await images.list(sort="name:asc", marker=made[26])] == [f"i{n}" for n in range(3, 10)]
+            await cloud.object.create_container("box")
+            for name in ("a", "b&c"):
+                await cloud.object.put("box", name, b"1")
+            assert [entry["name"] for entry in await cloud.object.list("box")] == ["a", "b&c"]
+
+    lab.run(main)
+
+
 def test_the_same_program_on_a_foreign_loop_is_run_beside_it():
     async def main():
         assert not isinstance(asyncio.get_running_loop(), SimLoop)
