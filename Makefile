@@ -3,6 +3,7 @@
 #   make test     run the tests          make check    ruff, mypy, import-linter
 #   make bench    measure                make traces   write build/traces/*.jsonl
 #   make real     the tests that touch this machine
+#   make screenshots   draw docs/screens/*.svg
 
 PYTHON ?= python3
 VENV   := .venv
@@ -12,7 +13,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 WORKERS ?= auto
 QUICK  := not real and not conformance and not bench and not slow
 
-.PHONY: demo bytecode test check bench traces real clean
+.PHONY: demo bytecode test check bench traces screenshots real clean
 
 demo: $(VENV)/.runtime bytecode
 	@$(BIN)/glasscloud demo $(DEMO)
@@ -35,6 +36,10 @@ bench: $(VENV)/.dev bytecode
 
 traces: $(VENV)/.runtime
 	$(BIN)/glasscloud trace make --out build/traces
+
+# `make screenshots ONLY=flow` draws one room.
+screenshots: $(VENV)/.dev
+	$(BIN)/python -m tests.tui.pictures docs/screens $(ONLY)
 
 real: $(VENV)/.real
 	$(BIN)/python -m pytest -m real tests/real

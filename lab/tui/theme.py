@@ -30,7 +30,11 @@ DARK = Theme(
     surface="#181C22",
     panel="#20262E",
     dark=True,
-    variables={"footer-key-foreground": SKY, "border": "#39424D", "border-blurred": "#2A313A", "input-cursor-foreground": "#12151A"},
+    variables={
+        # Textual's own are made white or black where a text names them.
+        "text-muted": "#8A94A0", "text-disabled": "#6C7682", "footer-key-foreground": SKY, "border": "#39424D",
+        "border-blurred": "#2A313A", "input-cursor-foreground": "#12151A",
+    },
 )
 LIGHT = Theme(
     name="glass-light",
@@ -45,7 +49,10 @@ LIGHT = Theme(
     surface="#F3F3EF",
     panel="#E8E8E2",
     dark=False,
-    variables={"footer-key-foreground": BLUE, "border": "#C4C7C3", "border-blurred": "#D8DAD6"},
+    variables={
+        "text-muted": "#666E76", "text-disabled": "#8C9298", "footer-key-foreground": BLUE, "border": "#C4C7C3",
+        "border-blurred": "#D8DAD6",
+    },
 )
 THEMES = {"dark": DARK, "light": LIGHT}
 

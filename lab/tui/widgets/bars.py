@@ -72,7 +72,7 @@ def clock_line(room: Room) -> str:
     elif desk.lost:
         state = "✗"
     elif desk.clock.get("paused"):
-        state = "⏸ " + room.say("clock.paused")
+        state = "‖ " + room.say("clock.paused")
     else:
         speed = desk.clock.get("speed", 1)
         state = "▶ " + (room.say("clock.max") if speed == "max" else f"×{speed:g}")

@@ -1,0 +1,1 @@
+"""Pictures of every room for the documentation: `make screenshots`."""
