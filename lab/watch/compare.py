@@ -20,10 +20,25 @@ def first_difference(one: Film, other: Film, since: int = 0) -> tuple[int, int] 
 
     What was done from outside is left out: that it differs is known, what it brings about is looked for.
     """
-    for a, b in zip(_happened(one, since), _happened(other, since), strict=False):
+    start = min(since, _entered(one, other))
+    for a, b in zip(_happened(one, start), _happened(other, start), strict=False):
         if said(a) != said(b):
             return a.seq, b.seq
     return None
+
+
+def _entered(one: Film, other: Film) -> int:
+    """The last seq before the other future was entered: what made it another one stands in it as an input.
+
+    A world is taken to the end of a step before the entry that was asked for, so this may lie before that entry.
+    """
+    for at in other.marks:
+        entry = other[at]
+        if entry.kind == "input":
+            there = one.get(entry.seq)
+            if there is None or said(there) != said(entry):
+                return entry.seq - 1
+    return other.last_seq
 
 
 def _happened(film: Film, since: int) -> Iterator[Entry]:

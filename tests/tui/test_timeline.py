@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from lab.journal import Entry
 from lab.tui.desk import Desk
 from lab.tui.screens.branch import Branch, Choice, choices
 from lab.tui.screens.compare import Compare
@@ -130,3 +131,16 @@ def test_where_two_films_part(recording: Path) -> None:
     assert first_difference(Film(entries), Film(feed.entries)) == (seq, seq)
     later = [e._replace(t=e.t + 5, request_id="req-other") for e in entries]
     assert first_difference(Film(entries), Film(later)) is None
+
+
+def test_a_future_that_was_entered_before_the_entry_asked_for_is_compared_from_there(recording: Path) -> None:
+    entries = [entry_of(line) for line in recording.read_bytes().splitlines()]
+    feed, seq = dropped(recording)
+    order = entries[0]._replace(seq=seq - 3, kind="input", name="fault drop build_and_run_instance")
+
+    def film(after: list[Entry]) -> Film:
+        moved = [e._replace(seq=e.seq + (e.seq >= order.seq)) for e in after]
+        return Film(sorted([*moved, order], key=lambda e: e.seq))
+
+    assert first_difference(Film(entries), film(entries), seq - 1) is None
+    assert first_difference(Film(entries), film(feed.entries), seq - 1) == (seq, seq + 1)
