@@ -115,10 +115,10 @@ def _hosts(rows: list[dict[str, Any]], chosen: str, ranking: list[str], stages: 
 
 
 class Decisions:
-    """All decisions of a film, in order; read when they are asked for."""
+    """Nova's decisions in a film, in order; read when they are asked for. Those of Cinder have no table of hosts."""
 
     def __init__(self, film: Film) -> None:
-        self._view = View(film, Filter(kinds=frozenset({"decision"})))
+        self._view = View(film, Filter(kinds=frozenset({"decision"}), services=frozenset({"nova-scheduler"})))
         self._read: dict[int, Decision] = {}
 
     def advance(self) -> bool:

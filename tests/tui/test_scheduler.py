@@ -162,3 +162,11 @@ def test_before_any_decision_it_says_so(recording: Path) -> None:
         assert "nothing yet" in str(app.screen.query_one("#stages", Static).content)
 
     play(app, story)
+
+
+def test_what_another_scheduler_decides_is_left_out(recording: Path) -> None:
+    feed = decided(recording, 9)
+    volume = last(feed)._replace(seq=last(feed).seq + 1, source="cinder-scheduler@controller-1", target="volume", body=None, status="ok")
+    decisions = Decisions(Film([*feed.entries, volume]))
+    decisions.advance()
+    assert [entry.target for entry in map(decisions.entry, range(len(decisions)))] == ["server", "server"]

@@ -216,7 +216,7 @@ class DatacenterRoom(Room):
         if asked is not None:
             source, target = asked
             title = f"{source} → {target}"
-            self.notify(self.say("pinging", title=title))
+            self.notify(self.say("pinging", title=title), timeout=1)
             self.order("ping", self._send(title, source, self.plan.address(target)))
 
     async def _send(self, title: str, source: str, target: str) -> None:

@@ -12,7 +12,7 @@ TEXTS: Texts = {
     "key.hop": {"en": "next hop", "ko": "다음 홉"},
     "key.hop_back": {"en": "hop back", "ko": "이전 홉"},
     "asking": {"en": "The cloud is being asked …", "ko": "클라우드에 묻고 있습니다 …"},
-    "summary": {"en": "{racks} racks · {hosts} hosts · {servers} servers", "ko": "랙 {racks}개 · 호스트 {hosts}대 · 서버 {servers}대"},
+    "summary": {"en": "racks {racks} · hosts {hosts} · servers {servers}", "ko": "랙 {racks}개 · 호스트 {hosts}대 · 서버 {servers}대"},
     "down": {"en": "{n} down", "ko": "꺼짐 {n}"},
     "cut": {"en": "{n} cables cut", "ko": "끊긴 케이블 {n}"},
     "armed": {"en": "{n} faults armed", "ko": "걸어 둔 고장 {n}"},

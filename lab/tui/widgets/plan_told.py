@@ -80,18 +80,18 @@ def _verdict(pen: PlanPen, legs: list[Leg], vlan: int | None) -> Content:
 def walked(pen: PlanPen, walk: Walk, at: int, width: int, height: int) -> Content:
     """A walk's title, and as many hops around the present one as there are lines."""
     hops = walk.hops
-    head = [Content.styled(walk.title, "bold"), Content(pen.say("walk", n=at + 1, all=len(hops)))]
+    head = Content.assemble(
+        (walk.title, "bold"), "  ", pen.say("walk", n=at + 1, all=len(hops)), "  ", (pen.say("walk.keys"), "$text-muted")
+    ).truncate(width, ellipsis=True)
+    end = []
     if walk.reached is not None and at == len(hops) - 1:
-        if walk.reached and walk.rtt_ms is not None:
-            head.append(Content.styled(pen.say("reached", rtt=walk.rtt_ms), "$success"))
-        else:
-            head.append(Content.styled(pen.say("not_reached", reason=walk.reason), "$error"))
-    else:
-        head.append(Content.styled(pen.say("walk.keys"), "$text-muted"))
-    room = height - 1
+        good = walk.reached and walk.rtt_ms is not None
+        words = pen.say("reached", rtt=walk.rtt_ms) if good else pen.say("not_reached", reason=walk.reason)
+        end.append(Content.styled(words, "$success" if good else "$error").truncate(width, ellipsis=True))
+    room = height - 1 - len(end)
     first = max(0, min(at - room // 2, len(hops) - room))
     lines = [_hop(pen, hops, number, at, width) for number in range(first, min(len(hops), first + room))]
-    return Content("\n").join([Content("  ").join(head).truncate(width, ellipsis=True), *lines])
+    return Content("\n").join([head, *lines, *end])
 
 
 def _hop(pen: PlanPen, hops: Sequence[Hop], number: int, at: int, width: int) -> Content:

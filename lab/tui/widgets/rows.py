@@ -76,7 +76,7 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
         mark = Segment("▸" if here else " ", self.inks.strong)
         strip = Strip([mark, *self._draw(index, width - 1)]).adjust_cell_length(width)
         if here:
-            return strip.apply_style(self.rich_style).apply_style(self.inks.chosen if self.has_focus else self.inks.fresh)
+            strip = strip.apply_style(self.inks.chosen if self.has_focus else self.inks.fresh)
         return strip.apply_style(self.rich_style)
 
     def choose(self, row: int) -> None:
