@@ -17,7 +17,8 @@ from lab.teach.lesson_glass import Inside
 from lab.teach.lesson_guide import Guide
 from lab.teach.lesson_session import Session
 from lab.teach.lesson_table import Table
-from lab.tui.screens.lessons import LessonsRoom, plain
+from lab.tui.screens.lessons import LessonsRoom
+from lab.tui.widgets.lesson_page import plain
 from lab.watch.lecture import Lecture
 from tests.tui.conftest import FACES, StubFeed, app_of, play
 from tests.tui.test_resources import Wire

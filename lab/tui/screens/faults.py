@@ -126,7 +126,7 @@ class FaultsRoom(Room):
 
     def _about(self) -> str:
         if self.list.has_focus:
-            return self.say("told.standing")
+            return self.say("told.standing" if self.standing else "told.nothing")
         ware = self.ware
         return self._word(f"about.{ware.kind}.{ware.act}", "") if ware else ""
 

@@ -25,6 +25,7 @@ TEXTS: Texts = {
         "en": "d takes an armed fault back, or mends what is broken. Enter looks into what happened.",
         "ko": "d는 걸린 고장을 거두거나 고장 난 것을 고칩니다. Enter는 일어난 일을 들여다봅니다.",
     },
+    "told.nothing": {"en": "Nothing is armed, nothing is broken.", "ko": "걸린 고장도, 고장 난 것도 없습니다."},
     "past": {
         "en": "That has happened already. To undo it, go back in time (6).",
         "ko": "이미 일어난 일입니다. 없던 일로 하려면 시간을 되돌리십시오(6).",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import Any, ClassVar
 
-from rich.console import Group, RenderableType
-from rich.markdown import Markdown
+from rich.console import RenderableType
 from rich.segment import Segment
 from rich.text import Text
 from textual import on
@@ -22,14 +21,14 @@ from lab.tui.room import Room
 from lab.tui.screens.lessons_words import TEXTS
 from lab.tui.widgets.cells import fit
 from lab.tui.widgets.lane_view import LaneHead, LaneView
+from lab.tui.widgets.lesson_page import about, plain, row_of, state_of, step_of
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
 from lab.watch.film import Filter, View
-from lab.watch.lecture import Lecture, Said, lecture_in
+from lab.watch.lecture import Lecture, lecture_in
 
 SIDE_FROM = 110
 """Columns from which the live messages stand beside the text."""
-SIGNS = {"good": "✔", "bad": "✘", "hint": "☞", "work": "▸", "refused": "✘"}
 
 
 class LessonsRoom(Room):
@@ -128,7 +127,7 @@ class LessonsRoom(Room):
         lecture = self.lecture
         self.list.display = lecture is None
         text, page = self.query_one("#text", Static), self.query_one("#page", VerticalScroll)
-        text.update(self._about() if lecture is None else self._step(lecture))
+        text.update(self._about() if lecture is None else step_of(lecture, self.palette, self.say))
         self.query_one("#head", Static).update(self._head(lecture), layout=False)
         self._show_choices(lecture)
         line = self.query_one("#line", Input)
@@ -168,34 +167,17 @@ class LessonsRoom(Room):
         return Content.assemble((view.title, "bold"), f"  {step}  ", title)
 
     def _about(self) -> RenderableType:
-        if not self.lessons:
-            return Text("")
-        lesson = self.lessons[self.list.row]
-        words = lesson.words[self.desk.lang]
-        parts: list[RenderableType] = [Markdown(f"## {words.title}\n\n{words.about}")]
+        """The lesson at the cursor, and why or how it can be taken here."""
+        lesson, inks = self.lessons[self.list.row], self.palette
         why = self.why_not("act")
         if why or self.desk.feed.cloud is None:
-            parts.append(Text(f"\n✘ {why or self.say('unable.recorded')}\n{self.say('elsewhere', name=lesson.name)}", self.palette.bad))
+            why = why or self.say("unable.recorded")
+            note = Text(f"\n✘ {why}\n{self.say('elsewhere', name=lesson.name)}", inks.bad)
         elif self.why_not("faults"):
-            parts.append(Text("\n" + self.say("real"), self.palette.bad))
-        elif self.desk.names.servers:
-            parts.append(Text("\n" + self.say("not_empty", name=lesson.name), self.palette.muted))
-        return Group(*parts)
-
-    def _step(self, lecture: Lecture) -> RenderableType:
-        view = lecture.view
-        parts: list[RenderableType] = [Markdown(view.text if view else self.say("end"), code_theme="ansi_dark")]
-        if view is not None and view.choices and lecture.passed:
-            parts.append(Markdown("\n".join(f"{n}. {words}" for n, (_, words) in enumerate(view.choices, 1))))
-        return Group(*parts, *map(self._said, lecture.said))
-
-    def _said(self, said: Said) -> RenderableType:
-        inks = self.palette
-        ink = {"good": inks.good, "bad": inks.bad, "refused": inks.bad, "hint": inks.state}.get(said.kind, inks.muted)
-        if said.kind in ("good", "bad", "hint"):
-            return Group(Text(f"\n{SIGNS[said.kind]} {self.say(f'said.{said.kind}')}", ink), Markdown(said.text))
-        lines = [Text(f"{SIGNS[said.kind]} {said.text}", ink)] if said.text else []
-        return Group(*lines, *(Text(f"  {line}", inks.plain, no_wrap=True, overflow="ellipsis") for line in said.lines))
+            note = Text("\n" + self.say("real"), inks.bad)
+        else:
+            note = Text("\n" + self.say("not_empty", name=lesson.name) if self.desk.names.servers else "", inks.muted)
+        return about(lesson, self.desk.lang, note)
 
     def _wants(self, lecture: Lecture | None) -> str:
         if self.busy:
@@ -207,17 +189,10 @@ class LessonsRoom(Room):
         return f"{self.say(f'wants.{lecture.kind}')}  {lecture.wants()}"
 
     def _draw_lesson(self, row: int, width: int) -> list[Segment]:
-        lesson, inks = self.lessons[row], self.palette
-        lecture = self.lectures.get(lesson.name)
-        if lecture is None:
-            state = self.say("new")
-        elif lecture.session.finished:
-            state = self.say("done")
-        else:
-            state = self.say("at", number=lecture.session.at + 1, of=len(lesson.steps))
-        tail = f"{self.say('minutes', n=lesson.minutes):>8}  {fit(state, 12)}"
-        title = fit(f"{row + 1}  {lesson.words[self.desk.lang].title}", max(1, width - 22))
-        return [Segment(title, inks.strong), Segment(tail, inks.muted)]
+        lesson = self.lessons[row]
+        title = f"{row + 1}  {lesson.words[self.desk.lang].title}"
+        state = state_of(self.lectures.get(lesson.name), self.say)
+        return row_of(title, f"{self.say('minutes', n=lesson.minutes):>8}  {fit(state, 12)}", width, self.palette)
 
     # -- what the student does ----------------------------------------------------------------
 
@@ -328,9 +303,3 @@ class LessonsRoom(Room):
         else:
             self.lecture = None
             self._show()
-
-
-def plain(markdown: str) -> str:
-    """Words without the marks of Markdown."""
-    return markdown.replace("**", "").replace("`", "").replace("*", "")
-
