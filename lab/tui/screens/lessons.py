@@ -21,7 +21,7 @@ from lab.tui.room import Room
 from lab.tui.screens.lessons_words import TEXTS
 from lab.tui.widgets.cells import fit
 from lab.tui.widgets.lane_view import LaneHead, LaneView
-from lab.tui.widgets.lesson_page import about, plain, row_of, state_of, step_of
+from lab.tui.widgets.lesson_page import about, head_of, plain, row_of, state_of, step_of
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
 from lab.watch.film import Filter, View
@@ -128,7 +128,7 @@ class LessonsRoom(Room):
         self.list.display = lecture is None
         text, page = self.query_one("#text", Static), self.query_one("#page", VerticalScroll)
         text.update(self._about() if lecture is None else step_of(lecture, self.palette, self.say))
-        self.query_one("#head", Static).update(self._head(lecture), layout=False)
+        self.query_one("#head", Static).update(head_of(lecture, self.say), layout=False)
         self._show_choices(lecture)
         line = self.query_one("#line", Input)
         line.display = lecture is not None and lecture.kind in ("find", "do")
@@ -155,16 +155,6 @@ class LessonsRoom(Room):
             options.add_options(Option(f"{n} {plain(words)}", id=key) for n, (key, words) in enumerate(choices, 1))
             if choices:
                 options.highlighted = 0
-
-    def _head(self, lecture: Lecture | None) -> Content:
-        if lecture is None:
-            return Content.styled(self.say("list"), "bold")
-        view = lecture.view
-        title = Content.styled(lecture.session.title, "$text-muted")
-        if view is None:
-            return title
-        step = self.say("step", number=view.number, of=view.of)
-        return Content.assemble((view.title, "bold"), f"  {step}  ", title)
 
     def _about(self) -> RenderableType:
         """The lesson at the cursor, and why or how it can be taken here."""

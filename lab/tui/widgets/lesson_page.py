@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.markdown import Markdown
 from rich.segment import Segment
 from rich.text import Text
+from textual.content import Content
 
 from lab.teach.lesson import Lesson
 from lab.tui.theme import Palette
@@ -22,6 +23,14 @@ def about(lesson: Lesson, lang: str, note: Text) -> RenderableType:
     """What a lesson is about, and a note below it."""
     words = lesson.words[lang]
     return Group(Markdown(f"## {words.title}\n\n{words.about}"), note)
+
+
+def head_of(lecture: Lecture | None, say: Callable[..., str]) -> Content:
+    """The line over the page: the step's title, its number, and the lesson's title."""
+    if lecture is None:
+        return Content.styled(say("list"), "bold")
+    view, title = lecture.view, Content.styled(lecture.session.title, "$text-muted")
+    return Content.assemble((view.title, "bold"), f"  {say('step', number=view.number, of=view.of)}  ", title) if view else title
 
 
 def step_of(lecture: Lecture, inks: Palette, say: Callable[..., str]) -> RenderableType:
