@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.cli.demo import Lang, native
+from lab.cli.up import bound
 
 if TYPE_CHECKING:
     from lab.watch.feed import Feed
@@ -120,7 +121,7 @@ def serve(port: int) -> None:
     import shlex
     import sys
 
-    from textual_serve.server import Server
+    from lab.tui.browser.server import Loopback
 
     words, skip = [], False
     for word in sys.argv[1:]:
@@ -128,5 +129,6 @@ def serve(port: int) -> None:
             skip = word == "--web-port"
             continue
         words.append(word)
-    print(f"Glasscloud in a browser: http://127.0.0.1:{port}   (Ctrl-C ends it)", flush=True)
-    Server(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), host="127.0.0.1", port=port, title="Glasscloud").serve()
+    with bound(port):
+        pass  # a port in use is said in words
+    Loopback(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), port).serve()

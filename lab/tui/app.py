@@ -10,6 +10,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 
 from lab.errors import LabError
+from lab.tui.browser.parent import end_with_server, served
 from lab.tui.desk import Desk
 from lab.tui.messages import Branched, Came, Inspect, Refused
 from lab.tui.palette import Commands
@@ -66,6 +67,8 @@ class GlassApp(App[None]):
         """Enter the first room and begin to watch."""
         self.switch_mode(self._first)
         self.set_interval(TOLD_S, self.tell)
+        if served():
+            end_with_server(self)
         self.watch_feed()
 
     # -- watching -----------------------------------------------------------------------------
