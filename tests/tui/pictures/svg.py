@@ -31,11 +31,13 @@ def picture(app: App[None], title: str) -> str:
         column = 0
         for text, style in runs(line):
             cells = cell_len(text)
-            back = colour(style.bgcolor, ground)
+            fore, back = colour(style.color, ink), colour(style.bgcolor, ground)
+            if style.reverse:
+                fore, back = back, fore
             if back.lower() != ground.lower():
                 grounds.append(f'<rect x="{column * WIDE}" y="{row * HIGH}" width="{cells * WIDE}" height="{HIGH}" fill="{back}"/>')
             if text.strip():
-                name = styles.setdefault(rule(style, ink, back), f"s{len(styles)}")
+                name = styles.setdefault(rule(style, fore, back), f"s{len(styles)}")
                 for part, at, long in words(text):
                     place = f'x="{(column + at) * WIDE}" y="{row * HIGH + 14}" textLength="{long * WIDE}"'
                     letters.append(f'<text class="{name}{" w" if long > len(part) else ""}" {place}>{escape(part)}</text>')
@@ -89,11 +91,8 @@ def colour(color: Color | None, usual: str) -> str:
     return usual if color is None or color.is_default else Mixed.from_rich_color(color).hex[:7]
 
 
-def rule(style: Style, ink: str, back: str) -> str:
+def rule(style: Style, fore: str, back: str) -> str:
     """The style sheet's words for a style."""
-    fore = colour(style.color, ink)
-    if style.reverse:
-        fore = back
     if style.dim:
         fore = Mixed.parse(back).blend(Mixed.parse(fore), 0.6).hex
     weight = ";font-weight:bold" if style.bold else ""
