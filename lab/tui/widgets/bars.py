@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.cells import cell_len
@@ -45,14 +46,13 @@ class RoomBar(Widget):
 
         room = cast("Room", self.screen)
         clock = clock_line(room)
-        for suffix in ("", ".short"):
-            titles = [room.say(f"room.{door.name}{suffix}") for door in ROOMS]
+        for titles in _titles(room):
             if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) + 1 <= self.size.width:
                 break
         parts: list[Any] = []
         for door, title in zip(ROOMS, titles, strict=True):
             here = door.name == room.name_
-            text = f" {door.digit} {title} "
+            text = f" {door.digit} {title} " if title else f" {door.digit} "
             if here:
                 parts.append((text, "bold $background on $primary"))
             else:
@@ -61,6 +61,15 @@ class RoomBar(Widget):
         gap = max(1, self.size.width - line.cell_length - cell_len(clock))
         color = "$warning" if room.desk.lost else "$text"
         return Content.assemble(line, " " * gap, (clock, color))
+
+
+def _titles(room: Room) -> Iterator[list[str]]:
+    """What the rooms are called: whole, in short, and, where even that is too long, only the present one by name."""
+    from lab.tui.rooms import ROOMS
+
+    yield [room.say(f"room.{door.name}") for door in ROOMS]
+    yield [room.say(f"room.{door.name}.short") for door in ROOMS]
+    yield [room.say(f"room.{door.name}") if door.name == room.name_ else "" for door in ROOMS]
 
 
 def clock_line(room: Room) -> str:
