@@ -55,7 +55,8 @@ class RemoteFeed(Feed):
             self.unable = dict.fromkeys(ABILITIES, "real") | {}
             self.unable.pop("act", None)
         elif answer.status_code != 200:
-            raise LabError(f"{self.url} refuses to be watched ({answer.status_code}): {_message(answer)}")
+            words = f"{self.url} refuses to be watched ({answer.status_code}): {_message(answer)}"
+            raise LabError(f"{words}; give an administrator's token, or name and password")
 
     async def _log_in(self) -> None:
         """Get a token: from /glasscloud itself, whose clock may stand, else from keystone."""

@@ -49,6 +49,8 @@ class RoomBar(Widget):
         for titles in _titles(room):
             if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) + 1 <= self.size.width:
                 break
+        if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) > self.size.width:
+            clock = clock.rpartition(" · #")[0] + " "
         parts: list[Any] = []
         for door, title in zip(ROOMS, titles, strict=True):
             here = door.name == room.name_

@@ -53,7 +53,7 @@ class Shot:
 
 SHOTS = {
     "flow": Shot("flow", ("end", *["up"] * 6)),
-    "datacenter": Shot("datacenter", ("down",) * 9, late=True),
+    "datacenter": Shot("datacenter", ("down",) * 13, late=True),
     "timeline": Shot("timeline", tuple(["left"] * 20)),
 }
 """What shows something worth seeing, by room; a room without a line is entered and drawn late."""
