@@ -69,10 +69,6 @@ WORDS: Texts = {
         "en": "This is a real cloud: its clock is the world's, and nobody can stop it or turn it back.",
         "ko": "실제 클라우드입니다. 시계가 현실의 시계라서 멈추거나 되돌릴 수 없습니다.",
     },
-    "small": {"en": "Please make the terminal larger: 40x10 at least.", "ko": "터미널을 더 크게 하십시오. 40x10 이상이 필요합니다."},
-    "help.title": {"en": "Keys", "ko": "키"},
-    "empty": {"en": "Nothing has happened yet.", "ko": "아직 아무 일도 일어나지 않았습니다."},
-    "palette.placeholder": {"en": "Search for a command …", "ko": "명령 찾기 …"},
     "palette.room": {"en": "Go to: {name}", "ko": "이동: {name}"},
 }
 
