@@ -47,12 +47,18 @@ if TYPE_CHECKING:
     from lab.tui.desk import Desk
 
 
+TALL_FROM = 36
+"""Rows from which a room has the class 'tall'."""
+
+
 class Room(Screen[None]):
     """One of the screens under a digit key."""
 
     name_: ClassVar[str] = ""
     """Its name as in ROOMS; 'room.<name>' is its title."""
     texts: ClassVar[Texts] = {}
+    wide_from: ClassVar[int] = 150
+    """Columns from which the room has the class 'wide': what stands below or above may stand at the side."""
     poll_s: ClassVar[float] = 0.0
     """Seconds between two questions to the cloud; 0 asks nothing."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "key.close", show=False)]
@@ -112,6 +118,9 @@ class Room(Screen[None]):
     def entered(self) -> None:
         """Shown, at first or again: take over what was chosen elsewhere."""
 
+    def restyled(self) -> None:
+        """The theme has changed: give what is drawn by hand its new colours."""
+
     async def poll(self) -> Any:
         """Ask the cloud something; runs in a worker and touches no widget."""
         return None
@@ -126,6 +135,15 @@ class Room(Screen[None]):
         yield RoomBar()
         yield from self.body()
         yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Hear of other themes; a subclass's own `on_mount` is called before this one."""
+        self.watch(self.app, "theme", self.restyled, init=False)
+
+    def on_resize(self) -> None:
+        """Say in classes how much room there is; a subclass's own `on_resize` is called before this one."""
+        self.set_class(self.size.width >= self.wide_from, "wide")
+        self.set_class(self.size.height >= TALL_FROM, "tall")
 
     def catch_up(self) -> None:
         """Tell the room what happened since it was told last; the application calls it for the shown room only."""

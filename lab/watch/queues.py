@@ -14,11 +14,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.journal import Entry
-from lab.watch.film import Film, Filter, View
+from lab.watch.film import Film
+from lab.watch.reader import Reader
 
 FANOUT = "_fanout"
-SLICE = 5_000
-"""Messages that one turn looks at, so that a key is answered in between."""
 SAMPLES_MAX = 2_000
 RATE_S = 10
 """Seconds of the cloud over which a rate is taken."""
@@ -64,18 +63,15 @@ class Queue:
         return bool(self.depth or self.unacked) or (self.depth is not None and not self.consumers)
 
 
-class Board:
+class Board(Reader):
     """All queues of a cloud."""
 
     def __init__(self, film: Film) -> None:
-        self.film = film
-        self._view = View(film, Filter(kinds=frozenset({"rpc_call", "rpc_cast", "rpc_reply"})))
-        self.forget()
+        super().__init__(film, frozenset({"rpc_call", "rpc_cast", "rpc_reply"}))
 
     def forget(self) -> None:
-        """The film was cut."""
+        """No traffic, and no samples."""
         self.traffic: dict[str, Traffic] = {}
-        self._done = 0
         self._calls: dict[int, str] = {}
         self._told: list[dict[str, Any]] = []
         self.samples: dict[str, list[tuple[int, int, int]]] = {}
@@ -83,16 +79,8 @@ class Board:
 
     # -- sources ------------------------------------------------------------------------------
 
-    def advance(self) -> bool:
-        """Look at what is new in the film; whether all of it has been looked at."""
-        whole = self._view.advance()
-        stop = min(len(self._view), self._done + SLICE)
-        for index in range(self._done, stop):
-            self._learn(self._view[index])
-        self._done = stop
-        return whole and stop == len(self._view)
-
-    def _learn(self, entry: Entry) -> None:
+    def learn(self, entry: Entry) -> None:
+        """Count a message."""
         name = entry.where.partition(" ")[0]
         known = self.traffic.get(name)
         if known is None:

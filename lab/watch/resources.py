@@ -13,8 +13,9 @@ from typing import Any
 
 from lab.cloud import Cloud
 from lab.journal import Entry
-from lab.watch.film import SLICE, Film
+from lab.watch.film import Film
 from lab.watch.lanes import binary
+from lab.watch.reader import Reader
 
 KINDS = ("server", "volume", "network", "port", "image")
 """What is listed; flavors and subnets are known besides."""
@@ -73,29 +74,22 @@ class Thing:
         return task not in ("", "None") or head in ("building", "queued", "saving") or head.endswith("ing") or head == "reserved"
 
 
-class Resources:
+class Resources(Reader):
     """All things of a film. `advance` looks at what is new in it."""
 
     def __init__(self, film: Film) -> None:
-        self.film = film
-        self._start_over()
+        super().__init__(film, frozenset({"state", "rest_reply"}))
 
-    def _start_over(self) -> None:
-        self._looked, self._version = 0, self.film.version
+    def forget(self) -> None:
+        """No things."""
         self.things: dict[str, dict[str, Thing]] = {kind: {} for kind in PLURALS.values()}
 
-    def advance(self, most: int = SLICE) -> bool:
-        """Look at up to that many entries that were not looked at yet; whether all have been."""
-        if self._version != self.film.version:
-            self._start_over()
-        start, stop = self._looked, min(len(self.film), self._looked + most)
-        for entry in self.film.slice(start, stop):
-            if entry.kind == "state":
-                self._changed(entry)
-            elif entry.kind == "rest_reply":
-                self._answered(entry)
-        self._looked = stop
-        return stop == len(self.film)
+    def learn(self, entry: Entry) -> None:
+        """Take in a change of state, or an answer."""
+        if entry.kind == "state":
+            self._changed(entry)
+        else:
+            self._answered(entry)
 
     # -- asking -------------------------------------------------------------------------------
 

@@ -8,25 +8,23 @@ from __future__ import annotations
 from typing import Any
 
 from lab.journal import Entry
-from lab.watch.film import Film, Filter, View
+from lab.watch.film import Film
 from lab.watch.plan import Plan
+from lab.watch.reader import Reader
 
 KINDS = frozenset({"world", "process", "driver", "driver_reply"})
-SLICE = 5_000
 POWER = {"hypervisor.power_off": "SHUTDOWN", "hypervisor.power_on": "RUNNING"}
 """What a driver's call leaves a server as."""
 
 
-class Surveyor:
+class Surveyor(Reader):
     """Learns from entries as they come."""
 
     def __init__(self, film: Film) -> None:
-        self._view = View(film, Filter(kinds=KINDS))
-        self.forget()
+        super().__init__(film, KINDS)
 
     def forget(self) -> None:
-        """The film was cut."""
-        self._done = 0
+        """An empty site."""
         self.spec: dict[str, Any] | None = None
         """What was built, from the 'world' entry; None when the recording has none."""
         self._asked: dict[int, tuple[str, str, Any]] = {}
@@ -37,16 +35,8 @@ class Surveyor:
         self._volumes: dict[str, dict[str, Any]] = {}
         self._processes: dict[str, dict[str, Any]] = {}
 
-    def advance(self) -> bool:
-        """Look at what is new; whether all of it has been looked at."""
-        whole = self._view.advance()
-        stop = min(len(self._view), self._done + SLICE)
-        for index in range(self._done, stop):
-            self._learn(self._view[index])
-        self._done = stop
-        return whole and stop == len(self._view)
-
-    def _learn(self, entry: Entry) -> None:
+    def learn(self, entry: Entry) -> None:
+        """Take in what was built, started, or done by a driver."""
         if entry.kind == "world":
             told = entry.json()
             self.spec = told.get("datacenter") if isinstance(told, dict) else None

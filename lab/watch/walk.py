@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.journal import Entry
-from lab.watch.film import Film, Filter, View
+from lab.watch.film import Film
+from lab.watch.reader import Reader
 
 APART_NS = 1_000_000_000
 """Frames that are farther apart belong to another question."""
@@ -62,34 +63,29 @@ def of_entries(entries: Iterable[Entry]) -> Walk:
     return Walk(hops[0].device if hops else "", tuple(hops))
 
 
-class Walks:
+class Walks(Reader):
     """All walks of a film."""
 
     def __init__(self, film: Film) -> None:
-        self._view = View(film, Filter(kinds=frozenset({"frame"})))
-        self.forget()
+        super().__init__(film, frozenset({"frame"}))
 
     def forget(self) -> None:
-        """The film was cut."""
+        """No walks."""
         self._starts: list[int] = []
-        self._done = 0
+        self._hops = 0
         self._last = 0
 
-    def advance(self) -> bool:
-        """Look at what is new; whether all of it has been looked at."""
-        whole = self._view.advance()
-        for index in range(self._done, len(self._view)):
-            t = self._view[index].t
-            if not self._starts or t - self._last > APART_NS:
-                self._starts.append(index)
-            self._last = t
-        self._done = len(self._view)
-        return whole
+    def learn(self, entry: Entry) -> None:
+        """A frame goes on with the last walk, or begins the next one."""
+        if not self._starts or entry.t - self._last > APART_NS:
+            self._starts.append(self._hops)
+        self._hops += 1
+        self._last = entry.t
 
     def __len__(self) -> int:
         return len(self._starts)
 
     def __getitem__(self, number: int) -> Walk:
         number %= len(self._starts)
-        end = self._starts[number + 1] if number + 1 < len(self._starts) else self._done
-        return of_entries(self._view[index] for index in range(self._starts[number], end))
+        end = self._starts[number + 1] if number + 1 < len(self._starts) else self._hops
+        return of_entries(self.view[index] for index in range(self._starts[number], end))

@@ -27,9 +27,6 @@ from lab.watch.plan import Plan, Row
 from lab.watch.surveyor import Surveyor
 from lab.watch.walk import Hop, Walk, Walks, of_ping
 
-SIDE_FROM = 150
-"""Columns from which paths and walks stand at the side."""
-
 
 class DatacenterRoom(Room):
     """The machines and the cables between them."""
@@ -80,18 +77,16 @@ class DatacenterRoom(Room):
     def on_mount(self) -> None:
         """The list has the keys."""
         self.rows.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
     def on_resize(self) -> None:
         """Put paths where there is room for them."""
-        self.set_class(self.size.width >= SIDE_FROM, "wide")
-        self.set_class(self.size.height >= 36, "tall")
         self.call_after_refresh(self._tell)
 
     def _pen(self) -> PlanPen:
         return PlanPen(self.plan, self.palette, self.desk.names.of, self.say)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.rows.inks = self.palette
         self.show_plan(self.plan)
 
@@ -108,8 +103,6 @@ class DatacenterRoom(Room):
 
     def cut(self) -> None:
         """Time went back."""
-        self.surveyor.forget()
-        self.walks.forget()
         self._end_walk()
         if self._asker is not None:
             self._ask()

@@ -72,9 +72,9 @@ class FaultsRoom(Room):
     def on_mount(self) -> None:
         """The palette has the keys."""
         self.wares.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         for rows in (self.wares, self.list):
             rows.inks = self.palette
             rows.refresh()

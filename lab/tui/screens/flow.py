@@ -19,9 +19,6 @@ from lab.tui.words import Texts
 from lab.watch.film import Filter, View
 from lab.watch.query import UnknownWord, parse
 
-SIDE_FROM = 150
-"""Columns from which the servers stand at the side, not in a line above."""
-
 
 class FlowRoom(Room):
     """The flow of messages."""
@@ -84,14 +81,13 @@ class FlowRoom(Room):
     def on_mount(self) -> None:
         """The list has the keys."""
         self.lanes.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.lanes.restyle(self.palette, self.desk.names)
 
     def on_resize(self) -> None:
-        """Put the servers where there is room for them."""
-        self.set_class(self.size.width >= SIDE_FROM, "wide")
+        """Other lanes may fit."""
         self.query_one(LaneHead).refresh()
 
     # -- entries ------------------------------------------------------------------------------
@@ -106,7 +102,7 @@ class FlowRoom(Room):
 
     def cut(self) -> None:
         """Names may have changed."""
-        self._restyle()
+        self.restyled()
 
     def entered(self) -> None:
         """Stand where another room stood."""

@@ -27,14 +27,12 @@ from lab.tui.words import Texts
 from lab.watch.film import Filter, View
 from lab.watch.lecture import Lecture, lecture_in
 
-SIDE_FROM = 110
-"""Columns from which the live messages stand beside the text."""
-
 
 class LessonsRoom(Room):
     """The list of lessons, or one of them."""
 
     name_ = "lessons"
+    wide_from = 110
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "next", "key.next"),
         Binding("h", "hint", "key.hint"),
@@ -90,17 +88,16 @@ class LessonsRoom(Room):
         """Read the lessons."""
         self.lessons = [find(name) for name in names()]
         self.list.show(len(self.lessons))
-        self.watch(self.app, "theme", self._restyle, init=False)
         self._show()
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.list.inks = self.palette
         self.lanes.restyle(self.palette, self.desk.names)
         self._show()
 
     def on_resize(self) -> None:
-        """The messages beside the text when there is room."""
-        self.set_class(self.size.width >= SIDE_FROM, "wide")
+        """Other lanes may fit."""
         self.query_one(LaneHead).refresh()
 
     # -- what is shown ------------------------------------------------------------------------

@@ -103,9 +103,9 @@ class QueuesRoom(Room):
     def on_mount(self) -> None:
         """The list has the keys."""
         self.rows.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.rows.inks = self.palette
         self._draw()
 
@@ -120,7 +120,6 @@ class QueuesRoom(Room):
 
     def cut(self) -> None:
         """Time went back."""
-        self.board.forget()
         if self._asker is not None:
             self._ask()
 

@@ -24,8 +24,6 @@ from lab.watch.calls import Call, Overheard, seq_of
 from lab.watch.orders import MAKE, Order, orders_for
 from lab.watch.resources import KINDS, Event, Resources, Thing, ask
 
-WIDE = 110
-"""Columns from which the history stands at the side."""
 CALLS = 3
 """How many calls are shown."""
 
@@ -34,6 +32,7 @@ class ResourcesRoom(Room):
     """What there is in the cloud."""
 
     name_ = "resources"
+    wide_from = 110
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("c", "make", "key.make"),
         Binding("a", "act", "key.act"),
@@ -87,9 +86,9 @@ class ResourcesRoom(Room):
             heard = Overheard(cloud.session.transport, lambda: self.desk.film.last_seq, self._heard)
             cloud.session.transport = heard
             self.calls = heard.calls
-        self.watch(self.app, "theme", self._restyle)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.lines.inks = self.palette
         for rows in (self.list, self.story):
             rows.inks = self.palette
@@ -97,7 +96,6 @@ class ResourcesRoom(Room):
 
     def on_resize(self) -> None:
         """The history at the side when there is room."""
-        self.set_class(self.size.width >= WIDE, "wide")
         self.call_after_refresh(self._tell)
 
     # -- what is shown ------------------------------------------------------------------------

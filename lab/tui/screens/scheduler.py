@@ -22,8 +22,6 @@ from lab.tui.words import Texts
 from lab.watch.chart import fit
 from lab.watch.decision import REFUSED, Decision, Decisions, Host
 
-SIDE_FROM = 150
-"""Columns from which the chosen host stands at the side."""
 SIGNS = {"passed": "✓", "refused": "✗", "unasked": "·"}
 VERDICTS = {"chosen": "★", "alternate": "◇", "passed": " ", "refused": "✗"}
 SHARE = 11
@@ -80,26 +78,20 @@ class SchedulerRoom(Room):
     def on_mount(self) -> None:
         """The hosts have the keys."""
         self.rows.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
     def on_resize(self) -> None:
         """Put the chosen host where there is room for it."""
-        self.set_class(self.size.width >= SIDE_FROM, "wide")
-        self.set_class(self.size.height >= 36, "tall")
         self.call_after_refresh(self._tell)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.rows.inks = self.list.inks = self.palette
         self._tell()
 
     # -- what came ----------------------------------------------------------------------------
 
-    def on_screen_resume(self) -> None:
-        """Entered: show the decision of the request that was chosen elsewhere."""
-        super().on_screen_resume()
-        self.call_after_refresh(self._of_chosen)
-
-    def _of_chosen(self) -> None:
+    def entered(self) -> None:
+        """Show the decision of the request that was chosen elsewhere."""
         entry = self.desk.film.get(self.desk.chosen)
         number = self.decisions.of_request(entry.request_id) if entry is not None else None
         if number is not None:

@@ -72,9 +72,9 @@ class TimelineRoom(Room):
     def on_mount(self) -> None:
         """The scrubber has the keys."""
         self.scrubber.focus()
-        self.watch(self.app, "theme", self._restyle, init=False)
 
-    def _restyle(self) -> None:
+    def restyled(self) -> None:
+        """Other colours."""
         self.scrubber.inks = self.palette
         self.lanes.restyle(self.palette, self.desk.names)
 
@@ -91,7 +91,7 @@ class TimelineRoom(Room):
     def cut(self) -> None:
         """What was chosen may be gone."""
         self.scrubber.seq = 0
-        self._restyle()
+        self.restyled()
 
     def entered(self) -> None:
         """Stand where another room stood."""

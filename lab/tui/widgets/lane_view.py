@@ -10,13 +10,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from lab.journal import Entry
 from lab.tui.theme import Palette
 from lab.tui.widgets.arrows import Pen, Plan, plan_for
+from lab.tui.widgets.cursor import CursorView
 from lab.watch.film import View
 from lab.watch.names import Names
 
@@ -24,19 +24,12 @@ DRAWN = 2_000
 """Lines that are kept as they were drawn."""
 
 
-class LaneView(ScrollView, can_focus=True):
+class LaneView(CursorView):
     """Shows a view of a film. `follow` keeps the newest line in sight."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False),
-        Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False),
-        Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False),
-        Binding("end", "edge(1)", show=False),
         Binding("left", "sideways(-1)", show=False),
         Binding("right", "sideways(1)", show=False),
-        Binding("enter", "open", "key.inspect"),
     ]
     DEFAULT_CSS = """
     LaneView { height: 1fr; overflow-x: hidden; overflow-y: scroll; scrollbar-size-vertical: 1; }
@@ -62,8 +55,6 @@ class LaneView(ScrollView, can_focus=True):
     def __init__(self, view: View, names: Names, inks: Palette, id: str | None = None) -> None:
         super().__init__(id=id)
         self.view, self.names, self.inks = view, names, inks
-        self.row = 0
-        """The chosen line of the view."""
         self.follow = True
         self.level: int | None = None
         """How detailed the lanes are; None: as the width allows."""
@@ -109,14 +100,14 @@ class LaneView(ScrollView, can_focus=True):
         self.row = view.nearest(seq) if seq and not self.follow else max(0, len(view) - 1)
         self.grown()
         if not self.follow:
-            self._into_sight()
+            self.show_cursor()
 
     def stand_at(self, seq: int) -> None:
         """Choose the line of an entry, without telling; 0 leaves everything as it is."""
         if seq and len(self.view):
             self.follow = False
             self.row = self.view.nearest(seq)
-            self._into_sight()
+            self.show_cursor()
             self.refresh()
 
     def grown(self) -> None:
@@ -144,7 +135,7 @@ class LaneView(ScrollView, can_focus=True):
         self._pen = None
         self.grown()
         if not self.follow:
-            self._into_sight()
+            self.show_cursor()
 
     def render_line(self, y: int) -> Strip:
         """One visible line."""
@@ -183,41 +174,25 @@ class LaneView(ScrollView, can_focus=True):
 
     # -- moving -------------------------------------------------------------------------------
 
+    @property
+    def count(self) -> int:
+        """How many lines the view has."""
+        return len(self.view)
+
     def choose(self, row: int) -> None:
-        """Choose a line; choosing the last one follows on, any other one stops following."""
-        count = len(self.view)
-        before = self.row
-        self.row = max(0, min(row, count - 1))
-        self.follow = self.row == count - 1 and (self.follow or row >= count)
-        self._into_sight()
+        """Choose a line; going beyond the last one follows on, leaving it stops following."""
+        self.follow = row >= self.count - 1 and (self.follow or row >= self.count)
+        super().choose(row)
+
+    def chose(self, before: int) -> None:
+        """Two lines look otherwise."""
         self.refresh_line(before)
         self.refresh_line(self.row)
-        entry = self.entry
-        if entry is not None:
-            self.post_message(self.Chosen(entry.seq))
-
-    def _into_sight(self) -> None:
-        top, height = self.scroll_offset.y, max(1, self.size.height)
-        if self.row < top:
-            self.scroll_to(y=self.row, animate=False, force=True, immediate=True)
-        elif self.row >= top + height:
-            self.scroll_to(y=self.row - height + 1, animate=False, force=True, immediate=True)
-
-    def action_move(self, by: int) -> None:
-        """Up or down by lines."""
-        self.choose(self.row + by)
-
-    def action_page(self, by: int) -> None:
-        """Up or down by pages."""
-        self.choose(self.row + by * max(1, self.size.height - 1))
+        self.post_message(self.Chosen(self.view[self.row].seq))
 
     def action_edge(self, end: int) -> None:
         """To the first line, or to the last and follow."""
-        if end:
-            self.follow = True
-            self.choose(len(self.view))
-        else:
-            self.choose(0)
+        self.choose(self.count if end else 0)
 
     def action_sideways(self, by: int) -> None:
         """Move the lanes sideways, by one lane."""
@@ -232,25 +207,9 @@ class LaneView(ScrollView, can_focus=True):
         if entry is not None:
             self.post_message(self.Opened(entry.seq))
 
-    def on_click(self, event: events.Click) -> None:
-        """Choose the line that was clicked; twice opens it."""
-        row = event.y + self.scroll_offset.y
-        if row < len(self.view):
-            self.choose(row)
-            if event.chain > 1:
-                self.action_open()
-
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Leave the newest lines."""
         self.follow = False
-
-    def on_focus(self) -> None:
-        """The chosen line is lit."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """The chosen line is dimmed."""
-        self.refresh()
 
 
 class LaneHead(Widget):

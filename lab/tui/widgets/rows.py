@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widget import Widget
 
 from lab.tui.theme import Palette
+from lab.tui.widgets.cursor import CursorView
 
 Draw = Callable[[int, int], Sequence[Segment]]
 """Draws the row with this number into so many cells; more are cut, fewer filled."""
 
 
-class RowList(ScrollView, can_focus=True, inherit_bindings=False):
+class RowList(CursorView):
     """Rows with a cursor. The chosen row has a mark before it, so that colour is not needed to see it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", show=False), Binding("down,j", "move(1)", show=False),
-        Binding("pageup", "page(-1)", show=False), Binding("pagedown", "page(1)", show=False),
-        Binding("home", "edge(0)", show=False), Binding("end", "edge(1)", show=False),
-        Binding("enter", "open", "key.inspect"),
-    ]
     DEFAULT_CSS = """
     RowList { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
@@ -51,16 +43,20 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
     def __init__(self, draw: Draw, inks: Palette, id: str | None = None) -> None:
         super().__init__(id=id)
         self._draw, self.inks = draw, inks
-        self.count = 0
-        self.row = 0
+        self._count = 0
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self._count
 
     def show(self, count: int, row: int | None = None) -> None:
         """There are so many rows now; stay at the chosen one, or choose another."""
-        self.count = count
+        self._count = count
         self.virtual_size = Size(self.scrollable_content_region.width, count)
         self.row = max(0, min(self.row if row is None else row, count - 1))
         if row is not None:
-            self._into_sight()
+            self.show_cursor()
         self.refresh()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -79,53 +75,15 @@ class RowList(ScrollView, can_focus=True, inherit_bindings=False):
             strip = strip.apply_style(self.inks.chosen if self.has_focus else self.inks.fresh)
         return strip.apply_style(self.rich_style)
 
-    def choose(self, row: int) -> None:
-        """Choose a row."""
-        if self.count:
-            self.row = max(0, min(row, self.count - 1))
-            self._into_sight()
-            self.refresh()
-            self.post_message(self.Chosen(self, self.row))
-
-    def _into_sight(self) -> None:
-        top, height = self.scroll_offset.y, max(1, self.size.height)
-        if self.row < top:
-            self.scroll_to(y=self.row, animate=False, force=True, immediate=True)
-        elif self.row >= top + height:
-            self.scroll_to(y=self.row - height + 1, animate=False, force=True, immediate=True)
-
-    def action_move(self, by: int) -> None:
-        """Up or down by rows."""
-        self.choose(self.row + by)
-
-    def action_page(self, by: int) -> None:
-        """Up or down by pages."""
-        self.choose(self.row + by * max(1, self.size.height - 1))
-
-    def action_edge(self, end: int) -> None:
-        """To the first or the last row."""
-        self.choose(self.count - 1 if end else 0)
+    def chose(self, before: int) -> None:
+        """All rows are drawn anew: one may say something of the chosen one."""
+        self.refresh()
+        self.post_message(self.Chosen(self, self.row))
 
     def action_open(self) -> None:
         """Open the chosen row."""
         if self.count:
             self.post_message(self.Opened(self, self.row))
-
-    def on_click(self, event: events.Click) -> None:
-        """Choose the row that was clicked; twice opens it."""
-        row = event.y + self.scroll_offset.y
-        if row < self.count:
-            self.choose(row)
-            if event.chain > 1:
-                self.action_open()
-
-    def on_focus(self) -> None:
-        """The chosen row is lit."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """The chosen row is dimmed."""
-        self.refresh()
 
 
 class RowHead(Widget):
