@@ -84,20 +84,9 @@ class RestClient:
                 self._token_until = 0
             sent["x-auth-token"] = await self.own_token(ctx)
 
-    async def json(
-        self,
-        ctx: Context,
-        service: str,
-        method: str,
-        target: str,
-        *,
-        body: Any = None,
-        version: tuple[int, int] | None = None,
-        auth: str = "user",
-        headers: dict[str, str] | None = None,
-    ) -> Any:
-        """The answer's JSON. Raises RemoteFault for a status of 400 or more."""
-        response = await self.call(ctx, service, method, target, body=body, version=version, auth=auth, headers=headers)
+    async def json(self, ctx: Context, service: str, method: str, target: str, **options: Any) -> Any:
+        """The answer's JSON; options are those of `call`. Raises RemoteFault for a status of 400 or more."""
+        response = await self.call(ctx, service, method, target, **options)
         if response.status >= 400:
             raise fault_of(service, response)
         return response.json()

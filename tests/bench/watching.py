@@ -19,15 +19,9 @@ from time import process_time
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
-from lab.cli.up import bound, quiet_server
-from lab.client.transports import InWorld
-from lab.cloud import SimulatedCloud
-from lab.rest.http import Edge
 from lab.serve import Served
-from sim.loop import SimLoop
-from sim.runner import Runner
-from sim.world import SimWorld
 from tests.bench.boots import Workload, config
+from tests.watching.serving import serving
 
 HOSTS = {"racks": 2, "hosts_per_rack": 8}
 TURNS = 25
@@ -102,21 +96,8 @@ class Turns:
 
 async def run(hosts: dict[str, int]) -> dict[str, float]:
     """Serve a cloud and measure."""
-    world = SimWorld(SimLoop(7), 7, config=config(), datacenter=hosts)
-    runner = Runner(world.loop, world.wires.journal)
-    served = Served(SimulatedCloud(world, InWorld(world.client)), runner)
-    served.begin()
-    await served.booted()
-    with bound(0) as listening:
-        server = quiet_server(Edge(served))
-        serving = asyncio.ensure_future(server.serve(sockets=[listening]))
-        try:
-            token = await runner.call(served.cloud.session.authenticate)
-            return await Turns(served, f"http://127.0.0.1:{listening.getsockname()[1]}", token).measure()
-        finally:
-            server.force_exit = server.should_exit = True
-            await serving
-            await served.end()
+    async with serving(paused=False, config=config(), datacenter=hosts) as here:
+        return await Turns(here.served, str(here.http.base_url).rstrip("/"), here.http.headers["x-auth-token"]).measure()
 
 
 if __name__ == "__main__":
