@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lab.errors import HypervisorError, NoSpace
-from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
+from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
 from sim.datacenter import console
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.durable import guest_key, guest_value, image_key
@@ -55,7 +55,7 @@ class SimHypervisor(HypervisorDriver):
         await self._spend("query")
         return image_id in self.host.images
 
-    async def cache_image(self, image_id: str, size: int, checksum: str) -> None:
+    async def cache_image(self, image_id: str, size: int, checksum: str, content: Content) -> None:
         if image_id in self.host.images:
             return
         self._take(size, f"image {image_id}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.errors import NoSpace, Unreachable, VolumeError
-from lab.services.volume.driver import Connector, PoolStats, VolumeDriver
+from lab.services.volume.driver import Connector, Content, PoolStats, VolumeDriver
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.durable import snapshot_key, snapshot_value, volume_key, volume_value
 from sim.datacenter.fabric import pause, wait
@@ -45,7 +45,7 @@ class SimNas(VolumeDriver):
             self.nas.erase(volume.used)
             self.dc.write(volume_key(self.nas, volume_id), None)
 
-    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str) -> None:
+    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str, content: Content) -> None:
         volume = self._need(volume_id)
         if volume.image_id == image_id and volume.used >= size:
             return

@@ -123,6 +123,14 @@ class Response:
             return self.body.render()
         return self.body if isinstance(self.body, bytes) else b""
 
+    async def open(self) -> AsyncIterator[bytes]:
+        """The body piece by piece, a stream or not; a stream can be read once."""
+        if isinstance(self.body, Stream):
+            async for piece in self.body.open():
+                yield piece
+        else:
+            yield self.content()
+
     def json(self) -> Any:
         """The body decoded; None when it is empty."""
         data = self.content()

@@ -167,8 +167,8 @@ class Builder:
             if await bench.driver.has_image(image_id):
                 return
             image = await bench.images.show(ctx, image_id)
-            await bench.images.download(ctx, image_id)
-            await bench.driver.cache_image(image_id, int(image.get("size") or 0), image.get("checksum") or "")
+            content = await bench.images.download(ctx, image_id)
+            await bench.driver.cache_image(image_id, int(image.get("size") or 0), image.get("checksum") or "", content)
 
     async def _finish(self, ctx: Context, build: Build) -> None:
         """Say that the server is active; a lost answer is asked for again, since the guest runs."""

@@ -8,10 +8,13 @@ Source of the verbs: the mandatory rows of nova's support matrix and what a serv
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import field
 
 from lab.values import value
+
+Content = Callable[[], AsyncIterator[bytes]]
+"""Begins to read a file's bytes; called once at most."""
 
 
 @value
@@ -85,8 +88,8 @@ class HypervisorDriver(ABC):
         """Say whether the image is in this host's cache."""
 
     @abstractmethod
-    async def cache_image(self, image_id: str, size: int, checksum: str) -> None:
-        """Put a downloaded image into the host's cache; `size` in bytes. Raises HypervisorError when the disk is full."""
+    async def cache_image(self, image_id: str, size: int, checksum: str, content: Content) -> None:
+        """Put an image into the host's cache; `size` in bytes. Raises HypervisorError when the disk is full or the bytes are others."""
 
     @abstractmethod
     async def spawn(self, guest: GuestSpec, wait_plugged: Callable[[], Awaitable[None]] | None = None) -> None:

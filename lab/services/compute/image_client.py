@@ -11,6 +11,7 @@ from lab.services.compute.own_token import auth_of
 if TYPE_CHECKING:
     from lab.context import Context
     from lab.process import Process
+    from lab.services.compute.driver import Content
 
 Json = dict[str, Any]
 
@@ -47,8 +48,9 @@ class Images:
         """Read the schema of images, as glance's client does before it shows one to nova-api."""
         await self._process.rest.call(ctx, "image", "GET", "/v2/schemas/image", auth=auth_of(ctx))
 
-    async def download(self, ctx: Context, image_id: str) -> None:
-        """Bring an image's bytes to this host; returns when they are there. Raises RemoteFault or TransportError."""
+    async def download(self, ctx: Context, image_id: str) -> Content:
+        """Ask for an image's bytes, to be read here. Raises RemoteFault or TransportError."""
         response = await self._process.rest.call(ctx, "image", "GET", f"/v2/images/{image_id}/file", auth=auth_of(ctx))
         if response.status != 200:
             raise RemoteFault("image", response.status, f"Image {image_id} could not be downloaded: status {response.status}")
+        return response.open

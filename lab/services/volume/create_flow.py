@@ -10,7 +10,6 @@ from typing import Any
 
 from lab.context import Context
 from lab.errors import ImageError, LabError
-from lab.rest import Stream
 from lab.services.volume.host import VolumeHost
 from lab.services.volume.images import image_metadata
 from lab.services.volume.model import Json, Volume, service_host
@@ -66,10 +65,9 @@ class CreateFlow:
             answer = await self.process.rest.call(ctx, "image", "GET", f"/v2/images/{image_id}/file")
             if not answer.ok:
                 raise ImageCopyError(f"Failed to copy image to volume: image {image_id} answered {answer.status}")
-            if isinstance(answer.body, Stream):
-                async for _ in answer.body.open():
-                    pass  # the bytes cross the network here; the driver writes them by the image's id
-            await self.host.driver.write_image(volume.id, image_id, int(image["size"]), image.get("checksum") or "")
+            await self.host.driver.write_image(
+                volume.id, image_id, int(image["size"]), image.get("checksum") or "", answer.open
+            )
         except LabError as error:
             raise ImageCopyError(f"Failed to copy image to volume: {error.message}") from error
         return {"bootable": True, "image_metadata": image_metadata(image)}

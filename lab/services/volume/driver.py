@@ -7,7 +7,11 @@ Source of the verbs: the core of cinder's volume driver interface.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+
+Content = Callable[[], AsyncIterator[bytes]]
+"""Begins to read a file's bytes; called once at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class VolumeDriver(ABC):
         """Remove the volume; none is no error."""
 
     @abstractmethod
-    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str) -> None:
-        """Fill the volume with a downloaded image of `size` bytes."""
+    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str, content: Content) -> None:
+        """Fill the volume with an image of `size` bytes."""
 
     @abstractmethod
     async def clone(self, volume_id: str, size_gib: int, source_id: str) -> None:

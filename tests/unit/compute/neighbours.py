@@ -12,7 +12,7 @@ from lab.context import Context
 from lab.errors import BadRequest, Conflict, HypervisorError, LabError, NotFound
 from lab.process import Process
 from lab.rest import PUBLIC, Api, Request, Response, Route, Stream
-from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
+from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
 
 Json = dict[str, Any]
 
@@ -327,7 +327,7 @@ class Hypervisor(HypervisorDriver):
     async def has_image(self, image_id: str) -> bool:
         return image_id in self.images
 
-    async def cache_image(self, image_id: str, size: int, checksum: str) -> None:
+    async def cache_image(self, image_id: str, size: int, checksum: str, content: Content) -> None:
         self._do("cache_image")
         self.images.add(image_id)
 

@@ -13,6 +13,7 @@ from sim.image import SimImageStore
 from sim.network import SimL2
 from sim.object import SimDisk
 from sim.volume import SimNas
+from tests.content import unread
 
 Site = Any
 
@@ -20,7 +21,7 @@ Site = Any
 def furnish(site: Site) -> None:
     """Put something of every kind into the datacenter."""
     net = site.net("blue")
-    site.run(site.hypervisor().cache_image("image-1", 1000, "00"))
+    site.run(site.hypervisor().cache_image("image-1", 1000, "00", unread))
     site.guest("a", net, "compute-1", 11)
     site.guest("b", net, "compute-3", 12)
     site.guest("gone", net, "compute-3", 13)
@@ -28,7 +29,7 @@ def furnish(site: Site) -> None:
     site.run(SimL2(site.dc, "compute-3").unwire("port-gone"))
     nas = SimNas(site.dc, "nas-1")
     site.run(nas.create("v1", 5))
-    site.run(nas.write_image("v1", "image-1", 1000, "00"))
+    site.run(nas.write_image("v1", "image-1", 1000, "00", unread))
     site.run(nas.snapshot("v1", "s1"))
     connection = site.run(nas.connect("v1", Connector("compute-1", site.dc.host("compute-1").address)))
     disk = GuestDisk("/dev/vdb", 5, volume_id="v1", connection=connection)

@@ -13,6 +13,7 @@ from lab.services.volume.driver import Connector
 from sim.datacenter.faults import WorldFaults
 from sim.hypervisor import OVERLAY_BYTES, SimHypervisor
 from sim.volume import SimNas
+from tests.content import unread
 
 Site = Any
 NIC = GuestNic("port-1", "fa:16:3e:00:00:01", "net-1", "tapport-1", addresses=("10.0.0.5",))
@@ -23,7 +24,7 @@ SPEC = GuestSpec("id-1", "instance-00000001", "web", 1, 512, (NIC,), (ROOT,))
 @pytest.fixture
 def hypervisor(site: Site) -> SimHypervisor:
     driver: SimHypervisor = site.hypervisor()
-    site.run(driver.cache_image("image-1", 20 * 1024**2, "00"))
+    site.run(driver.cache_image("image-1", 20 * 1024**2, "00", unread))
     return driver
 
 
@@ -41,7 +42,7 @@ def test_inventory_and_cache(site: Site, hypervisor: SimHypervisor) -> None:
     assert site.run(hypervisor.has_image("image-1"))
     assert not site.run(hypervisor.has_image("image-2"))
     used = hypervisor.host.disk.used
-    site.run(hypervisor.cache_image("image-1", 20 * 1024**2, "00"))
+    site.run(hypervisor.cache_image("image-1", 20 * 1024**2, "00", unread))
     assert hypervisor.host.disk.used == used, "a repeat takes nothing"
 
 
@@ -137,7 +138,7 @@ def test_full_disk(site: Site, hypervisor: SimHypervisor) -> None:
         site.run(hypervisor.spawn(SPEC))
     assert isinstance(caught.value.__cause__, NoSpace)
     with pytest.raises(HypervisorError, match="No space left"):
-        site.run(hypervisor.cache_image("image-2", 1, "00"))
+        site.run(hypervisor.cache_image("image-2", 1, "00", unread))
     assert footprint(hypervisor) == before
     mend()
     site.run(hypervisor.spawn(SPEC))

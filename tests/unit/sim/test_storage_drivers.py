@@ -17,6 +17,7 @@ from sim.datacenter.host import GIB
 from sim.image import SimImageStore
 from sim.object import SimDisk
 from sim.volume import SimNas
+from tests.content import unread
 
 Site = Any
 HERE = Connector("compute-1", "172.16.1.1")
@@ -43,8 +44,8 @@ def test_volumes_live_on_the_filer(site: Site, nas: SimNas) -> None:
     site.run(nas.create("v1", 10))
     stats = site.run(nas.stats())
     assert (stats.total_gib, stats.free_gib, stats.provisioned_gib, stats.thin) == (10_240, 10_240, 10, True)
-    site.run(nas.write_image("v1", "image-1", GIB, "00"))
-    site.run(nas.write_image("v1", "image-1", GIB, "00"))
+    site.run(nas.write_image("v1", "image-1", GIB, "00", unread))
+    site.run(nas.write_image("v1", "image-1", GIB, "00", unread))
     assert site.run(nas.stats()).free_gib == 10_239
     site.run(nas.snapshot("v1", "s1"))
     site.run(nas.clone("v2", 12, "s1"))
@@ -83,7 +84,7 @@ def test_a_full_filer_takes_nothing(site: Site, nas: SimNas) -> None:
     with pytest.raises(NoSpace, match="No space left on nas-1"):
         site.run(nas.create("v2", 1))
     with pytest.raises(NoSpace):
-        site.run(nas.write_image("v1", "i", 1, "00"))
+        site.run(nas.write_image("v1", "i", 1, "00", unread))
     assert site.run(nas.stats()).free_gib == 0
     mend()
     assert site.run(nas.volumes()) == ["v1"]
@@ -96,7 +97,7 @@ def test_a_slow_filer_takes_its_time(site: Site, nas: SimNas) -> None:
 
     def seconds(volume: str) -> float:
         start = site.dc.now()
-        site.run(nas.write_image(volume, "i", GIB, "00"))
+        site.run(nas.write_image(volume, "i", GIB, "00", unread))
         return (site.dc.now() - start) / 1e9
 
     fast = seconds("v1")
@@ -109,7 +110,7 @@ def test_a_lost_filer_is_an_error_that_leaves_nothing(site: Site, nas: SimNas) -
     link = site.dc.fabric.links["nas-1--leaf-0"]
 
     async def cut() -> None:
-        writing = asyncio.ensure_future(nas.write_image("v1", "i", 100 * GIB, "00"))
+        writing = asyncio.ensure_future(nas.write_image("v1", "i", 100 * GIB, "00", unread))
         await asyncio.sleep(1)
         link.set(False)
         await writing

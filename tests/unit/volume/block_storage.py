@@ -18,7 +18,7 @@ from lab.process import Process
 from lab.rest import PUBLIC, Api, Request, Response, Route, Stream
 from lab.services.volume.agent import start as start_volume
 from lab.services.volume.api import start as start_api
-from lab.services.volume.driver import Connector, PoolStats, VolumeDriver
+from lab.services.volume.driver import Connector, Content, PoolStats, VolumeDriver
 from lab.services.volume.scheduler import start as start_scheduler
 from lab.wires import Wires
 from sim.loop import SimLoop
@@ -138,7 +138,7 @@ class MemoryBackend(VolumeDriver):
         await asyncio.sleep(1)
         self.kept.pop(volume_id, None)
 
-    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str) -> None:
+    async def write_image(self, volume_id: str, image_id: str, size: int, checksum: str, content: Content) -> None:
         self._do("write_image")
         await asyncio.sleep(10)
         self.images[volume_id] = image_id
