@@ -1,6 +1,7 @@
 """Which drivers there are, by port and name; each is imported only when it is chosen.
 
-Other packages add theirs by the entry point group 'glasscloud.drivers', named 'port.name'.
+Other packages add theirs by the entry point group 'glasscloud.drivers', named 'port.name'; one that is tried
+out may be named 'module:Class'.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def names(port: str) -> list[str]:
 
 def driver_class(port: str, name: str) -> Any:
     """The class of a driver. Raises LabError when there is none of that name, or its packages are missing."""
-    path = OURS[port].get(name)
+    path = name if ":" in name else OURS[port].get(name)
     if path is None:
         path = next((p.value for p in entry_points(group=GROUP) if p.name == f"{port}.{name}"), None)
     if path is None:
@@ -48,6 +49,8 @@ def driver_class(port: str, name: str) -> Any:
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
+    except AttributeError:
+        raise LabError(f"the {port} driver {name}: {module} has no class {attribute}") from None
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] in ("drivers", "lab"):
             raise

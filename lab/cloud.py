@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from lab.bench import Bench
 from lab.client.compute import Compute
@@ -33,49 +34,70 @@ from lab.services.placement import api as placement
 from lab.services.volume import agent as cinder_volume
 from lab.services.volume import api as cinder
 from lab.services.volume import scheduler as cinder_scheduler
-from lab.wires import Wires
+from lab.wires import Factory, Wires
 from lab.world import World
 
 if TYPE_CHECKING:
+    from drivers.site import Site
+    from drivers.world import RealWorld
     from sim.world import SimWorld
 
 T = TypeVar("T")
 
 
-def start(wires: Wires, world: World) -> None:
-    """Start every process of the cloud on its host: one line each."""
-    here = world.controller
-    wires.start("keystone", here, identity.start)
-    wires.start("glance", here, partial(image.start, store=world.images()))
-    wires.start("placement", here, placement.start)
-    wires.start("neutron-api", here, network.start_api)
-    wires.start("neutron-rpc", here, network.start_rpc)
-    wires.start("cinder-api", here, cinder.start)
-    wires.start("cinder-scheduler", here, cinder_scheduler.start)
-    wires.start("cinder-volume", here, partial(cinder_volume.start, driver=world.volumes()))
-    wires.start("nova-conductor", here, nova.start_conductor)
-    wires.start("nova-scheduler", here, nova.start_scheduler)
-    wires.start("nova-api", here, nova.start_api)
-    for host, devices in world.disks.items():
-        disks = {device: world.disk(host, device) for device in devices}
-        wires.start("swift-object", host, partial(swift.start_storage, disks=disks, devices=world.disks))
-    wires.start("swift-proxy", here, partial(swift.start_proxy, devices=world.disks))
-    wires.start(
-        "neutron-dhcp-agent",
-        world.network_host,
-        partial(network.start_dhcp_agent, driver=world.dhcp(world.network_host)),
-    )
-    if "router" in wires.config.service_plugins:
-        routers = world.routers(world.network_host)
-        wires.start("neutron-l3-agent", world.network_host, partial(network.start_l3_agent, driver=routers))
-    for host in dict.fromkeys((world.network_host, *world.computes)):
-        wires.start(
-            "neutron-l2-agent",
-            host,
-            partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host)),
-        )
+class Part(NamedTuple):
+    """One process of the cloud: where it runs, which port's driver it needs there, and what starts it."""
+
+    binary: str
+    host: str
+    port: str
+    factory: Callable[[], Factory]
+    """Makes what starts it; then the driver is asked for."""
+
+
+def parts(config: Config, world: World) -> Iterator[Part]:
+    """Every process of the cloud on its host, in the order in which they are started: one line each."""
+    here, net = world.controller, world.network_host
+    yield Part("keystone", here, "", lambda: identity.start)
+    yield Part("glance", here, "image", lambda: partial(image.start, store=world.images()))
+    yield Part("placement", here, "", lambda: placement.start)
+    yield Part("neutron-api", here, "", lambda: network.start_api)
+    yield Part("neutron-rpc", here, "", lambda: network.start_rpc)
+    yield Part("cinder-api", here, "", lambda: cinder.start)
+    yield Part("cinder-scheduler", here, "", lambda: cinder_scheduler.start)
+    yield Part("cinder-volume", here, "volume", lambda: partial(cinder_volume.start, driver=world.volumes()))
+    yield Part("nova-conductor", here, "", lambda: nova.start_conductor)
+    yield Part("nova-scheduler", here, "", lambda: nova.start_scheduler)
+    yield Part("nova-api", here, "", lambda: nova.start_api)
+    for host in world.disks:
+        yield Part("swift-object", host, "object", partial(_storage, world, host))
+    yield Part("swift-proxy", here, "", lambda: partial(swift.start_proxy, devices=world.disks))
+    yield Part("neutron-dhcp-agent", net, "dhcp", lambda: partial(network.start_dhcp_agent, driver=world.dhcp(net)))
+    if "router" in config.service_plugins:
+        yield Part("neutron-l3-agent", net, "router", lambda: partial(network.start_l3_agent, driver=world.routers(net)))
+    for host in dict.fromkeys((net, *world.computes)):
+        yield Part("neutron-l2-agent", host, "network", partial(_switch, world, host))
     for host in world.computes:
-        wires.start("nova-compute", host, partial(nova.start_agent, driver=world.hypervisor(host)))
+        yield Part("nova-compute", host, "hypervisor", partial(_compute, world, host))
+
+
+def _storage(world: World, host: str) -> Factory:
+    disks = {device: world.disk(host, device) for device in world.disks[host]}
+    return partial(swift.start_storage, disks=disks, devices=world.disks)
+
+
+def _switch(world: World, host: str) -> Factory:
+    return partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host))
+
+
+def _compute(world: World, host: str) -> Factory:
+    return partial(nova.start_agent, driver=world.hypervisor(host))
+
+
+def start(wires: Wires, chosen: Iterable[Part]) -> None:
+    """Start processes of the cloud."""
+    for part in chosen:
+        wires.start(part.binary, part.host, part.factory())
 
 
 class Cloud:
@@ -147,6 +169,26 @@ class Cloud:
 
     @staticmethod
     @asynccontextmanager
+    async def real(config: Path | str | Site) -> AsyncIterator[RealCloud]:
+        """A cloud on this machine, all its processes in this program; `config` is its TOML file, or what was read of it.
+
+        At the end its processes end; servers go on running, as they do when a real cloud's services are stopped.
+        """
+        from drivers.site import Site, load
+        from drivers.world import RealWorld
+
+        site = config if isinstance(config, Site) else load(Path(config))
+        cloud = RealCloud(RealWorld(site, site.store()))
+        try:
+            await cloud.ready()
+            yield cloud
+        finally:
+            await cloud.world.close()
+        if cloud.world.runtime.errors:
+            raise cloud.world.runtime.errors[0]
+
+    @staticmethod
+    @asynccontextmanager
     async def connect(
         url: str, username: str = "admin", password: str = "", project: str = "admin", config: Config | None = None
     ) -> AsyncIterator[Cloud]:
@@ -175,7 +217,7 @@ class SimulatedCloud(Cloud):
         """Start every process, the first time, and wait until every agent has registered and every API listens."""
         if not self._started:
             self._started = True
-            start(self.wires, self.world)
+            start(self.wires, parts(self.config, self.world))
         await Readiness(self.wires, self.world).wait(timeout_s)
 
     def process(self, name: str) -> Process:
@@ -199,6 +241,23 @@ class SimulatedCloud(Cloud):
         if isinstance(transport, ThroughRunner):
             return await transport.within(work)
         return await work()
+
+
+class RealCloud(Cloud):
+    """A cloud on real drivers, all its processes in this program."""
+
+    def __init__(self, world: RealWorld) -> None:
+        super().__init__(InWorld(world.client), world.config)
+        self.world = world
+        self.wires: Wires = world.wires
+        self.journal: Journal = world.wires.journal
+
+    async def ready(self, timeout_s: float = 120.0) -> None:
+        """Open this machine's drivers, start every process, and wait until the cloud is whole."""
+        chosen = list(parts(self.config, self.world))
+        await self.world.open(dict.fromkeys(part.port for part in chosen if part.port))
+        start(self.wires, chosen)
+        await Readiness(self.wires, self.world).wait(timeout_s)
 
 
 def bench() -> Bench:

@@ -173,9 +173,10 @@ class Process:
         Most handlers never wait, and a task for each of them would cost more than what they do.
         Before its first wait a handler has no task of its own (no `asyncio.timeout`).
         """
-        context = copy_context()
+        context, waited_for = copy_context(), None
         try:
-            waited_for = context.run(coro.send, None)
+            if self.runtime.eager:
+                waited_for = context.run(coro.send, None)
         except StopIteration as end:
             done(end.value, None)
             return

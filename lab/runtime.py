@@ -63,6 +63,9 @@ class Secrets:
 class Runtime(ABC):
     """Clock, chance and tasks of one cloud."""
 
+    eager = True
+    """Whether handlers begin outside of a task: cheap, but what they call must not ask for the task that it runs in."""
+
     def __init__(self, seed: int | str = 0, boot: int = 0, epoch: datetime = SCENARIO_EPOCH) -> None:
         self.seed = seed
         self.boot = boot

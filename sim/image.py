@@ -58,7 +58,7 @@ class SimImageStore(ImageStore):
         self.dc.write(file_key(self.directory, image_id), lambda: file_value(file))
         return StoredImage(file.size, file.checksum, file.sha512)
 
-    async def open(self, image_id: str) -> AsyncIterator[bytes]:
+    async def read(self, image_id: str) -> AsyncIterator[bytes]:
         await self._spend("open")
         file = self.directory.files.get(image_id)
         if file is None:

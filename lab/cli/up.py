@@ -1,4 +1,4 @@
-"""`glasscloud up`: a simulated cloud that OpenStack clients can use, on one loopback port."""
+"""`glasscloud up`: a cloud that OpenStack clients can use, on one port: a simulated one, or this machine's."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ def up(
     scenario: Annotated[str, typer.Option(help="Play a scenario in it: a name or a YAML file.")] = "",
     seed: Annotated[int | None, typer.Option(help="Seed of the simulated world; the scenario's own, or 0.")] = None,
     db: Annotated[str, typer.Option(help="Keep the cloud, as in sqlite:///cloud.db; in memory when not given.")] = "",
+    real: Annotated[bool, typer.Option("--real", help="On this machine's own hypervisor and network instead of simulated ones.")] = False,
+    config: Annotated[Path | None, typer.Option(help="The real cloud's configuration (TOML), see docs/real.md.")] = None,
     tied: Annotated[bool, typer.Option("--tied", hidden=True, help="End with standard input.")] = False,
 ) -> None:
     """Serve a cloud to OpenStack clients until SIGINT or SIGTERM."""
@@ -76,6 +78,16 @@ def up(
 
     from lab.teach.scenario import find
 
+    if real or config is not None:
+        strange = [name for name, given in (
+            ("--speed", speed != "max"), ("--paused", paused), ("--scenario", scenario), ("--seed", seed is not None), ("--db", db)
+        ) if given]  # fmt: skip
+        if strange:
+            raise typer.BadParameter(f"{strange[0]} is for simulated clouds; a real one has its own time, chance and database")
+        from lab.cli.real import up_real
+
+        up_real(config, clouds, admin_password)
+        return
     story = find(scenario) if scenario else None
     chosen = seed if seed is not None else story.seed if story is not None else 0
     password = admin_password or secrets.token_urlsafe(12)
@@ -90,7 +102,7 @@ def up(
 
 
 @contextmanager
-def bound(port: int) -> Iterator[socket.socket]:
+def bound(port: int, host: str = HOST) -> Iterator[socket.socket]:
     """Take the port before anything is built; a port in use is an error in words."""
     import errno
     import socket
@@ -100,7 +112,7 @@ def bound(port: int) -> Iterator[socket.socket]:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listening.bind((HOST, port))
+            listening.bind((host, port))
             listening.listen()  # else a second cloud could take the same port while this one boots
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
@@ -131,7 +143,7 @@ async def serve(orders: Orders, listening: socket.socket, tied: bool = False) ->
         runner.resume(orders.speed)
         if orders.paused:
             runner.pause()
-        tell(orders, url)
+        tell(orders.clouds, url, orders.password)
         await until_signal(Edge(served), listening, play_along(orders, served))
     finally:
         await served.end()
@@ -194,18 +206,18 @@ def settings(orders: Orders, url: str) -> Config:
     )
 
 
-def tell(orders: Orders, url: str) -> None:
+def tell(clouds: Path, url: str, password: str) -> None:
     """Write clouds.yaml and openrc, and print how to use them."""
     from lab.serve import clouds_yaml, openrc, write_private
 
-    rc = orders.clouds.with_name("openrc")
-    orders.clouds.parent.mkdir(parents=True, exist_ok=True)
-    text = clouds_yaml(url, orders.password)
-    write_private(orders.clouds, text)
-    write_private(rc, openrc(url, orders.password))
+    rc = clouds.with_name("openrc")
+    clouds.parent.mkdir(parents=True, exist_ok=True)
+    text = clouds_yaml(url, password)
+    write_private(clouds, text)
+    write_private(rc, openrc(url, password))
     print(text)
     print(f"Glasscloud is ready at {url} ({url}/glasscloud/health, {url}/glasscloud/docs)")
-    print(f"    export OS_CLIENT_CONFIG_FILE={orders.clouds.resolve()} OS_CLOUD=glasscloud && openstack server list")
+    print(f"    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=glasscloud && openstack server list")
     print(f"    or: source {rc.resolve()}")
     print("Ctrl-C ends it.", flush=True)
 
@@ -219,7 +231,7 @@ async def play_along(orders: Orders, served: Served) -> None:
     print(f"scenario {scenario.name} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
 
 
-async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None]) -> None:
+async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None] | None = None) -> None:
     """Serve HTTP until SIGINT or SIGTERM; what runs beside ends with it."""
     import asyncio
     import signal
@@ -228,12 +240,13 @@ async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[N
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, leave, server)
-    other = loop.create_task(beside)
+    others = [loop.create_task(beside)] if beside is not None else []
     try:
         await server.serve(sockets=[listening])
     finally:
-        other.cancel()
-        await asyncio.gather(other, return_exceptions=True)
+        for other in others:
+            other.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
 
 def stop_on_signal() -> None:

@@ -37,7 +37,7 @@ class Control:
             return reply(200 if health["ready"] else 503, health)
         if (what, request.method) == ("login", "POST"):
             return await orders.login(world, request)
-        ctx = world.who(request.headers.get("x-auth-token", ""))
+        ctx = await world.who(request.headers.get("x-auth-token", ""))
         if ctx is None:
             return fault(401, "a valid token is needed in X-Auth-Token")
         if not ctx.is_admin:
@@ -81,7 +81,7 @@ async def stream(world: Watched, request: HttpRequest) -> HttpResponse:
 
 async def datacenter(world: Watched, request: HttpRequest) -> HttpResponse:
     """GET datacenter: machines, cables, networks and processes as they are now."""
-    return reply(200, world.datacenter())
+    return reply(200, await world.datacenter())
 
 
 async def queues(world: Watched, request: HttpRequest) -> HttpResponse:

@@ -9,7 +9,7 @@ import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
-from lab.errors import LabError, NotFound
+from lab.errors import Conflict, LabError, NotFound
 from lab.rest.watched import Watched, fault, reply
 
 CLOCK_USAGE = (
@@ -41,7 +41,10 @@ async def clock(world: Watched, request: HttpRequest) -> HttpResponse:
         change = parse_clock(await read(request))
     except ValueError as error:
         return fault(400, f"{error}; {CLOCK_USAGE}")
-    state = world.clock(change)
+    try:
+        state = world.clock(change)
+    except Conflict as error:
+        return fault(409, str(error))
     if "step" in change or "step_events" in change:
         try:
             await world.stepped()
@@ -112,6 +115,8 @@ async def enter(world: Watched, kind: str, what: dict[str, Any], status: int) ->
         answer = await world.enter(kind, what)
     except NotFound as error:
         return fault(404, str(error))
+    except Conflict as error:
+        return fault(409, str(error))
     except LabError as error:
         return fault(400, str(error))
     except RuntimeError as error:

@@ -44,7 +44,7 @@ class Watched(Protocol):
     travels: list[int]
     """The entries to which the world was gone back so far: after each of them another future begins."""
 
-    def who(self, token: str) -> Context | None: ...
+    async def who(self, token: str) -> Context | None: ...
 
     def login(self, password: str) -> str | None:
         """A token for `/glasscloud` alone, which the world knows nothing of; None when the password is not the administrator's."""
@@ -56,7 +56,7 @@ class Watched(Protocol):
     async def stepped(self) -> None:
         """Wait until all steps that were ordered are made."""
 
-    def datacenter(self) -> dict[str, Any]: ...
+    async def datacenter(self) -> dict[str, Any]: ...
 
     def queues(self) -> dict[str, Any]: ...
 

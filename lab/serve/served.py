@@ -6,7 +6,6 @@ What changes the world is an input of the runner's, kept so that the run can be 
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -20,9 +19,9 @@ from lab.rest.api import Api
 from lab.rest.message import Response, Stream
 from lab.rest.watched import Bell
 from lab.rpc.queues import queues
-from lab.runtime import Secrets
 from lab.serve.deeds import CloudDeeds, Play
 from lab.serve.origin import Origin
+from lab.serve.passes import PASSES, Passes
 from lab.serve.travel import Traveller
 from lab.services.network.model import Network
 
@@ -32,9 +31,6 @@ if TYPE_CHECKING:
 
 ADMITTED_S = 3600.0
 """How long an administrator's token of another future is good for questions about the cloud, in wall time."""
-PASS_BYTES = 32
-PASSES = 1000
-"""Tokens for questions that are kept; the oldest go first."""
 
 
 class Served:
@@ -63,8 +59,7 @@ class Served:
         self._booting: asyncio.Task[None] | None = None
         self._admitted: dict[str, tuple[float, Context]] = {}
         self._admitted_before: dict[str, tuple[float, Context]] = {}
-        self._passes: dict[str, Context] = {}
-        """Tokens for questions about the cloud alone, which the world knows nothing of."""
+        self._passes = Passes()
 
     @property
     def run(self) -> int:
@@ -180,7 +175,7 @@ class Served:
 
     # -- questions ----------------------------------------------------------------------------
 
-    def datacenter(self) -> dict[str, Any]:
+    async def datacenter(self) -> dict[str, Any]:
         """The world as it is now, the networks that lie in it, the processes on its hosts and the faults that are armed."""
         wires, world = self.cloud.wires, self.cloud.world
         networks = self.runner.peek(lambda: wires.store.run(lambda tx: tx.all(Network)))
@@ -204,14 +199,15 @@ class Served:
         """The faults that are armed, and the words for those that can be."""
         return self.cloud.world.faults_armed()
 
-    def who(self, token: str) -> Context | None:
+    async def who(self, token: str) -> Context | None:
         """Whose token this is, paused or not; None when it is worth nothing.
 
         An administrator's that was good before a travel in time stays so for an hour: it may not be issued yet.
         """
         listeners = self.cloud.wires.router.listeners.get("identity")
-        if not token or token in self._passes:
-            return self._passes.get(token)
+        admitted = self._passes.of(token)
+        if not token or admitted is not None:
+            return admitted
         now = asyncio.get_running_loop().time()
         found: Context | None = None
         if listeners:
@@ -230,13 +226,7 @@ class Served:
     def login(self, password: str) -> str | None:
         """A token for questions about the cloud and orders to it, at any point of its time; None for a wrong password."""
         config = (self.traveller.home.config if self.traveller.home is not None else self.cloud.config)
-        if not hmac.compare_digest(password.encode(errors="surrogatepass"), config.admin_password.encode(errors="surrogatepass")):
-            return None
-        token = Secrets().draw(PASS_BYTES)
-        self._passes[token] = Context(user_name="admin", roles=("admin",))
-        if len(self._passes) > PASSES:
-            del self._passes[next(iter(self._passes))]
-        return token
+        return self._passes.give(password, config.admin_password)
 
     def health(self) -> dict[str, Any]:
         """Whether the cloud is ready, its clock, and what went wrong."""

@@ -54,6 +54,8 @@ class RemoteFeed(Feed):
         if answer.status_code == 404 or answer.status_code >= 500:
             self.unable = dict.fromkeys(ABILITIES, "real") | {}
             self.unable.pop("act", None)
+        elif answer.status_code == 200 and orjson.loads(answer.content).get("world") == "real":
+            self.unable = dict.fromkeys(("pause", "step", "back", "branch", "faults", "ping"), "real")
         elif answer.status_code != 200:
             words = f"{self.url} refuses to be watched ({answer.status_code}): {_message(answer)}"
             raise LabError(f"{words}; give an administrator's token, or name and password")

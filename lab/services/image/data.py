@@ -117,9 +117,9 @@ class ImageData:
             raise Forbidden("The requested image has been deactivated. Image data download is forbidden.")
         return image.status in WITH_DATA
 
-    def open(self, image_id: str) -> AsyncIterator[bytes]:
+    def read(self, image_id: str) -> AsyncIterator[bytes]:
         """Read the data from its beginning. Raises ImageError when the store lost it."""
-        return self._store.open(image_id)
+        return self._store.read(image_id)
 
     # ------------------------------------------------------------------ removing
 

@@ -29,7 +29,7 @@ class ImageStore(ABC):
         """Store `size` bytes of made-up content (the simulator's big images); digests follow from seed and size."""
 
     @abstractmethod
-    def open(self, image_id: str) -> AsyncIterator[bytes]:
+    def read(self, image_id: str) -> AsyncIterator[bytes]:
         """Read the bytes. Raises ImageError when there is no such file."""
 
     @abstractmethod

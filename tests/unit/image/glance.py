@@ -59,7 +59,7 @@ class MemoryImages(ImageStore):
         for start_at in range(0, len(data), 4):
             yield data[start_at : start_at + 4]
 
-    def open(self, image_id: str) -> AsyncIterator[bytes]:
+    def read(self, image_id: str) -> AsyncIterator[bytes]:
         return self.open_chunks(image_id)
 
     async def stat(self, image_id: str) -> StoredImage | None:

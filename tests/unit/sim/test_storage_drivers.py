@@ -130,22 +130,22 @@ def test_images_keep_their_bytes(site: Site) -> None:
     assert stored.checksum == hashlib.md5(b"hello world").hexdigest()
     assert stored.sha512 == hashlib.sha512(b"hello world").hexdigest()
     assert site.run(store.stat("a")) == stored
-    assert site.run(collect(store.open("a"))) == b"hello world"
+    assert site.run(collect(store.read("a"))) == b"hello world"
     site.run(store.put("a", give(b"new")))
-    assert site.run(collect(store.open("a"))) == b"new"
+    assert site.run(collect(store.read("a"))) == b"new"
     assert site.run(store.images()) == ["a"]
     for _ in range(2):
         site.run(store.delete("a"))
     assert site.run(store.stat("a")) is None
     assert store.directory.disk.used == 0
     with pytest.raises(ImageError, match="no file for image a"):
-        site.run(collect(store.open("a")))
+        site.run(collect(store.read("a")))
 
 
 def test_made_up_images_have_digests_of_their_own(site: Site) -> None:
     store = SimImageStore(site.dc)
     small = site.run(store.put_sparse("a", 100_000, "seed-a"))
-    content = site.run(collect(store.open("a")))
+    content = site.run(collect(store.read("a")))
     assert len(content) == 100_000
     assert hashlib.md5(content).hexdigest() == small.checksum
     big = site.run(store.put_sparse("b", 512 * 1024**2, "seed-b"))
@@ -170,7 +170,7 @@ def test_an_upload_that_breaks_or_does_not_fit_leaves_nothing(site: Site) -> Non
     with pytest.raises(NoSpace):
         site.run(store.put("b", give(b"12345", b"67890")))
     assert site.run(store.images()) == ["a"]
-    assert site.run(collect(store.open("a"))) == b"old"
+    assert site.run(collect(store.read("a"))) == b"old"
     assert store.directory.disk.used == 3
 
 

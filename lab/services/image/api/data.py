@@ -57,7 +57,7 @@ class DataHandlers(ImageHandlers):
         headers = {"Content-Type": OCTETS}
         if image.checksum:
             headers["Content-MD5"] = image.checksum
-        return Response(200, Stream(partial(self.manager.data.open, image.id), image.size), headers)
+        return Response(200, Stream(partial(self.manager.data.read, image.id), image.size), headers)
 
 
 class MemberHandlers(ImageHandlers):

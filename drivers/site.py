@@ -1,0 +1,193 @@
+"""The configuration of a real cloud: one TOML file that all its programs on all its hosts read.
+
+docs/real.md tells every key. Secrets need not stand in it: each may lie in a file of its own
+(`password_file = "/etc/glasscloud/password"`) or in the environment (`GLASSCLOUD_CLOUD_ADMIN_PASSWORD`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from drivers.options import read
+from drivers.place import Place
+from lab.config import Config, for_era
+from lab.errors import LabError
+from lab.store import Store
+
+ROLES = ("controller", "compute", "network", "storage")
+PORTS = ("hypervisor", "network", "dhcp", "volume", "image", "object")
+"""The tables that describe drivers."""
+SECRETS = {"cloud": ("admin_password", "service_password"), "messaging": ("url",), "database": ("url",)}
+
+
+@dataclass(frozen=True, slots=True)
+class CloudTable:
+    """[cloud]: who this is.
+
+    id: tags all that is made. url: where clients find it. state: the directory of its files on each host.
+    host: the name of the host that this program runs on; the machine's own by default.
+    """
+
+    id: str = "lab"
+    url: str = "http://127.0.0.1:8774"
+    state: Path = Path("/var/lib/glasscloud")
+    host: str = ""
+    admin_password: str = ""
+    service_password: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HostTable:
+    """[hosts.NAME]: its IP address on the management network, and what it is for."""
+
+    address: str = "127.0.0.1"
+    roles: tuple[str, ...] = ROLES
+
+
+@dataclass(frozen=True, slots=True)
+class MessagingTable:
+    """[messaging]: amqp://USER:PASSWORD@HOST:PORT/ of RabbitMQ; empty keeps messages in the one program that runs all."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseTable:
+    """[database]: sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME; a file below the state directory by default."""
+
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """One cloud as its configuration describes it, seen from one of its hosts."""
+
+    cloud: CloudTable
+    hosts: Mapping[str, HostTable]
+    settings: Config
+    messaging: MessagingTable = MessagingTable()
+    database: DatabaseTable = DatabaseTable()
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    """Service type -> URL, for services that run elsewhere than in this program."""
+    drivers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Port -> its table."""
+    source: str = "the configuration"
+
+    @property
+    def host(self) -> str:
+        """The name of this host."""
+        return self.cloud.host
+
+    def having(self, role: str) -> list[str]:
+        """The hosts of a role, in the file's order."""
+        return [name for name, host in self.hosts.items() if role in host.roles]
+
+    def place(self, host: str) -> Place:
+        """Where drivers of a host work."""
+        return Place(self.cloud.id, host, self.hosts[host].address, self.cloud.state / self.cloud.id / host)
+
+    def on(self, host: str) -> Site:
+        """The same cloud seen from another of its hosts. Raises LabError when it has none of that name."""
+        if host not in self.hosts:
+            raise LabError(f"{self.source} has no host {host!r}; known: {', '.join(self.hosts)}; say which this is by [cloud] host")
+        return replace(self, cloud=replace(self.cloud, host=host))
+
+    def but(self, **settings: Any) -> Site:
+        """The same cloud with some settings changed."""
+        return replace(self, settings=self.settings.but(**settings))
+
+    def store(self) -> Store:
+        """Open where the records are. Raises LabError."""
+        from lab.store.sql import SqlStore  # SQL is slow to import, and agents have no database
+
+        if self.database.url:
+            return SqlStore(self.database.url)
+        directory = self.cloud.state / self.cloud.id
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(
+                f"{directory} cannot be made: {error.strerror}; run as root, or choose another [cloud] state in {self.source}"
+            ) from None
+        return SqlStore(f"sqlite:///{directory / 'cloud.db'}")
+
+
+def load(path: Path) -> Site:
+    """Read a configuration file. Raises LabError naming the file, the table, the key and what is known."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise LabError(f"{path}: {error.strerror}; give the configuration of the cloud with --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise LabError(f"{path} is no TOML: {error}") from None
+    return site(document, str(path))
+
+
+def site(document: Mapping[str, Any], source: str = "the configuration") -> Site:
+    """A site from the tables of a configuration."""
+    known = ("cloud", "hosts", "settings", "messaging", "database", "endpoints", *PORTS)
+    unknown = sorted(set(document) - set(known))
+    if unknown:
+        raise LabError(f"{source} has no table [{unknown[0]}]; known: {', '.join(known)}")
+    tables = {name: _open(name, dict(document.get(name, {})), source) for name in known}
+    cloud = read(CloudTable, tables["cloud"], f"[cloud] of {source}")
+    here = cloud.host or socket.gethostname().partition(".")[0]
+    hosts = {
+        name: read(HostTable, table, f"[hosts.{name}] of {source}")
+        for name, table in (tables["hosts"] or {here: {}}).items()
+    }
+    for name, host in hosts.items():
+        strange = [role for role in host.roles if role not in ROLES]
+        if strange:
+            raise LabError(f"[hosts.{name}] of {source}: there is no role {strange[0]!r}; known: {', '.join(ROLES)}")
+    whole = Site(
+        cloud=cloud,
+        hosts=hosts,
+        settings=_settings(tables["settings"], cloud, source),
+        messaging=read(MessagingTable, tables["messaging"], f"[messaging] of {source}"),
+        database=read(DatabaseTable, tables["database"], f"[database] of {source}"),
+        endpoints=tables["endpoints"],
+        drivers={port: tables[port] for port in PORTS},
+        source=source,
+    )
+    for role in ("controller", "network"):
+        if len(whole.having(role)) != 1:
+            raise LabError(f"{source} needs one host with the role {role}; it has {', '.join(whole.having(role)) or 'none'}")
+    return whole.on(here)
+
+
+def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
+    """A table with its secrets filled in from their files and the environment."""
+    for key in SECRETS.get(name, ()):
+        path = table.pop(f"{key}_file", None)
+        if path is not None:
+            try:
+                table[key] = Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise LabError(f"[{name}] of {source}: {key}_file {path}: {error.strerror}") from None
+        variable = f"GLASSCLOUD_{name}_{key}".upper()
+        if variable in os.environ:
+            table[key] = os.environ[variable]
+    return table
+
+
+def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:
+    """The cloud's settings: the era's defaults, those of the file, and what a real cloud must not leave as it is."""
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    try:
+        return for_era(str(given.pop("era", "2026"))).but(**{
+            "public_url": cloud.url,
+            "password_cost": 12,
+            "admin_password": cloud.admin_password or secrets.token_urlsafe(12),
+            "service_password": cloud.service_password or secrets.token_urlsafe(24),
+            **given,
+        })
+    except ValueError as error:
+        raise LabError(f"[settings] of {source}: {error}") from None

@@ -1,0 +1,152 @@
+"""A real world for one cloud, seen from one of its hosts: this machine's drivers, and the wires to the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import lab
+from drivers.registry import make
+from drivers.site import Site
+from lab.body import encode
+from lab.errors import Conflict, LabError
+from lab.medium import Instant
+from lab.process import Process
+from lab.realtime import RealRuntime
+from lab.services.compute.driver import HypervisorDriver
+from lab.services.image.driver import ImageStore
+from lab.services.network.driver import DhcpDriver, L2Driver, RouterDriver
+from lab.services.object.driver import ObjectDisk
+from lab.services.volume.driver import VolumeDriver
+from lab.store import Store
+from lab.wires import Wires
+from lab.world import World
+
+DISKS = ("disk-1", "disk-2", "disk-3")
+"""The object disks of each storage host: as many as the ring has replicas, so that one can be lost."""
+UNABLE = "a real cloud has no faults to arm; break the machine itself: end a program, take a link down, fill a disk"
+
+
+class RealWorld(World):
+    """The drivers of one host, and the wires of the programs that run on it.
+
+    A driver is made and opened when it is first asked for, and kept: agents that are started again find it as it is.
+    """
+
+    def __init__(self, site: Site, store: Store) -> None:
+        self.site = site
+        self.place = site.place(site.host)
+        self.config = site.settings
+        self.medium = Instant()
+        self.runtime = RealRuntime()
+        self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
+        self.opened: dict[tuple[str, str], Any] = {}
+        self._introduce()
+        self.client: Process = self.wires.start("client", self.outside, lambda process: None)
+
+    def _introduce(self) -> None:
+        """Write the journal's first entry."""
+        runtime, epoch = self.runtime, self.runtime.epoch.isoformat()
+        told = {"format": 1, "version": lab.__version__, "epoch": epoch, "world": "real", "cloud": self.site.cloud.id}
+        self.wires.journal.add("world", "world", "", "epoch", epoch, body=encode(told), t=runtime.now_ns())
+
+    async def open(self, ports: Iterable[str]) -> None:
+        """Make and open the drivers of these ports of this host; one that is open stays so."""
+        for port in ports:
+            table = self.site.drivers.get(port, {})
+            tables = {disk: {**table, "disk": disk} for disk in DISKS} if port == "object" else {"": table}
+            for name, options in tables.items():
+                if (port, name) not in self.opened:
+                    driver = make(port, options, self.place, f"[{port}] of {self.site.source}")
+                    await driver.open()
+                    self.opened[port, name] = driver
+
+    async def close(self) -> None:
+        """End every process here and let go of the machine; what runs on it goes on."""
+        for process in list(self.wires.processes.values()):
+            process.kill()
+        for driver in reversed(self.opened.values()):
+            await driver.close()
+        await self.wires.store.close()
+        self.wires.journal.close()
+
+    def _driver(self, port: str, host: str, name: str = "") -> Any:
+        """An open driver of this host. Raises LabError for another host's, which only a program there can reach."""
+        if host != self.site.host:
+            raise LabError(f"the {port} of {host} cannot be reached from {self.site.host}; start its program on that host")
+        return self.opened[port, name]
+
+    # -- hosts and drivers --------------------------------------------------------------------
+
+    @property
+    def controller(self) -> str:
+        return self.site.having("controller")[0]
+
+    @property
+    def computes(self) -> list[str]:
+        return self.site.having("compute")
+
+    @property
+    def network_host(self) -> str:
+        return self.site.having("network")[0]
+
+    @property
+    def disks(self) -> dict[str, list[str]]:
+        return {host: list(DISKS) for host in self.site.having("storage")}
+
+    @property
+    def outside(self) -> str:
+        return "client"
+
+    def address(self, host: str) -> str:
+        return self.site.hosts[host].address
+
+    def hypervisor(self, host: str) -> HypervisorDriver:
+        found: HypervisorDriver = self._driver("hypervisor", host)
+        return found
+
+    def l2(self, host: str) -> L2Driver:
+        found: L2Driver = self._driver("network", host)
+        return found
+
+    def dhcp(self, host: str) -> DhcpDriver:
+        found: DhcpDriver = self._driver("dhcp", host)
+        return found
+
+    def routers(self, host: str) -> RouterDriver:
+        raise LabError("there is no driver of routers for a real machine yet; take 'router' out of service_plugins")
+
+    def volumes(self) -> VolumeDriver:
+        found: VolumeDriver = self._driver("volume", self.controller)
+        return found
+
+    def images(self) -> ImageStore:
+        found: ImageStore = self._driver("image", self.controller)
+        return found
+
+    def disk(self, host: str, device: str) -> ObjectDisk:
+        found: ObjectDisk = self._driver("object", host, device)
+        return found
+
+    # -- looked at and disturbed from outside -------------------------------------------------
+
+    def look(self) -> dict[str, Any]:
+        """The hosts; what runs on them is in the records."""
+        hosts = [
+            {"name": name, "kind": "compute" if "compute" in host.roles else host.roles[0], "rack": "", "up": True,
+             "address": host.address, "vcpus": 0, "vcpus_used": 0, "ram_mb": 0, "ram_used_mb": 0, "servers": []}
+            for name, host in self.site.hosts.items()
+        ]  # fmt: skip
+        return {"racks": [], "switches": [], "links": [], "hosts": hosts, "filers": []}
+
+    def faults_armed(self) -> dict[str, Any]:
+        return {"armed": [], "known": {}}
+
+    def deed(self, kind: str, what: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+        raise Conflict(UNABLE)
+
+    def server_of(self, name: str) -> str:
+        raise Conflict(f"a real cloud cannot look into {name!r}; ask from its console")
+
+    async def echo(self, server_id: str, target: str) -> dict[str, Any]:
+        raise Conflict(f"a real cloud sends no packets for server {server_id}; ping from its console")

@@ -1,0 +1,63 @@
+"""`glasscloud up --real`: the whole cloud on this machine, all its processes in one program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+
+from lab.cli.up import PORT, bound, stop_on_signal, tell, until_signal
+
+if TYPE_CHECKING:
+    import socket
+
+    from drivers.site import Site
+
+
+def up_real(config: Path | None, clouds: Path, admin_password: str) -> None:
+    """Serve a cloud on this machine's own drivers until SIGINT or SIGTERM."""
+    import asyncio
+
+    from drivers.site import load, site
+
+    here = load(config) if config is not None else site({}, "the defaults")
+    if admin_password:
+        here = here.but(admin_password=admin_password)
+    host, port = address_of(here)
+    with bound(port, host) as listening:
+        try:
+            asyncio.run(serve(here, clouds, listening))
+        except asyncio.CancelledError:
+            raise typer.Exit(130) from None
+
+
+def address_of(here: Site) -> tuple[str, int]:
+    """Where the cloud listens: the host and port of its URL."""
+    from lab.errors import LabError
+
+    try:
+        parts = urlsplit(here.cloud.url)
+        if parts.scheme != "http" or not parts.hostname:
+            raise ValueError
+        return parts.hostname, parts.port or PORT
+    except ValueError:
+        raise LabError(f"{here.cloud.url!r} in [cloud] url of {here.source} is no URL; give http://ADDRESS:PORT") from None
+
+
+async def serve(here: Site, clouds: Path, listening: socket.socket) -> None:
+    """Start the cloud, serve it, and let go of the machine."""
+    from lab.cloud import Cloud
+    from lab.rest.http import Edge
+    from lab.serve import ServedReal
+
+    stop_on_signal()
+    async with Cloud.real(here) as cloud:
+        served = ServedReal(cloud)
+        served.begin()
+        try:
+            tell(clouds, here.cloud.url, here.settings.admin_password)
+            await until_signal(Edge(served), listening)
+        finally:
+            served.end()
