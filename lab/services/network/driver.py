@@ -80,6 +80,9 @@ class DhcpNetwork:
 class L2Driver(ABC):
     """One host's switch."""
 
+    wires_dhcp: bool = False
+    """Whether the ports of DHCP servers are wired as guests' are; else their driver plugs them in by itself."""
+
     @abstractmethod
     async def wire(self, wiring: PortWiring) -> None:
         """Put the tap into its segment, with its rules, and the segment on the host's uplink (VLAN trunk or tunnel)."""

@@ -41,7 +41,8 @@ def wiring_of(port_id: str, body: Json, members: dict[str, list[str]] | None = N
         physical_network=body["physical_network"],
         mtu=body["mtu"],
         rules=tuple(rules),
-        port_security=body["port_security"],
+        # What the cloud itself plugs in is trusted. Source: neutron's is_port_trusted.
+        port_security=body["port_security"] and not body["device_owner"].startswith("network:"),
         admin_state_up=body["admin_state_up"],
     )
 
@@ -52,6 +53,7 @@ class L2Agent:
     def __init__(self, process: Process, driver: L2Driver, address: str) -> None:
         self.process = process
         self.driver = process.drive("l2", driver)
+        self.wires_dhcp = driver.wires_dhcp
         self.plugin = rpc.PluginApi(process)
         self.address = address
         self.agent_id = f"ovs-agent-{process.host}"
@@ -212,7 +214,7 @@ class L2Agent:
             # Its push is under way, or was lost; a tap that is no port's stays unwired.
             self.process.spawn(self._ask(ctx, port_id), f"ask for {port_id}")
             return True
-        if body["device_owner"] == DHCP_OWNER:
+        if body["device_owner"] == DHCP_OWNER and not self.wires_dhcp:
             # The DHCP agent wires its own ports, but the tunnels to their clients are the host's.
             if body["network_type"] in TUNNELLED:
                 await self._open_tunnels(ctx)
@@ -260,7 +262,7 @@ class L2Agent:
 
     async def _down(self, ctx: Context, port_id: str) -> bool:
         """Report a tap that is gone and take its port out of the segment, both at once."""
-        if self.details.get(port_id, {}).get("device_owner") == DHCP_OWNER:
+        if self.details.get(port_id, {}).get("device_owner") == DHCP_OWNER and not self.wires_dhcp:
             return True
         report = self.process.spawn(self.plugin.update_device_list(ctx, [], [port_id], self.agent_id), "device down")
         self._drop(port_id)

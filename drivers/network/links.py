@@ -1,0 +1,228 @@
+"""This machine's network devices by netlink: looked at, made, changed, removed, and watched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import hashlib
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pyroute2 import AsyncIPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from lab.errors import NetworkError
+
+NAME_MAX = 15
+"""Source: IFNAMSIZ of linux/if.h, less its end."""
+GONE = (errno.ENODEV, errno.ENOENT, errno.EINVAL)
+QUIET_S = 0.02
+"""The monitor waits this long for more to come: a device is made in several steps, each of which is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One device: `alias` is its tag, `master` the index of its bridge (0: none), `kind` such as 'veth'."""
+
+    index: int
+    name: str
+    alias: str
+    kind: str
+    master: int
+    mtu: int
+    up: bool
+
+
+def device_name(head: str, text: str) -> str:
+    """A device's name of at most 15 characters: `head` and `text`, cut and told apart by a digest where that is too long."""
+    name = head + text
+    if len(name) <= NAME_MAX:
+        return name
+    return name[: NAME_MAX - 4] + hashlib.sha256(text.encode()).hexdigest()[:4]
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn what the kernel refuses into a NetworkError that names the thing."""
+    try:
+        yield
+    except NetlinkError as error:
+        name = errno.errorcode.get(error.code, str(error.code))
+        way = {
+            errno.EPERM: "; run as root",
+            errno.EOPNOTSUPP: "; this kernel cannot do that",
+            errno.EEXIST: "; it is there already and not of this cloud",
+        }.get(error.code, "")
+        raise NetworkError(f"{what}: {name}{way}") from error
+
+
+class Links:
+    """A netlink socket, opened in the namespace of the thread that opens it."""
+
+    def __init__(self) -> None:
+        self._netlink: Any = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect; a repeat does nothing."""
+        if self._netlink is None:
+            self._netlink = AsyncIPRoute()
+
+    async def close(self) -> None:
+        """Disconnect and stop watching."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+            self._watching = None
+        if self._netlink is not None:
+            self._netlink.close()
+            self._netlink = None
+
+    # -- look ----------------------------------------------------------------------------------
+
+    async def all(self) -> list[Link]:
+        """List every device."""
+        with told("the devices of this machine could not be listed"):
+            return [_link(message) async for message in await self._netlink.link("dump")]
+
+    async def find(self, name: str) -> Link | None:
+        """Return the device of that name, or None."""
+        try:
+            return _link((await self._netlink.link("get", ifname=name))[0])
+        except NetlinkError as error:
+            if error.code in GONE:
+                return None
+            raise NetworkError(f"device {name}: {errno.errorcode.get(error.code, error.code)}") from error
+
+    async def need(self, name: str, way: str) -> Link:
+        """Return the device of that name. Raises NetworkError, which says the way out, when there is none."""
+        link = await self.find(name)
+        if link is None:
+            raise NetworkError(f"there is no device {name}; {way}")
+        return link
+
+    async def addresses(self, index: int) -> list[str]:
+        """List the IPv4 addresses of a device."""
+        with told(f"the addresses of device {index}"):
+            return [m.get_attr("IFA_ADDRESS") async for m in await self._netlink.addr("dump", index=index, family=2)]
+
+    # -- change --------------------------------------------------------------------------------
+
+    async def add(self, name: str, kind: str, alias: str = "", **options: Any) -> Link:
+        """Make a device; `alias` is set before anybody else is told what it is. Raises NetworkError."""
+        with told(f"{kind} {name} could not be made"):
+            await self._netlink.link("add", ifname=name, kind=kind, **options)
+        link = await self.need(name, "it vanished as soon as it was made")
+        try:
+            if alias:
+                await self.change(link, IFLA_IFALIAS=alias)
+        except NetworkError:
+            await self.delete(name)
+            raise
+        return link
+
+    async def change(self, link: Link, **options: Any) -> None:
+        """Change a device: state, mtu, master, group, IFLA_IFALIAS… Raises NetworkError."""
+        with told(f"device {link.name} could not be changed"):
+            await self._netlink.link("set", index=link.index, **options)
+
+    async def address(self, link: Link, address: str, length: int) -> None:
+        """Give a device an address; one that it has is no error."""
+        with told(f"device {link.name} could not take address {address}/{length}"):
+            await self._netlink.addr("replace", index=link.index, address=address, prefixlen=length)
+
+    async def delete(self, name: str) -> None:
+        """Remove a device; gone is no error."""
+        link = await self.find(name)
+        if link is None:
+            return
+        try:
+            await self._netlink.link("del", index=link.index)
+        except NetlinkError as error:
+            if error.code not in GONE:
+                raise NetworkError(f"device {name} could not be removed: {errno.errorcode.get(error.code)}") from error
+
+    async def brport(self, link: Link, **options: Any) -> None:
+        """Change how a bridge treats one of its ports."""
+        with told(f"bridge port {link.name} could not be changed"):
+            await self._netlink.brport("set", index=link.index, **options)
+
+    async def flood(self, link: Link) -> set[str]:
+        """The addresses to which a VXLAN device sends what it has no other place for."""
+        with told(f"the forwarding table of {link.name}"):
+            entries = [m async for m in await self._netlink.fdb("dump") if m["ifindex"] == link.index]
+        return {m.get_attr("NDA_DST") for m in entries if m.get_attr("NDA_LLADDR") == ANYWHERE} - {None}
+
+    async def flood_to(self, link: Link, peers: set[str]) -> None:
+        """Set those addresses."""
+        now = await self.flood(link)
+        with told(f"the tunnel ends of {link.name} could not be set"):
+            for peer in sorted(peers - now):
+                await self._netlink.fdb("append", ifindex=link.index, lladdr=ANYWHERE, dst=peer)
+            for peer in sorted(now - peers):
+                await self._netlink.fdb("del", ifindex=link.index, lladdr=ANYWHERE, dst=peer)
+
+    # -- watch ---------------------------------------------------------------------------------
+
+    def watch(self, changed: Callable[[list[Link]], None]) -> None:
+        """Call `changed` with all devices now, and whenever one came, went or was renamed."""
+        self._watching = asyncio.get_running_loop().create_task(self._watch(changed))
+
+    async def _watch(self, changed: Callable[[list[Link]], None]) -> None:
+        """What the kernel tells is only that something changed: it is looked at as a whole, so that nothing can be missed."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE) as monitor:
+            monitor.bind((0, RTMGRP_LINK))
+            loop.add_reader(monitor, _drain, monitor, woken)
+            try:
+                while True:
+                    woken.clear()
+                    try:
+                        changed(await self.all())
+                    except NetworkError:
+                        woken.set()  # a device went while the list was made
+                    await woken.wait()
+                    await asyncio.sleep(QUIET_S)
+            finally:
+                loop.remove_reader(monitor)
+
+
+ANYWHERE = "00:00:00:00:00:00"
+RTMGRP_LINK = 1
+"""Source: linux/rtnetlink.h."""
+
+
+def _drain(monitor: socket.socket, woken: asyncio.Event) -> None:
+    """Take all that waits; an overflow of the socket tells as much as a message does."""
+    woken.set()
+    with contextlib.suppress(BlockingIOError, InterruptedError):
+        while True:
+            try:
+                monitor.recv(65536)
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+
+
+def _link(message: Any) -> Link:
+    info = message.get_attr("IFLA_LINKINFO")
+    return Link(
+        message["index"],
+        message.get_attr("IFLA_IFNAME"),
+        message.get_attr("IFLA_IFALIAS") or "",
+        (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or "",
+        message.get_attr("IFLA_MASTER") or 0,
+        message.get_attr("IFLA_MTU") or 0,
+        bool(message["flags"] & 1),
+    )
+
+
+def quiet(name: str) -> None:
+    """Keep the machine's own IP stack off a device: no IPv6 address of its own, no answers to ARP."""
+    for path, text in (("ipv6/conf/{}/disable_ipv6", "1"), ("ipv4/conf/{}/arp_ignore", "8")):
+        with contextlib.suppress(OSError):  # without IPv6 in the kernel there is nothing to switch off
+            (Path("/proc/sys/net") / path.format(name)).write_text(text)

@@ -1,0 +1,247 @@
+"""Open vSwitch as the switch of a host: VLAN by tags on a trunk, flat, and VXLAN; security groups by connection tracking.
+
+    tap ─┐                 ┌─ patch ══ patch (access port of the VLAN) ─ provider bridge ─ interface: the trunk
+    tap ─┴─ integration ───┤
+            bridge         └─ VXLAN device of the kernel
+    One pair of patch ports, or one VXLAN device, for each network that has a port here. The integration bridge does only what
+    `firewall.py` says; the provider bridges learn and flood as any switch does.
+
+Which port is in which network is kept in the switch's own database, so an agent that starts again finds it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from drivers.findings import Finding
+from drivers.network import firewall, guard
+from drivers.network.links import Link, Links, device_name
+from drivers.network.ovs_rows import Bridges
+from drivers.network.ovsdb import Ovsdb
+from drivers.network.programs import run
+from drivers.network.taps import Taps
+from drivers.network.vxlan import Tunnels
+from drivers.place import Place
+from drivers.sweep import Sweepable, Trace
+from lab.errors import DriverError, DriverTimeout, NetworkError
+from lab.services.network.driver import L2Driver, PortWiring
+
+
+@dataclass(frozen=True)
+class OpenVSwitchOptions:
+    """How the switch is set up.
+
+    bridge_mappings: physical network -> the interface that is its trunk ({"physnet1": "eth1"}).
+    datapath_type: 'system' (the kernel's) or 'netdev' (userspace, where the kernel has none).
+    run_directory: where Open vSwitch has its sockets.
+    vxlan_port: UDP port of tunnels. vxlan_learning: whether they learn which guest is behind which peer.
+    timeout_s: how long the switch may take for one change.
+    """
+
+    bridge_mappings: dict[str, str] = field(default_factory=dict)
+    datapath_type: str = "system"
+    run_directory: Path = Path("/var/run/openvswitch")
+    vxlan_port: int = 4789
+    vxlan_learning: bool = True
+    timeout_s: float = 10.0
+
+
+class OpenVSwitch(L2Driver, Sweepable):
+    """One host's Open vSwitch."""
+
+    Options: ClassVar[type] = OpenVSwitchOptions
+    wires_dhcp = True
+
+    def __init__(self, place: Place, options: OpenVSwitchOptions) -> None:
+        self.place, self.options = place, options
+        self.bridge = device_name("br-int-", place.cloud)
+        self.links = Links()
+        self.taps = Taps(place, self.links)
+        self.tunnel = Tunnels(place, self.links, options.vxlan_port, options.vxlan_learning)
+        self.db = Ovsdb(options.run_directory / "db.sock", options.timeout_s)
+        self.rows = Bridges(self.db, place, options.datapath_type)
+        self._turn = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Connect, and make the bridges. Raises NetworkError."""
+        await self.links.open()
+        await self.db.connect()
+        for physical, interface in self.options.bridge_mappings.items():
+            link = await self.links.need(interface, f"it is to be the trunk of {physical}: correct bridge_mappings")
+            addresses = await self.links.addresses(link.index)
+            if addresses:
+                raise NetworkError(
+                    f"interface {interface} has the address {', '.join(addresses)}; a trunk has none, and in a switch it "
+                    f"would be lost: give another interface to {physical} in bridge_mappings"
+                )
+            await self.links.change(link, state="up")
+        await self.rows.ensure_bridge(self.bridge, "integration", fail_mode="secure")
+        for physical, interface in self.options.bridge_mappings.items():
+            await self.rows.ensure_bridge(self._provider(physical), f"provider:{physical}", fail_mode="standalone")
+            await self.rows.ensure_trunk(self._provider(physical), interface)
+        await self._program(firewall.base())
+        await guard.put_up(self.place, routed=True)
+
+    async def close(self) -> None:
+        """Disconnect; the switch goes on."""
+        await self.db.close()
+        await self.links.close()
+
+    @classmethod
+    async def probe(cls, place: Place, options: OpenVSwitchOptions) -> list[Finding]:
+        """Say whether Open vSwitch is there and runs, and whether the trunks are."""
+        driver = cls(place, options)
+        found = []
+        try:
+            await driver.links.open()
+            await driver.db.connect()
+            await run("ovs-ofctl", "--version")
+            found.append(Finding("Open vSwitch", True, f"{options.run_directory} answers"))
+            for physical, interface in options.bridge_mappings.items():
+                there = await driver.links.find(interface) is not None
+                detail = f"trunk of {physical}" if there else f"there is no such interface for {physical}"
+                found.append(Finding(f"interface {interface}", there, detail))
+        except NetworkError as error:
+            found.append(Finding("Open vSwitch", False, error.message, "apt-get install openvswitch-switch"))
+        finally:
+            await driver.close()
+        return found
+
+    # -- the port ------------------------------------------------------------------------------
+
+    async def wire(self, wiring: PortWiring) -> None:
+        async with self._turn:
+            await self.db.connect()
+            tap = await self.taps.need(wiring)
+            new_port = self.rows.port(wiring.port_id) is None
+            new_segment = self.rows.uplink(wiring.network_id) is None
+            try:
+                await self._plug(wiring, tap)
+            except DriverError as error:
+                # Nothing of the call is left; what was there before it stays.
+                try:
+                    await self._unplug(wiring.port_id, wiring.network_id, port=new_port, segment=new_segment)
+                except DriverError as second:
+                    raise DriverTimeout(f"{error.message}; it could not be undone: {second.message}; repeat it") from error
+                raise
+
+    async def _plug(self, wiring: PortWiring, tap: Link) -> None:
+        old = self.rows.port(wiring.port_id)
+        if old is not None and old.network_id != wiring.network_id:
+            await self._unplug(wiring.port_id, old.network_id)
+        number = self.rows.number(wiring.network_id)
+        operations = self.rows.plug(self.bridge, tap.name, wiring, number)
+        if self.rows.uplink(wiring.network_id) is None:
+            operations += await self._segment(wiring, number)
+        if operations:
+            await self.db.transact(operations)
+        ofport = await self.rows.ofport(tap.name)
+        flows = [*firewall.port(wiring, ofport, number), *await self._delivery(wiring.network_id)]
+        await self._program(flows)
+        await self.taps.prepare(tap, wiring)
+
+    async def _segment(self, wiring: PortWiring, number: int) -> list[dict[str, Any]]:
+        """The operations that put a network on its uplink."""
+        kind, physical = wiring.network_type, wiring.physical_network
+        if kind == "vxlan":
+            link = await self.tunnel.ensure(wiring)
+            return self.rows.uplink_device(self.bridge, link.name, wiring, number)
+        if kind == "local":
+            return []
+        if kind not in ("vlan", "flat"):
+            raise NetworkError(f"network {wiring.network_id} is {kind}; Open vSwitch here knows vlan, flat, vxlan and local")
+        if physical not in self.options.bridge_mappings:
+            known = ", ".join(self.options.bridge_mappings) or "none"
+            raise NetworkError(
+                f"network {wiring.network_id} is on {physical}, which has no interface on {self.place.host}; "
+                f"add it to bridge_mappings (known: {known})"
+            )
+        tag = wiring.segmentation_id if kind == "vlan" else 0
+        if tag is None:
+            raise NetworkError(f"network {wiring.network_id} is a VLAN without a tag; give it a segmentation id")
+        return self.rows.uplink_patch(self.bridge, self._provider(str(physical)), wiring, (number, tag))
+
+    async def unwire(self, port_id: str) -> None:
+        async with self._turn:
+            await self.db.connect()
+            row = self.rows.port(port_id)
+            if row is not None:
+                await self._unplug(port_id, row.network_id)
+
+    async def _unplug(self, port_id: str, network_id: str, port: bool = True, segment: bool = True) -> None:
+        """Take out a port, and the uplink of a network that has no other."""
+        rest = [p for p in self.rows.ports(network_id) if p.port_id != port_id or not port]
+        last = segment and not rest
+        flows = [firewall.forget(firewall.cookie(port_id))] if port else []
+        if last:
+            flows.append(firewall.forget(firewall.cookie(network_id)))
+        elif rest:
+            flows += await self._delivery(network_id, without=port_id if port else "")
+        await self._program(flows)
+        operations = self.rows.unplug(port_id) if port else []
+        if last:
+            operations += self.rows.drop_uplink(network_id)
+        if operations:
+            await self.db.transact(operations)
+        if last:
+            await self.tunnel.remove(network_id)
+
+    async def wired(self) -> list[str]:
+        await self.db.connect()
+        return sorted(p.port_id for p in self.rows.ports())
+
+    async def devices(self) -> list[str]:
+        return sorted(await self.taps.here())
+
+    async def tunnels(self, peers: tuple[str, ...]) -> None:
+        await self.tunnel.set_peers(peers)
+
+    def on_device(self, callback: Callable[[str, bool], None]) -> None:
+        self.taps.watch(callback)
+
+    # -- flows ---------------------------------------------------------------------------------
+
+    async def _delivery(self, network_id: str, without: str = "") -> list[str]:
+        """The flows that bring frames to the ports of a network."""
+        members = [
+            firewall.Member(await self.rows.ofport(p.device), p.mac, p.secured)
+            for p in self.rows.ports(network_id)
+            if p.up and p.port_id != without
+        ]
+        uplink = self.rows.uplink(network_id)
+        out = await self.rows.ofport(uplink) if uplink is not None else None
+        return firewall.network(network_id, self.rows.number(network_id), members, out)
+
+    async def _program(self, lines: list[str]) -> None:
+        """Change flows, all or none."""
+        if lines:
+            socket = self.options.run_directory / f"{self.bridge}.mgmt"
+            text = "\n".join(lines) + "\n"
+            await run("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", f"unix:{socket}", "-", stdin=text)
+
+    def _provider(self, physical: str) -> str:
+        return device_name("br-", f"{physical}-{self.place.cloud}")
+
+    # -- sweep ---------------------------------------------------------------------------------
+
+    async def found(self) -> list[Trace]:
+        await self.links.open()
+        try:
+            await self.db.connect()
+            bridges = [Trace("ovs-bridge", name, what) for name, what in self.rows.bridges()]
+        except NetworkError:
+            bridges = []
+        tunnels = [Trace("vxlan", link.name, link.alias) for link in await self.links.all() if self.tunnel.owns(link)]
+        return [*bridges, *tunnels, *await guard.found(self.place)]
+
+    async def remove(self, trace: Trace) -> None:
+        if trace.kind == "ovs-bridge":
+            await self.rows.remove_bridge(trace.name)
+        elif trace.kind == "vxlan":
+            await self.tunnel.remove_device(trace.name)
+        else:
+            await guard.take_down(self.place, trace)

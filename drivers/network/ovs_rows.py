@@ -1,0 +1,232 @@
+"""What of Open vSwitch's database is this cloud's, and the operations that change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from drivers.network.ovsdb import Ovsdb, Row, listed, mapping
+from drivers.place import Place
+from lab.errors import NetworkError
+from lab.services.network.driver import PortWiring
+
+Json = dict[str, Any]
+
+NUMBER_MAX = 0xFFFF
+"""Networks on one host: as many as there are zones of connection tracking."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortRow:
+    """A guest's port as the database has it."""
+
+    port_id: str
+    network_id: str
+    device: str
+    mac: str
+    secured: bool
+    up: bool
+
+
+class Bridges:
+    """The bridges and ports with this cloud's tag; all others are left alone.
+
+    An Interface's external_ids say what it is: 'glasscloud' the cloud, 'iface-id' the port of a guest or 'uplink' true,
+    'network' the network with its 'number' on this host.
+    """
+
+    def __init__(self, db: Ovsdb, place: Place, datapath_type: str) -> None:
+        self.db, self.place, self.datapath_type = db, place, datapath_type
+
+    # -- look ----------------------------------------------------------------------------------
+
+    def _ours(self) -> list[Row]:
+        return [r for r in self.db.rows["Interface"].values() if r["external_ids"].get("glasscloud") == self.place.cloud]
+
+    def ports(self, network_id: str | None = None) -> list[PortRow]:
+        """The ports of guests, of one network or of all."""
+        return [
+            PortRow(ids["iface-id"], ids["network"], row["name"], ids["attached-mac"], ids["secured"] == "true", ids["up"] == "true")
+            for row in self._ours()
+            if "iface-id" in (ids := row["external_ids"]) and network_id in (None, ids["network"])
+        ]
+
+    def port(self, port_id: str) -> PortRow | None:
+        """One port."""
+        return next((port for port in self.ports() if port.port_id == port_id), None)
+
+    def uplink(self, network_id: str) -> str | None:
+        """The name of a network's uplink on the integration bridge."""
+        rows = (r for r in self._ours() if r["external_ids"].get("uplink") == "true")
+        return next((r["name"] for r in rows if r["external_ids"]["network"] == network_id), None)
+
+    def number(self, network_id: str) -> int:
+        """The number of a network on this host, the lowest free one when it has none."""
+        taken = {r["external_ids"]["network"]: int(r["external_ids"]["number"]) for r in self._ours() if "number" in r["external_ids"]}
+        if network_id in taken:
+            return taken[network_id]
+        used = set(taken.values())
+        free = next((n for n in range(1, NUMBER_MAX + 1) if n not in used), None)
+        if free is None:
+            raise NetworkError(f"{self.place.host} has ports of {NUMBER_MAX} networks; network {network_id} finds no place")
+        return free
+
+    async def ofport(self, name: str) -> int:
+        """The number by which flows know a port. Raises NetworkError when the switch could not take its device."""
+
+        def row() -> Row:
+            found = self.db.named("Interface", name)
+            return found[1] if found is not None else {}
+
+        await self.db.until(lambda: row().get("ofport") is not None or bool(row().get("error")), f"to take {name}")
+        number = row().get("ofport")
+        if not isinstance(number, int) or number < 0:
+            raise NetworkError(f"Open vSwitch could not take {name}: {row().get('error') or 'no reason given'}")
+        return number
+
+    # -- bridges -------------------------------------------------------------------------------
+
+    def bridges(self) -> list[tuple[str, str]]:
+        """The bridges of this cloud, each with what it is."""
+        rows = self.db.rows["Bridge"].values()
+        ours = [r for r in rows if r["external_ids"].get("glasscloud") == self.place.cloud]
+        return sorted((r["name"], r["external_ids"].get("what", "")) for r in ours)
+
+    async def ensure_bridge(self, name: str, what: str, fail_mode: str) -> None:
+        """Make a bridge, or find it. Raises NetworkError when one of that name is not ours."""
+        found = self.db.named("Bridge", name)
+        if found is not None:
+            if found[1]["external_ids"].get("glasscloud") != self.place.cloud:
+                raise NetworkError(
+                    f"bridge {name} of Open vSwitch is there and not of cloud {self.place.cloud}; "
+                    f"remove it (ovs-vsctl del-br {name}), or give the cloud another id"
+                )
+            return
+        ids = mapping({"glasscloud": self.place.cloud, "what": what})
+        port, interface = {"name": name, "interfaces": ["named-uuid", "i"]}, {"name": name, "type": "internal"}
+        bridge = {
+            "name": name, "ports": ["named-uuid", "p"], "external_ids": ids,
+            "datapath_type": self.datapath_type, "fail_mode": fail_mode,
+        }
+        root = next(iter(self.db.rows["Open_vSwitch"]), "")
+        await self.db.transact([
+            {"op": "insert", "table": "Interface", "row": interface, "uuid-name": "i"},
+            {"op": "insert", "table": "Port", "row": port, "uuid-name": "p"},
+            {"op": "insert", "table": "Bridge", "row": bridge, "uuid-name": "b"},
+            {"op": "mutate", "table": "Open_vSwitch", "where": _is(root), "mutations": [["bridges", "insert", ["named-uuid", "b"]]]},
+        ])
+        try:
+            await self.ofport(name)
+        except NetworkError as error:
+            await self.remove_bridge(name)
+            raise NetworkError(
+                f"bridge {name} could not be made ({error.message}); a device of that name that is not Open vSwitch's? "
+                f"ip link show {name}"
+            ) from None
+
+    async def remove_bridge(self, name: str) -> None:
+        """Remove a bridge of this cloud with all its ports; gone is no error."""
+        found = self.db.named("Bridge", name)
+        root = next(iter(self.db.rows["Open_vSwitch"]), "")
+        if found is None:
+            return
+        if found[1]["external_ids"].get("glasscloud") != self.place.cloud:
+            raise NetworkError(f"bridge {name} is not of cloud {self.place.cloud}; it was not touched")
+        gone = ["set", [["uuid", found[0]]]]
+        await self.db.transact([
+            {"op": "mutate", "table": "Open_vSwitch", "where": _is(root), "mutations": [["bridges", "delete", gone]]}
+        ])
+
+    async def ensure_trunk(self, bridge: str, interface: str) -> None:
+        """Put a physical interface into its bridge."""
+        found = self.db.named("Port", interface)
+        if found is not None:
+            if found[0] in listed(self._bridge(bridge)["ports"]):
+                return
+            raise NetworkError(f"interface {interface} is in another bridge of Open vSwitch; ovs-vsctl del-port {interface}")
+        row = {"name": interface, "external_ids": mapping({"glasscloud": self.place.cloud, "what": "trunk"})}
+        await self.db.transact(self._insert(bridge, row, {}))
+        await self.ofport(interface)
+
+    def _bridge(self, name: str) -> Row:
+        found = self.db.named("Bridge", name)
+        if found is None:
+            raise NetworkError(f"bridge {name} is gone from Open vSwitch; start the agent again")
+        return found[1]
+
+    # -- operations ----------------------------------------------------------------------------
+
+    def plug(self, bridge: str, device: str, wiring: PortWiring, number: int) -> list[Json]:
+        """Put a guest's device into the bridge, or bring up to date what is said of it."""
+        ids = self._ids(wiring, number) | {
+            "iface-id": wiring.port_id,
+            "attached-mac": wiring.mac_address,
+            "secured": str(wiring.port_security).lower(),
+            "up": str(wiring.admin_state_up).lower(),
+        }
+        found = self.db.named("Interface", device)
+        if found is None:
+            return self._insert(bridge, {"name": device, "external_ids": mapping(ids)}, {})
+        if found[1]["external_ids"].get("glasscloud") != self.place.cloud:
+            raise NetworkError(f"device {device} is in Open vSwitch and not of cloud {self.place.cloud}; ovs-vsctl del-port {device}")
+        if found[1]["external_ids"] == ids:
+            return []
+        return [{"op": "update", "table": "Interface", "where": _is(found[0]), "row": {"external_ids": mapping(ids)}}]
+
+    def uplink_device(self, bridge: str, device: str, wiring: PortWiring, number: int) -> list[Json]:
+        """Make a device the uplink of a network."""
+        ids = mapping(self._ids(wiring, number) | {"uplink": "true"})
+        return self._insert(bridge, {"name": device, "external_ids": ids}, {})
+
+    def uplink_patch(self, bridge: str, provider: str, wiring: PortWiring, tags: tuple[int, int]) -> list[Json]:
+        """Join both bridges for a network: on the provider's side its VLAN's access port (tag 0: untagged)."""
+        number, tag = tags
+        inner, outer = (f"{head}-{wiring.network_id}" for head in ("int", "phy"))
+        ids = self._ids(wiring, number)
+        ends = [
+            (bridge, inner, outer, ids | {"uplink": "true"}, {}),
+            (provider, outer, inner, {"glasscloud": self.place.cloud, "network": wiring.network_id}, {"tag": tag}),
+        ]
+        operations: list[Json] = []
+        for where, name, peer, own, port in ends:
+            row = {"name": name, "type": "patch", "options": mapping({"peer": peer}), "external_ids": mapping(own)}
+            operations += self._insert(where, row, port)
+        return operations
+
+    def unplug(self, port_id: str) -> list[Json]:
+        """Take a guest's device out."""
+        port = self.port(port_id)
+        return [] if port is None else self._delete(port.device)
+
+    def drop_uplink(self, network_id: str) -> list[Json]:
+        """Take a network off its uplink."""
+        names = [r["name"] for r in self._ours() if r["external_ids"].get("network") == network_id and "iface-id" not in r["external_ids"]]
+        return [operation for name in names for operation in self._delete(name)]
+
+    def _ids(self, wiring: PortWiring, number: int) -> dict[str, str]:
+        return {"glasscloud": self.place.cloud, "network": wiring.network_id, "number": str(number)}
+
+    def _insert(self, bridge: str, interface: Row, port: Row) -> list[Json]:
+        name = str(interface["name"])
+        mark = "".join(c if c.isalnum() else "_" for c in name)
+        where = [["name", "==", self._bridge(bridge) and bridge]]
+        port = port | {"name": name, "interfaces": ["named-uuid", f"i_{mark}"]}
+        return [
+            {"op": "insert", "table": "Interface", "row": interface, "uuid-name": f"i_{mark}"},
+            {"op": "insert", "table": "Port", "row": port, "uuid-name": f"p_{mark}"},
+            {"op": "mutate", "table": "Bridge", "where": where, "mutations": [["ports", "insert", ["named-uuid", f"p_{mark}"]]]},
+        ]
+
+    def _delete(self, name: str) -> list[Json]:
+        found = self.db.named("Port", name)
+        if found is None:
+            return []
+        holder = next((uuid for uuid, row in self.db.rows["Bridge"].items() if found[0] in listed(row["ports"])), None)
+        if holder is None:
+            return []
+        gone = ["set", [["uuid", found[0]]]]
+        return [{"op": "mutate", "table": "Bridge", "where": _is(holder), "mutations": [["ports", "delete", gone]]}]
+
+
+def _is(uuid: str) -> list[Any]:
+    return [["_uuid", "==", ["uuid", uuid]]]
