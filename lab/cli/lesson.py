@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +12,13 @@ import typer
 from lab.cli.demo import Lang, native
 
 if TYPE_CHECKING:
-    from lab.cli.classroom import Source
     from lab.cli.lesson_state import Shelf
     from lab.teach.lesson import Lesson
     from lab.teach.lesson_session import Session
+    from lab.watch.remote import RemoteFeed
 
-SPEED = "3"
-"""Seconds of the cloud in one of the wall: a server is built in some four seconds, so that a student sees BUILD before ACTIVE."""
+    Place = tuple[RemoteFeed, Path]
+    """A cloud, and the clouds.yaml that leads to it."""
 
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 In = Annotated[Lang | None, typer.Option("--lang", help="en or ko; your environment's when left out.")]
@@ -72,7 +74,8 @@ def start(
     if step:
         lesson.index(step)
         place = step
-    finished = asyncio.run(taught(session, kept, seed, answers, place, (connect, clouds)))
+    cloud = running_cloud(connect, clouds) if connect else own_cloud(lesson, kept, seed, "max" if answers is not None else None)
+    finished = asyncio.run(taught(session, kept, cloud, answers, place))
     raise typer.Exit(0 if finished or answers is None else 1)
 
 
@@ -86,80 +89,62 @@ def begun(lesson: Lesson, kept: Shelf, lang: Lang | None) -> tuple[Session, str]
     return Session(lesson, spoken), place if any(each.id == place for each in lesson.steps) else ""
 
 
-async def taught(
-    session: Session, kept: Shelf, seed: int | None, answers: Path | None, place: str, running: tuple[str, Path]
-) -> bool:
-    """Teach a lesson in a cloud; whether it came to its end."""
-    from lab.cli.lesson_words import say
-    from lab.cli.screen import console
-    from lab.watch.child import start as child
+@asynccontextmanager
+async def own_cloud(lesson: Lesson, kept: Shelf, seed: int | None, speed: str | None) -> AsyncIterator[Place]:
+    """A cloud in a child process, and the clouds.yaml that leads to it while it runs."""
+    from lab.watch.lecture import SPEED, cloud_for
 
-    screen, lesson = console(), session.lesson
-    url, clouds = running
-    source = typed(answers, lesson, session.lang, screen)
-    if url:
-        return await in_cloud(session, kept, source, place, (url, clouds))
-    screen.print(say("starting", session.lang), style="dim")
-    save_world(lesson, kept.folder / "cloud.yaml")
-    chosen = lesson.seed if seed is None else seed
-    world = ("--scenario", str(kept.folder / "cloud.yaml"), "--seed", str(chosen), "--speed", SPEED if answers is None else "max")
-    feed = await child(*world, "--clouds", str(kept.clouds))
+    feed = await cloud_for(lesson, "--clouds", str(kept.clouds), seed=seed, speed=speed or SPEED)
     try:
-        return await in_cloud(session, kept, source, place, (feed.url, kept.clouds))
+        yield feed, kept.clouds
     finally:
         await feed.close()
         kept.close()
 
 
-def typed(answers: Path | None, lesson: Lesson, lang: str, screen: Any) -> Source:
-    """Where the lines come from."""
-    from lab.cli.classroom import Answers, Keyboard
-
-    return Keyboard(screen) if answers is None else Answers(answers, lesson, lang, screen)
-
-
-async def in_cloud(session: Session, kept: Shelf, source: Source, place: str, running: tuple[str, Path]) -> bool:
-    """Teach a lesson in the cloud at a URL; whether it came to its end."""
-    from lab.cli.classroom import Classroom, Left
+@asynccontextmanager
+async def running_cloud(url: str, clouds: Path) -> AsyncIterator[Place]:
+    """A running cloud, with the password of a clouds.yaml."""
     from lab.cli.journals import password_of
-    from lab.cli.screen import console
-    from lab.cloud import bench
-    from lab.teach.lesson_guide import Guide
-    from lab.teach.lesson_room import connected
-    from lab.teach.lesson_table import Table
+    from lab.watch.remote import RemoteFeed
 
-    url, clouds = running
-    where = {"folder": session.lesson.folder}
-    async with connected(url, password_of(clouds)) as (cloud, glass):
-        guide = Guide(session, cloud, glass, Table(bench))
-        room = Classroom(guide, source, console(), lambda memo: kept.write({**memo, **where}, url), clouds)
-        room.say("other-terminal", "dim", url=url)
+    feed = RemoteFeed(url, password=password_of(clouds))
+    try:
+        await feed.connect()
+        yield feed, clouds
+    finally:
+        await feed.close()
+
+
+async def taught(session: Session, kept: Shelf, cloud: AbstractAsyncContextManager[Place], answers: Path | None, place: str) -> bool:
+    """Teach a lesson in a cloud, from a step on; whether it came to its end."""
+    from lab.cli.classroom import Answers, Classroom, Keyboard, Left
+    from lab.cli.lesson_words import say
+    from lab.cli.screen import console
+    from lab.watch.lecture import lecture_in
+
+    screen, lesson = console(), session.lesson
+    source = Keyboard(screen) if answers is None else Answers(answers, lesson, session.lang, screen)
+    screen.print(say("starting", session.lang), style="dim")
+    async with cloud as (feed, clouds):
+        lecture = lecture_in(feed, session)
+        where = {"folder": lesson.folder, "clouds": str(clouds.resolve())}
+        room = Classroom(lecture, source, screen, lambda memo: kept.write({**memo, **where}, feed.url))
+        room.say("other-terminal", "dim", url=feed.url)
         export = f"    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=glasscloud"
-        room.console.print(export, style="dim", highlight=False, soft_wrap=True)
+        screen.print(export, style="dim", highlight=False, soft_wrap=True)
         room.say("help", "dim")
         try:
             if place:
-                room.say("resumed", number=session.lesson.index(place) + 1, of=len(session.lesson.steps))
+                room.say("resumed", number=lesson.index(place) + 1, of=len(lesson.steps))
                 room.say("catching-up", "dim")
-                await guide.catch_up(place)
+                await lecture.guide.catch_up(place)
             await room.teach()
         except Left:
-            room.say("left", name=session.lesson.name)
+            room.say("left", name=lesson.name)
         finally:
-            kept.write({**guide.memo(), **where}, None)
+            kept.write({**lecture.guide.memo(), **where}, None)
     return session.finished
-
-
-def save_world(lesson: Lesson, path: Path) -> None:
-    """Write the lesson's datacenter and settings as a scenario, for `glasscloud up`."""
-    import yaml
-
-    titles = {lang: words.title for lang, words in lesson.words.items()}
-    world = {
-        "title": titles, "era": lesson.era, "datacenter": dict(lesson.datacenter), "config": dict(lesson.config),
-        "workload": [], "expect": [],
-    }
-    path.write_text(yaml.safe_dump(world, allow_unicode=True), encoding="utf-8")
 
 
 @app.command()
@@ -191,13 +176,9 @@ async def checked(kept: Shelf, answer: str, lang: Lang | None) -> bool:
     """Check the step where a lesson stands; whether nothing is missing."""
     from rich.markdown import Markdown
 
-    from lab.cli.journals import password_of
     from lab.cli.lesson_words import say
     from lab.cli.screen import console
-    from lab.cloud import bench
-    from lab.teach.lesson_guide import Guide
-    from lab.teach.lesson_room import connected
-    from lab.teach.lesson_table import Table
+    from lab.watch.lecture import lecture_in
 
     session, memo = resumed(kept, lang)
     screen, spoken, view = console(), session.lang, session.view()
@@ -207,8 +188,8 @@ async def checked(kept: Shelf, answer: str, lang: Lang | None) -> bool:
         if view.kind == "find":
             screen.print(say("give-answer", spoken), style="dim", highlight=False)
         return view.kind != "find"
-    async with connected(memo["url"], password_of(kept.clouds)) as (cloud, glass):
-        guide = Guide(session, cloud, glass, Table(bench))
+    async with running_cloud(memo["url"], Path(memo["clouds"])) as (feed, _):
+        guide = lecture_in(feed, session).guide
         guide.recall(memo)
         reply = await (guide.check() if view.kind == "do" else guide.answer(answer))
     if reply.accepted:

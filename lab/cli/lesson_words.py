@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 WORDS: Mapping[str, Mapping[str, str]] = {
-    "starting": {"en": "A cloud of its own is started for the lesson…", "ko": "이 수업만의 클라우드를 띄웁니다…"},
+    "starting": {"en": "The cloud of the lesson is made ready…", "ko": "수업의 클라우드를 준비합니다…"},
     "other-terminal": {
         "en": "The cloud is at {url}. To use the openstack client in another terminal, type there:",
         "ko": "클라우드의 주소는 {url}입니다. 다른 터미널에서 openstack 클라이언트를 쓰려면 거기서 이렇게 입력하십시오.",
@@ -30,10 +30,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "left": {
         "en": "Your place is kept. Go on with: glasscloud lesson start {name}",
         "ko": "자리를 기억해 두었습니다. 이어서 하려면: glasscloud lesson start {name}",
-    },
-    "no-client": {
-        "en": "There is no openstack client here. Install it (pip install python-openstackclient), or type `show`.",
-        "ko": "여기에는 openstack 클라이언트가 없습니다. 설치하거나(pip install python-openstackclient) `show`를 입력하십시오.",
     },
     "step": {"en": "step {number} of {of}", "ko": "{of}단계 중 {number}단계"},
     "go-back": {

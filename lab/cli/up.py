@@ -54,8 +54,8 @@ class Orders:
     paused: bool
     seed: int
     scenario: Scenario | None
-    scenario_name: str
-    """Its name or file, as it was given."""
+    play: str
+    """The name or file of the scenario that is played; empty: there is nothing to play."""
     db: str | None
 
 
@@ -66,7 +66,8 @@ def up(
     speed: Annotated[str, typer.Option(help="Seconds of the cloud in one of the wall, or max.")] = "max",
     paused: Annotated[bool, typer.Option("--paused", help="Begin with a stopped clock.")] = False,
     scenario: Annotated[str, typer.Option(help="Play a scenario in it: a name or a YAML file.")] = "",
-    seed: Annotated[int | None, typer.Option(help="Seed of the simulated world; the scenario's own, or 0.")] = None,
+    lesson: Annotated[str, typer.Option(help="Be the cloud that a lesson wants: its name, number or folder.")] = "",
+    seed: Annotated[int | None, typer.Option(help="Seed of the simulated world; the scenario's or the lesson's own, or 0.")] = None,
     db: Annotated[str, typer.Option(help="Keep the cloud, as in sqlite:///cloud.db; in memory when not given.")] = "",
     real: Annotated[bool, typer.Option("--real", help="On this machine's own hypervisor and network instead of simulated ones.")] = False,
     config: Annotated[Path | None, typer.Option(help="The real cloud's configuration (TOML), see docs/real.md.")] = None,
@@ -76,11 +77,10 @@ def up(
     import asyncio
     import secrets
 
-    from lab.teach.scenario import find
-
     if real or config is not None:
         strange = [name for name, given in (
-            ("--speed", speed != "max"), ("--paused", paused), ("--scenario", scenario), ("--seed", seed is not None), ("--db", db)
+            ("--speed", speed != "max"), ("--paused", paused), ("--scenario", scenario), ("--lesson", lesson),
+            ("--seed", seed is not None), ("--db", db),
         ) if given]  # fmt: skip
         if strange:
             raise typer.BadParameter(f"{strange[0]} is for simulated clouds; a real one has its own time, chance and database")
@@ -88,7 +88,7 @@ def up(
 
         up_real(config, clouds, admin_password)
         return
-    story = find(scenario) if scenario else None
+    story = story_of(scenario, lesson)
     chosen = seed if seed is not None else story.seed if story is not None else 0
     password = admin_password or secrets.token_urlsafe(12)
     pace = parse_speed(speed)
@@ -99,6 +99,18 @@ def up(
             asyncio.run(serve(orders, listening, tied))
         except asyncio.CancelledError:
             raise typer.Exit(130) from None
+
+
+def story_of(scenario: str, lesson: str) -> Scenario | None:
+    """The scenario that decides what the cloud is like: one to be played, or that of a lesson, in which nothing happens by itself."""
+    from lab.teach import lesson as lessons
+    from lab.teach.scenario import find
+
+    if scenario and lesson:
+        raise typer.BadParameter("choose one of --scenario and --lesson", param_hint="'--lesson'")
+    if lesson:
+        return lessons.find(lesson).scenario()
+    return find(scenario) if scenario else None
 
 
 @contextmanager
@@ -224,11 +236,10 @@ def tell(clouds: Path, url: str, password: str) -> None:
 
 async def play_along(orders: Orders, served: Served) -> None:
     """Play the scenario beside the clients."""
-    scenario = orders.scenario
-    if scenario is None:
+    if not orders.play:
         return
-    notes = await served.perform(orders.scenario_name)
-    print(f"scenario {scenario.name} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
+    notes = await served.perform(orders.play)
+    print(f"scenario {orders.play} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
 
 
 async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None] | None = None) -> None:

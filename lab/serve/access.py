@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -27,18 +28,22 @@ def clouds_yaml(url: str, password: str, name: str = "glasscloud") -> str:
     return yaml.safe_dump({"clouds": {name: cloud}}, sort_keys=False)
 
 
-def openrc(url: str, password: str) -> str:
-    """A file for `source` with the same."""
-    values = {
+def environment(url: str, secret: Mapping[str, str], project: str = "admin") -> dict[str, str]:
+    """The same as variables of the environment; `secret` has OS_USERNAME and OS_PASSWORD, or OS_TOKEN and OS_AUTH_TYPE."""
+    return {
         "OS_AUTH_URL": f"{url}/identity",
-        "OS_USERNAME": "admin",
-        "OS_PASSWORD": password,
-        "OS_PROJECT_NAME": "admin",
+        **secret,
+        "OS_PROJECT_NAME": project,
         "OS_USER_DOMAIN_NAME": "Default",
         "OS_PROJECT_DOMAIN_NAME": "Default",
         "OS_REGION_NAME": "RegionOne",
         "OS_IDENTITY_API_VERSION": "3",
     }
+
+
+def openrc(url: str, password: str) -> str:
+    """A file for `source` with the same."""
+    values = environment(url, {"OS_USERNAME": "admin", "OS_PASSWORD": password})
     return "".join(f"export {key}='{value}'\n" for key, value in values.items())
 
 

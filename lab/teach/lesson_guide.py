@@ -7,30 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from lab.cloud import Cloud, bench
 from lab.journal import Entry
 from lab.teach.lesson_glass import Glass
 from lab.teach.lesson_hands import Hands, Outcome
 from lab.teach.lesson_seen import Seen, look
 from lab.teach.lesson_session import Reply, Session
 from lab.teach.lesson_table import Table
-
-if TYPE_CHECKING:
-    from lab.cloud import Cloud
+from lab.teach.stage import Pinged
 
 
 class Guide:
     """One student, one lesson, one cloud."""
 
-    def __init__(self, session: Session, cloud: Cloud, glass: Glass, table: Table) -> None:
+    def __init__(self, session: Session, cloud: Cloud, glass: Glass) -> None:
         self.session, self.cloud, self.glass = session, cloud, glass
-        self.hands = Hands(cloud, glass, table, session.lang)
+        self.hands = Hands(cloud, glass, Table(bench), session.lang)
 
     async def begin(self) -> None:
-        """Note where the journal stands at the beginning of the step; call it before a step is shown."""
+        """Note where the journal stands at the beginning of the step; call it before a step is shown.
+
+        What the student did to the table at a step that did not ask for it is undone.
+        """
         entries = await self.glass.entries()
         self.session.began(entries[-1].seq if entries else 0)
+        self.hands.table.back()
 
     async def look(self) -> Seen:
         """Everything that checks look at."""
@@ -39,8 +42,15 @@ class Guide:
 
     async def act(self) -> tuple[list[Outcome], Reply]:
         """Do the work of an `act`, and go on."""
-        outcomes = await self.hands.work(self.session.step.work)
+        outcomes = await self._work()
         return outcomes, self.session.done()
+
+    async def _work(self) -> list[Outcome]:
+        """Do the work of the step, on the table as it stood when the step began."""
+        self.hands.table.back()
+        outcomes = await self.hands.work(self.session.step.work)
+        self.hands.table.mark()
+        return outcomes
 
     async def answer(self, given: str) -> Reply:
         """Answer a prediction, or say what was found out."""
@@ -49,13 +59,16 @@ class Guide:
 
     async def check(self) -> Reply:
         """Look whether the student's work is done."""
-        return self.session.check(await self.look())
+        reply = self.session.check(await self.look())
+        if reply.accepted:
+            self.hands.table.mark()
+        return reply
 
     async def show(self) -> tuple[list[Outcome], Reply]:
         """Do the step for the student: give the answer, or do the work and check it."""
         session = self.session
         if session.step.kind == "do":
-            outcomes = await self.hands.work(session.step.work)
+            outcomes = await self._work()
             return outcomes, await self.check()
         if session.step.kind in {"predict", "find"}:
             answer = session.solution(await self.look())
@@ -74,8 +87,7 @@ class Guide:
         while self.session.at < end:
             await self.begin()
             before = self.session.at
-            if self.session.step.work:
-                await self.hands.work(self.session.step.work)
+            await self._work()
             self.session.at = before + 1
         await self.begin()
 
@@ -90,8 +102,6 @@ class Guide:
 
     def recall(self, memo: Mapping[str, Any]) -> None:
         """Make the table and the pings as they were kept; the session is resumed by `Session.resume`."""
-        from lab.teach.stage import Pinged
-
         self.hands.table.replay(memo.get("table", []))
         for source, target, ok in memo.get("pings", []):
             self.hands.pings[source, target] = Pinged(ok, None, ())

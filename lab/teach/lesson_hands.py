@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lab.bench import Walk
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from lab.cloud import Cloud
 
 SHELVES = ("image", "flavor", "network", "server")
+WAIT_MAX_S = 3600
 PROCESS_VERBS = ("kill", "restart")
 CLOUD_USAGE = {
     "ping": "ping SERVER SERVER", "kill": "kill PROCESS@HOST", "restart": "restart PROCESS@HOST", "trace": "trace REQUEST-ID | SERVER",
-    "drivers": "drivers REQUEST-ID | SERVER", "wait": "wait SECONDS",
+    "drivers": "drivers REQUEST-ID | SERVER", "wait": f"wait SECONDS (1-{WAIT_MAX_S})",
 }
 
 
@@ -55,6 +56,10 @@ class Hands(Stage):
     def words(self, key: str, **values: object) -> str:
         """Word something in the student's language."""
         return term(key, self.lang, **values)
+
+    def usage(self) -> dict[str, str]:
+        """What can be typed now: a line's first word, and how it is written."""
+        return {**({} if self.table.bare else Table.USAGE), **CLOUD_USAGE}
 
     async def adopt(self) -> None:
         """Take what others made in the cloud onto the shelves: the student works there too."""
@@ -199,11 +204,13 @@ class Hands(Stage):
     async def typed(self, line: str) -> list[Outcome]:
         """Do what a student typed: a line of the table while there is one, else in the cloud. Raises Slip when it cannot be done."""
         verb, *words = line.split()
+        if not self.table.bare and verb == "clear":  # a student who wants an empty table wants to begin the step again
+            self.table.back()
+            return [self.drawn()]
         if not self.table.bare and verb in Table.USAGE and not (verb == "ping" and set(words) - set(self.table.plan.servers)):
-            return self.lay([line])
+            return [replace(outcome, text=outcome.text or line) for outcome in self.lay([line])]
         if verb not in CLOUD_USAGE:
-            known = {**(Table.USAGE if not self.table.bare else {}), **CLOUD_USAGE}
-            raise Slip("no-command", given=verb, known=", ".join(known))
+            raise Slip("no-command", given=verb, known=", ".join(self.usage()))
         if len(words) != (2 if verb == "ping" else 1):
             raise Slip("usage", usage=CLOUD_USAGE[verb])
         return [await self._in_cloud(verb, words)]
@@ -224,7 +231,9 @@ class Hands(Stage):
         try:
             seconds = float(words[0])
         except ValueError:
-            raise Slip("usage", usage=CLOUD_USAGE[verb]) from None
+            seconds = 0.0
+        if not 0 < seconds <= WAIT_MAX_S:
+            raise Slip("usage", usage=CLOUD_USAGE[verb])
         await self.cloud.sleep(seconds)
         return Outcome("cloud", self.words("waited", seconds=seconds))
 

@@ -60,6 +60,7 @@ class Table:
     def __init__(self, empty: Callable[[], Bench]) -> None:
         self._empty = empty
         self.lines: list[str] = []
+        self._marked: list[str] = []
         self._begin()
 
     def _begin(self) -> None:
@@ -89,6 +90,14 @@ class Table:
         self._begin()
         for line in lines:
             self.do(line)
+
+    def mark(self) -> None:
+        """Remember how the table stands now."""
+        self._marked = list(self.lines)
+
+    def back(self) -> None:
+        """Make the table as it stood when it was marked."""
+        self.replay(self._marked)
 
     @property
     def bare(self) -> bool:

@@ -60,6 +60,12 @@ TERMS: Mapping[str, Mapping[str, str]] = {
     "switch": {"en": "switch", "ko": "스위치"},
     "server": {"en": "server", "ko": "서버"},
     "router": {"en": "router", "ko": "라우터"},
+    "no-client": {
+        "en": "there is no openstack client here; install it (pip install python-openstackclient), do it in Resources (5) of "
+        "`glasscloud tui`, or type `show`",
+        "ko": "여기에는 openstack 클라이언트가 없습니다. 설치하거나(pip install python-openstackclient) `glasscloud tui`의 "
+        "자원(5)에서 하거나 `show`를 입력하십시오",
+    },
     # the cloud
     "no-server": {
         "en": "the cloud has no server {name!r}; known: {known}",

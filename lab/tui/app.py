@@ -1,13 +1,18 @@
-"""The application: one watched cloud, eight rooms, one worker that watches. Rooms and widgets do the rest."""
+"""The application: a watched cloud, eight rooms, one worker that watches. Rooms and widgets do the rest.
+
+Beside the cloud that it was opened on (`home`), others can be watched, each with rooms of its own: a lesson's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.worker import Worker
 
 from lab.errors import LabError
 from lab.tui.browser.parent import end_with_server, served
@@ -49,12 +54,13 @@ class GlassApp(App[None]):
 
     def __init__(self, feed: Feed, lang: str = "en", theme: str = "dark", room: str = "flow") -> None:
         super().__init__()
-        self.desk = Desk(feed, lang)
+        self.home = self.desk = Desk(feed, lang)
+        """What it was opened on, and what is shown now."""
+        self.watched: dict[Desk, Worker[None]] = {}
+        """All that is watched, each by its worker."""
         for each in THEMES.values():
             self.register_theme(each)
         self.theme = THEMES[theme].name
-        for door in ROOMS:
-            self.add_mode(door.name, door.open)
         self._first = room
         self._changed = False
         self._ticks = 0
@@ -65,24 +71,23 @@ class GlassApp(App[None]):
 
     def on_mount(self) -> None:
         """Enter the first room and begin to watch."""
-        self.switch_mode(self._first)
+        self.open_cloud(self.home, self._first)
         self.set_interval(TOLD_S, self.tell)
         if served():
             end_with_server(self)
-        self.watch_feed()
 
     # -- watching -----------------------------------------------------------------------------
 
     @work(group="watch", exit_on_error=True)
-    async def watch_feed(self) -> None:
+    async def watch_feed(self, desk: Desk) -> None:
         """Post what comes from the feed, until no more can come."""
-        async for seen in self.desk.feed.watch(self.desk.film.last_seq):
-            self.post_message(Came(seen))
-        self.post_message(Came(ClockNow({})))
+        async for seen in desk.feed.watch(desk.film.last_seq):
+            self.post_message(Came(desk, seen))
+        self.post_message(Came(desk, ClockNow({})))
 
     def on_came(self, message: Came) -> None:
         """Put down what came; the room is told a little later, once for many."""
-        seen, desk = message.seen, self.desk
+        seen, desk = message.seen, message.desk
         if isinstance(seen, ClockNow) and not seen.clock:
             desk.whole = True
         else:
@@ -110,6 +115,7 @@ class GlassApp(App[None]):
     @work(group="order")
     async def order(self, ability: str, what: Coroutine[Any, Any, Any]) -> None:
         """Carry out an order to the cloud; an answer that is a clock is taken at once."""
+        desk = self.desk
         try:
             answer = await what
         except Unable as error:
@@ -118,7 +124,7 @@ class GlassApp(App[None]):
             self.post_message(Refused(ability, "", str(error)))
         else:
             if isinstance(answer, dict) and "t_s" in answer and "paused" in answer:
-                self.post_message(Came(ClockNow(answer)))
+                self.post_message(Came(desk, ClockNow(answer)))
 
     def on_refused(self, message: Refused) -> None:
         """Say why it was not done."""
@@ -165,13 +171,39 @@ class GlassApp(App[None]):
 
         self.push_screen(Compare(Desk(message.feed, self.desk.lang), message.choice))
 
-    # -- rooms --------------------------------------------------------------------------------
+    # -- clouds and rooms ---------------------------------------------------------------------
+
+    def open_cloud(self, desk: Desk, room: str) -> None:
+        """Watch a cloud, in rooms of its own, and enter one of them."""
+        for door in ROOMS:
+            self.add_mode(desk.name + door.name, partial(door.open, desk))
+        self.watched[desk] = self.watch_feed(desk)
+        self.show_cloud(desk, room)
+
+    def show_cloud(self, desk: Desk, room: str) -> None:
+        """Enter a room of one of the watched clouds."""
+        self.desk = desk
+        self.action_room(room)
+
+    @work(group="close")
+    async def close_cloud(self, desk: Desk) -> None:
+        """Watch a cloud no more that is not shown now, and end its feed."""
+        self.watched.pop(desk).cancel()
+        for door in ROOMS:
+            await self.remove_mode(desk.name + door.name)
+        await desk.feed.close()
+
+    async def on_unmount(self) -> None:
+        """End the feeds that the application itself has opened, however it ends."""
+        for desk in self.watched:
+            if desk is not self.home:
+                await desk.feed.close()
 
     def action_room(self, name: str) -> None:
-        """Enter a room."""
+        """Enter a room of the shown cloud."""
         while len(self.screen_stack) > 1:
             self.pop_screen()
-        self.switch_mode(name)
+        self.switch_mode(self.desk.name + name)
 
     def action_toggle_theme(self) -> None:
         """Dark or light."""

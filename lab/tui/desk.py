@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
 from lab.watch.film import Film
 from lab.watch.names import Names
 
+if TYPE_CHECKING:
+    from lab.watch.lecture import Lecture
+
 
 class Desk:
     """One watched cloud, as the application holds it. Only the application's handlers change it."""
 
-    def __init__(self, feed: Feed, lang: str = "en") -> None:
+    def __init__(self, feed: Feed, lang: str = "en", name: str = "") -> None:
         self.feed = feed
         self.lang = lang
+        self.name = name
+        """What tells its rooms from those of other watched clouds; empty: the one that the application was opened on."""
         self.film = Film()
         self.names = Names()
         self.clock: dict[str, Any] = {}
@@ -26,6 +31,8 @@ class Desk:
         """How often time was turned back."""
         self.whole = False
         """Whether all of a recorded file has been read."""
+        self.lectures: dict[str, Lecture] = {}
+        """The lessons that were begun in it, by name."""
 
     def take(self, seen: Seen) -> None:
         """Put down what came."""

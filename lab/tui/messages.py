@@ -9,14 +9,15 @@ from textual.message import Message
 from lab.watch.feed import Feed, Seen
 
 if TYPE_CHECKING:
+    from lab.tui.desk import Desk
     from lab.tui.screens.branch import Choice
 
 
 class Came(Message):
-    """Something came from the feed."""
+    """Something came from the feed of a watched cloud."""
 
-    def __init__(self, seen: Seen) -> None:
-        self.seen = seen
+    def __init__(self, desk: Desk, seen: Seen) -> None:
+        self.desk, self.seen = desk, seen
         super().__init__()
 
 

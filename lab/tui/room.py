@@ -62,6 +62,8 @@ class Room(Screen[None]):
     poll_s: ClassVar[float] = 0.0
     """Seconds between two questions to the cloud; 0 asks nothing."""
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "key.close", show=False)]
+    desk: Desk
+    """The watched cloud; the door gives it."""
 
     def __init__(self) -> None:
         super().__init__(name=self.name_)
@@ -76,11 +78,6 @@ class Room(Screen[None]):
     def glass(self) -> GlassApp:
         """The application, by its type."""
         return cast("GlassApp", self.app)
-
-    @property
-    def desk(self) -> Desk:
-        """The watched cloud."""
-        return self.glass.desk
 
     @property
     def palette(self) -> Palette:

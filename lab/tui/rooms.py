@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from dataclasses import dataclass
 
+from lab.tui.desk import Desk
 from lab.tui.room import Room
 
 
@@ -16,9 +17,16 @@ class Door:
     name: str
     cls: str
 
-    def open(self) -> Room:
-        """Make the room."""
-        made: Room = getattr(importlib.import_module(f"lab.tui.screens.{self.name}"), self.cls)()
+    @property
+    def room(self) -> type[Room]:
+        """The room's class."""
+        found: type[Room] = getattr(importlib.import_module(f"lab.tui.screens.{self.name}"), self.cls)
+        return found
+
+    def open(self, desk: Desk) -> Room:
+        """Make the room for a watched cloud."""
+        made = self.room()
+        made.desk = desk
         return made
 
 

@@ -27,6 +27,8 @@ END_S = 5.0
 class ChildFeed(RemoteFeed):
     """The cloud of a child process that ends with the feed."""
 
+    own = True
+
     def __init__(self, url: str, password: str, process: asyncio.subprocess.Process, folder: tempfile.TemporaryDirectory[str]) -> None:
         super().__init__(url, password=password)
         self.process, self._folder = process, folder

@@ -81,6 +81,8 @@ class Feed(ABC):
 
     title = ""
     live = False
+    own = False
+    """Whether the cloud is a child process of ours, beside which others can be started."""
     cloud: Cloud | None = None
     """The façade to act by, or None."""
 
@@ -154,6 +156,10 @@ class Feed(ABC):
         self.need("ping")
         answer: dict[str, Any] = await self.ask("POST", "ping", {"server": server, "target": target})
         return answer
+
+    def login(self) -> dict[str, str]:
+        """What the openstack client needs in its environment to work in this cloud."""
+        raise Unable("act", self.unable.get("act", "recorded"))
 
     async def close(self) -> None:  # noqa: B027 - most have nothing to close
         """End connections and child processes."""

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lab.cloud import Cloud, bench
 from lab.teach.lesson import Lesson
+from lab.teach.lesson_clock import hurried
 from lab.teach.lesson_glass import OverWire
 from lab.teach.lesson_guide import Guide
 from lab.teach.lesson_hands import CLOUD_USAGE, Outcome
-from lab.teach.lesson_room import Hurried
 from lab.teach.lesson_session import Reply, Session, View
 from lab.teach.lesson_table import Table
 from lab.teach.lesson_terms import Slip
+from lab.watch import openstack
 from lab.watch.calls import Overheard
+from lab.watch.child import ChildFeed, start
+from lab.watch.feed import Feed, Unable
+
+SPEED = "3"
+"""Seconds of the cloud in one of the wall: a server is built in some four seconds, so that a student sees BUILD before ACTIVE."""
+WIDTH = 100
+"""Columns that what the client prints may take, where nobody says otherwise."""
+WORDS: Mapping[str, str] = {"hint": "hint", "힌트": "hint", "show": "show", "보기": "show"}
+"""What can be typed at every step."""
+Login = Callable[[], Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,19 +32,23 @@ class Said:
     """Something that was said to what the student did.
 
     kind: 'good', 'bad', 'hint' (Markdown) or 'work', 'refused' (plain text with lines below it).
+    request: the id of a request whose messages were asked for.
     """
 
     kind: str
     text: str
     lines: tuple[str, ...] = ()
+    request: str = ""
 
 
 class Lecture:
     """One student in one lesson. A step stays on the screen, with what was said to it, until the student goes on."""
 
-    def __init__(self, guide: Guide) -> None:
+    def __init__(self, guide: Guide, login: Login) -> None:
+        """`login` answers what the openstack client needs in its environment to work in the cloud."""
         self.guide = guide
         self.session = guide.session
+        self._login = login
         self.said: list[Said] = []
         self.view: View | None = None
         """The step that is shown; None before the first one and after the last."""
@@ -53,15 +68,6 @@ class Lecture:
     def finished(self) -> bool:
         """Whether all steps are done and nothing of them is shown any more."""
         return self.session.finished and self.view is None
-
-    def wants(self) -> str:
-        """What the shown step asks of the student, in a line."""
-        return "" if self.passed or self.session.finished else self.session.wants()
-
-    def usage(self) -> list[str]:
-        """What can be typed at this step."""
-        table = {} if self.guide.hands.table.bare else Table.USAGE
-        return list(dict.fromkeys({**table, **CLOUD_USAGE}.values()))
 
     # -- what the student does ----------------------------------------------------------------
 
@@ -93,18 +99,26 @@ class Lecture:
         if self.kind not in ("passed", "end"):
             self._heard(*await self.guide.show())
 
-    async def typed(self, line: str) -> None:
-        """An answer where one is asked for, else a command."""
+    async def typed(self, line: str, width: int = WIDTH) -> None:
+        """Do what a line says: an empty one is Enter; else one of WORDS, the openstack client, an answer where one is asked for, a command.
+
+        width: the columns that what the client prints may take.
+        """
         verb = line.partition(" ")[0]
-        if not line or self.kind == "end":
-            return
-        if self.kind in ("predict", "find") and verb not in {**CLOUD_USAGE, **Table.USAGE}:
-            await self.answer(line)
-            return
-        try:
-            self._work(await self.guide.typed(line))
-        except Slip as slip:
-            self.said.append(Said("refused", slip.say(self.session.lang)))
+        if not line:
+            await self.next()
+        elif WORDS.get(line) == "hint":
+            self.hint()
+        elif WORDS.get(line) == "show":
+            await self.show()
+        elif self.view is not None:
+            if self.kind in ("predict", "find") and (line in self.session.step.choices or not self._command(verb)):
+                await self.answer(line)
+                return
+            try:
+                await self._run(line, width)
+            except Slip as slip:
+                self.said.append(Said("refused", slip.say(self.session.lang)))
 
     def hint(self) -> None:
         """Give the next hint."""
@@ -112,6 +126,16 @@ class Lecture:
             self.said.append(Said("hint", self.session.hint()))
 
     # -- what is said -------------------------------------------------------------------------
+
+    def _command(self, verb: str) -> bool:
+        return verb == openstack.VERB or verb in CLOUD_USAGE or verb in Table.USAGE
+
+    async def _run(self, line: str, width: int) -> None:
+        if line.partition(" ")[0] == openstack.VERB:
+            good, lines = await openstack.run_client(line, self._login(), width)
+            self.said.append(Said("work" if good else "refused", line, lines))
+        else:
+            self._work(await self.guide.typed(line))
 
     def _heard(self, outcomes: list[Outcome], reply: Reply) -> None:
         self._work(outcomes)
@@ -122,7 +146,7 @@ class Lecture:
     def _work(self, outcomes: list[Outcome]) -> None:
         for outcome in outcomes:
             self.request = outcome.request or self.request
-            self.said.append(Said("work" if outcome.ok else "refused", outcome.text, outcome.lines))
+            self.said.append(Said("work" if outcome.ok else "refused", outcome.text, outcome.lines, outcome.request))
 
     def forget_cloud(self) -> None:
         """Time was turned back in the cloud: its journal is read anew."""
@@ -130,10 +154,17 @@ class Lecture:
         self.guide.glass = self.guide.hands.glass = glass
 
 
-def lecture_in(cloud: Cloud, lesson: Lesson, lang: str) -> Lecture:
-    """A lesson in a connected cloud, waiting on that cloud's clock."""
-    inner = cloud.session.transport
-    transport = Hurried(inner.inner if isinstance(inner, Overheard) else inner)  # its many looks are no calls of the user's
-    own = cloud.over(transport)
-    transport.session = own.session
-    return Lecture(Guide(Session(lesson, lang), own, OverWire(own), Table(bench)))
+def lecture_in(feed: Feed, session: Session) -> Lecture:
+    """A lesson in a connected cloud, waiting on that cloud's clock. Raises Unable for a feed in which nobody can act."""
+    if feed.cloud is None:
+        raise Unable("act", feed.unable.get("act", "recorded"))
+    inner = feed.cloud.session.transport
+    inner = inner.inner if isinstance(inner, Overheard) else inner  # its many looks are no calls of the user's
+    cloud = hurried(feed.cloud, inner)
+    return Lecture(Guide(session, cloud, OverWire(cloud)), feed.login)
+
+
+async def cloud_for(lesson: Lesson, *options: str, seed: int | None = None, speed: str = SPEED) -> ChildFeed:
+    """A cloud in a child process, as the lesson wants it and with nothing in it."""
+    seeded = ("--seed", str(lesson.seed if seed is None else seed))
+    return await start("--lesson", lesson.folder, *seeded, "--speed", speed, *options)

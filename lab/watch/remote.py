@@ -14,6 +14,7 @@ from lab.client.transports import OverHttp
 from lab.cloud import Cloud
 from lab.config import Config
 from lab.errors import LabError, Unreachable
+from lab.serve.access import environment
 from lab.watch.feed import ABILITIES, ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
 from lab.watch.line import entry_of
 
@@ -36,7 +37,7 @@ class RemoteFeed(Feed):
         self._transport = OverHttp(self.url)
         self.cloud = Cloud(self._transport, Config(), username, password, project)
         self.cloud.session.token = token
-        self._token, self._username, self._password = token, username, password
+        self._token, self._username, self._password, self._project = token, username, password, project
         """The token for /glasscloud, which may be another one than the façade's: a stopped cloud still gives it."""
         self._run: int | None = None
         """The future that is watched; None until the cloud has said so."""
@@ -160,6 +161,14 @@ class RemoteFeed(Feed):
             self._run = what["run"]
             return Travelled(what["to"], what["run"])
         return Missed(what["from"], what["to"]) if name == b"missed" else None
+
+    def login(self) -> dict[str, str]:
+        """As `openrc` has it for this URL and this user."""
+        if self._password:
+            secret = {"OS_USERNAME": self._username, "OS_PASSWORD": self._password}
+        else:
+            secret = {"OS_AUTH_TYPE": "token", "OS_TOKEN": self._token}
+        return environment(self.url, secret, self._project)
 
     async def close(self) -> None:
         """Close the connections."""

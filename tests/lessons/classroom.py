@@ -6,12 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from lab.cloud import Cloud, bench, run
+from lab.cloud import Cloud, run
 from lab.teach.lesson import find
 from lab.teach.lesson_glass import Inside
 from lab.teach.lesson_guide import Guide
 from lab.teach.lesson_session import Reply, Session
-from lab.teach.lesson_table import Table
 
 T = TypeVar("T")
 
@@ -73,7 +72,7 @@ def in_class(name: str, lang: str, seed: int, work: Callable[[Guide], Awaitable[
 
     async def main() -> T:
         async with Cloud.simulated(seed, config=lesson.settings(), datacenter=dict(lesson.datacenter)) as cloud:
-            return await work(Guide(Session(lesson, lang), cloud, Inside(cloud), Table(bench)))
+            return await work(Guide(Session(lesson, lang), cloud, Inside(cloud)))
 
     return run(main, seed=seed)
 

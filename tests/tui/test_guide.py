@@ -37,7 +37,7 @@ def of(place: str) -> str:
         return keys(GlassApp, {})
     if place in ELSEWHERE:
         return keys(ELSEWHERE[place], ELSEWHERE[place].texts)  # type: ignore[attr-defined]
-    room = type(next(door for door in ROOMS if door.name == place).open())
+    room = next(door for door in ROOMS if door.name == place).room
     return keys(room, room.texts)
 
 

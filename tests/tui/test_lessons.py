@@ -10,13 +10,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from lab.cloud import Cloud, bench, run
+from lab.cloud import Cloud, run
 from lab.config import Config
 from lab.teach.lesson import find
 from lab.teach.lesson_glass import Inside
 from lab.teach.lesson_guide import Guide
 from lab.teach.lesson_session import Session
-from lab.teach.lesson_table import Table
 from lab.tui.screens.lessons import LessonsRoom
 from lab.tui.widgets.lesson_page import plain
 from lab.watch.lecture import Lecture
@@ -27,7 +26,7 @@ from tests.tui.test_resources import Wire
 def test_a_lesson_is_played_to_its_end() -> None:
     async def story() -> None:
         async with Cloud.simulated(7, datacenter={"racks": 2, "hosts_per_rack": 2}) as cloud:
-            lecture = Lecture(Guide(Session(find("2"), "ko"), cloud, Inside(cloud), Table(bench)))
+            lecture = Lecture(Guide(Session(find("2"), "ko"), cloud, Inside(cloud)), dict)
             await lecture.go_on()
             seen = set()
             while lecture.kind != "end":
@@ -47,7 +46,7 @@ def test_a_lesson_is_played_to_its_end() -> None:
 def test_what_is_wrong_stays_and_what_is_right_waits_for_the_student() -> None:
     async def story() -> None:
         async with Cloud.simulated(7, datacenter={"racks": 2, "hosts_per_rack": 2}) as cloud:
-            lecture = Lecture(Guide(Session(find("2"), "en"), cloud, Inside(cloud), Table(bench)))
+            lecture = Lecture(Guide(Session(find("2"), "en"), cloud, Inside(cloud)), dict)
             await lecture.go_on()
             await lecture.next()
             await lecture.next()
@@ -58,7 +57,7 @@ def test_what_is_wrong_stays_and_what_is_right_waits_for_the_student() -> None:
             lecture.hint()
             assert lecture.said[-1].kind == "hint"
             await lecture.answer("uuid")
-            assert (lecture.kind, lecture.said[-1].kind, lecture.wants()) == ("passed", "good", "")
+            assert (lecture.kind, lecture.said[-1].kind) == ("passed", "good")
             await lecture.next()
             await lecture.next()
             assert (lecture.kind, lecture.said[-1].kind) == ("do", "bad")
@@ -76,13 +75,12 @@ def sitting(lecture_lang: str) -> Lecture:
         async def entries(self) -> list[Any]:
             return []
 
-    guide = Guide(Session(find("1"), lecture_lang), Cloud(Wire({}), Config()), cast("Any", NoGlass()), Table(bench))
-    return Lecture(guide)
+    return Lecture(Guide(Session(find("1"), lecture_lang), Cloud(Wire({}), Config()), cast("Any", NoGlass())), dict)
 
 
 async def at_prediction(room: LessonsRoom, pilot: Pilot[None], answer: str = "") -> Lecture:
     """The room at the first prediction of the first lesson."""
-    lecture = room.lecture = room.lectures["01-vlan"] = sitting(room.desk.lang)
+    lecture = room.lecture = room.desk.lectures["01-vlan"] = sitting(room.desk.lang)
     await lecture.go_on()
     while lecture.kind != "predict":
         await lecture.next()

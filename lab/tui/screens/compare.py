@@ -110,12 +110,12 @@ class Compare(Screen[None]):
     async def watch_branch(self) -> None:
         """Post what comes from the branch."""
         async for seen in self.branch.feed.watch(self.branch.film.last_seq):
-            self.post_message(Came(seen))
+            self.post_message(Came(self.branch, seen))
 
     @on(Came)
     def _came(self, message: Came) -> None:
         message.stop()
-        self.branch.take(message.seen)
+        message.desk.take(message.seen)
 
     def tell(self) -> None:
         """Show what both are now."""
@@ -160,7 +160,7 @@ class Compare(Screen[None]):
     @work(group="order")
     async def _order(self, **change: object) -> None:
         try:
-            self.post_message(Came(ClockNow(await self.branch.feed.clock(**change))))
+            self.post_message(Came(self.branch, ClockNow(await self.branch.feed.clock(**change))))
         except LabError as error:
             self.app.post_message(Refused("pause", "", str(error)))
 

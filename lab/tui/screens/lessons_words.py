@@ -9,6 +9,7 @@ TEXTS: Texts = {
     "key.hint": {"en": "hint", "ko": "힌트"},
     "key.show": {"en": "show me", "ko": "해 보이기"},
     "key.type": {"en": "type", "ko": "입력"},
+    "key.anew": {"en": "begin anew", "ko": "처음부터"},
     "key.messages": {"en": "the request's messages in Flow", "ko": "그 요청의 메시지를 흐름에서 보기"},
     "key.other_side": {"en": "text/line", "ko": "글/입력"},
     "key.inspect": {"en": "begin", "ko": "시작"},
@@ -20,26 +21,37 @@ TEXTS: Texts = {
     "step": {"en": "step {number} of {of}", "ko": "{of}단계 중 {number}단계"},
     "no_server": {"en": "no server yet", "ko": "아직 서버가 없습니다"},
     "end": {"en": "**That was the lesson. Well done!**", "ko": "**수업을 마쳤습니다. 수고하셨습니다!**"},
+    "starting": {"en": "… the lesson's cloud is started", "ko": "… 수업의 클라우드를 띄우고 있습니다"},
     "busy": {"en": "… the cloud is at work", "ko": "… 클라우드가 일하는 중입니다"},
     "paused": {
         "en": "The clock stands still, so the cloud cannot answer. Let it go on with space, then try again.",
         "ko": "시계가 멈춰 있어 클라우드가 대답할 수 없습니다. 스페이스로 진행시킨 뒤 다시 하십시오.",
     },
-    "wants.list": {"en": "Enter begins the lesson, or goes on with it", "ko": "Enter를 누르면 수업을 시작하거나 이어서 합니다"},
-    "wants.text": {"en": "⏎ go on", "ko": "⏎ 다음"},
-    "wants.act": {"en": "⏎ go", "ko": "⏎ 실행"},
+    "wants.list": {
+        "en": "⏎ begins the lesson or goes on with it; a begins it anew",
+        "ko": "⏎ 수업을 시작하거나 이어서 합니다. a는 처음부터 다시 합니다",
+    },
+    "wants.text": {"en": "⏎ go on when you have read it", "ko": "다 읽었으면 ⏎로 넘어갑니다"},
+    "wants.act": {"en": "⏎ has the lesson do it", "ko": "⏎를 누르면 수업이 대신 실행합니다"},
     "wants.predict": {"en": "↑↓ ⏎ say what will happen; h gives a hint", "ko": "↑↓ ⏎로 어떻게 될지 예상해 보십시오. h는 힌트입니다"},
-    "wants.find": {"en": "type the answer, ⏎", "ko": "답을 쓰고 ⏎"},
-    "wants.do": {"en": "⏎ check", "ko": "⏎ 확인"},
+    "wants.find": {
+        "en": "type the answer, ⏎; esc before a key (h hint, 5 Resources …)",
+        "ko": "답을 쓰고 ⏎. 다른 키(h 힌트, 5 자원 …)는 esc 다음에 누르십시오",
+    },
+    "wants.do": {
+        "en": "i type a command; ⏎ have it checked when it is done",
+        "ko": "i 명령 입력. 다 했으면 ⏎로 확인을 받으십시오",
+    },
+    "wants.line": {
+        "en": "⏎ does what you typed, or checks when nothing is typed; esc before any other key",
+        "ko": "⏎ 입력한 것을 실행, 빈 줄이면 확인. 다른 키는 esc 다음에 누르십시오",
+    },
     "wants.passed": {"en": "✔ Done. ⏎ goes on to the next step", "ko": "✔ 했습니다. ⏎로 다음 단계로 갑니다"},
     "wants.end": {"en": "⏎ back to the list", "ko": "⏎ 목록으로"},
     "line.hint": {
-        "en": "answer, hint, show, or a command (ping web db, trace web …)",
-        "ko": "답, 힌트, 보기, 명령(ping web db, trace web …)",
+        "en": "an answer, or a command (openstack …, ping …)",
+        "ko": "답, 또는 명령(openstack …, ping …)",
     },
-    "said.good": {"en": "Right", "ko": "좋습니다"},
-    "said.bad": {"en": "Not yet", "ko": "아직 아닙니다"},
-    "said.hint": {"en": "Hint", "ko": "힌트"},
     "elsewhere": {
         "en": "Lessons need a cloud that can be worked in: `glasscloud tui`, or in the terminal `glasscloud lesson start {name}`.",
         "ko": "수업에는 다룰 수 있는 클라우드가 필요합니다. `glasscloud tui`로 열거나 터미널에서 "
@@ -49,14 +61,18 @@ TEXTS: Texts = {
         "en": "This is a real cloud: steps that plant faults, ping or wait for an hour cannot be done here as they are.",
         "ko": "실제 클라우드입니다. 고장을 내거나 핑을 보내거나 시간을 건너뛰는 단계는 여기서 그대로 할 수 없습니다.",
     },
-    "not_empty": {
-        "en": "There are servers in this cloud already; a step that asks for one of the same name may find it done. "
+    "own": {
+        "en": "The lesson gets a cloud of its own; the one that you watch now goes on, and Esc brings you back to it.",
+        "ko": "수업마다 클라우드를 따로 띄웁니다. 지금 보고 있는 클라우드는 그대로 돌고 있으며, Esc를 누르면 돌아옵니다.",
+    },
+    "shared": {
+        "en": "The lesson runs in the cloud that you watch, {cloud}. What is in it already may count as done: a server called web, say. "
         "A cloud of its own: glasscloud lesson start {name}",
-        "ko": "이 클라우드에는 이미 서버가 있습니다. 이름이 같은 서버를 만드는 단계는 이미 한 것으로 보일 수 있습니다. "
+        "ko": "지금 보고 있는 클라우드({cloud})에서 수업을 합니다. 이미 들어 있는 것(예를 들어 web 서버)은 한 일로 여겨질 수 있습니다. "
         "수업만의 클라우드에서 하려면: glasscloud lesson start {name}",
     },
-    "openstack": {
-        "en": "Do that in Resources (5) by a form, or with the openstack client in another terminal.",
-        "ko": "자원(5)에서 폼으로 하거나, 다른 터미널에서 openstack 클라이언트로 하십시오.",
+    "lost": {
+        "en": "The lesson's cloud does not answer any more. Esc goes to the list, where a begins the lesson anew.",
+        "ko": "수업의 클라우드가 더는 대답하지 않습니다. Esc로 목록에 가서 a를 누르면 수업을 처음부터 다시 합니다.",
     },
 }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markdown import Markdown
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 from textual.content import Content
 
 from lab.teach.lesson import Lesson
@@ -17,12 +20,28 @@ from lab.tui.widgets.cells import fit
 from lab.watch.lecture import Lecture, Said
 
 SIGNS = {"good": "✔", "bad": "✘", "hint": "☞", "work": "▸", "refused": "✘"}
+INDENT = 2
+"""Columns before what a command printed."""
 
 
-def about(lesson: Lesson, lang: str, note: Text) -> RenderableType:
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Markdown in the colours of the theme; Rich's own are made for black ground."""
+
+    text: str
+    inks: Palette
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        inks = self.inks
+        styles = {"strong": inks.strong, "code": inks.rest, "list": inks.plain, "item.bullet": inks.head, "item.number": inks.head}
+        with console.use_theme(Theme({f"markdown.{name}": style for name, style in styles.items()})):
+            yield from console.render(Markdown(self.text, code_theme="ansi_dark"), options)
+
+
+def about(lesson: Lesson, lang: str, note: Text, inks: Palette) -> RenderableType:
     """What a lesson is about, and a note below it."""
     words = lesson.words[lang]
-    return Group(Markdown(f"## {words.title}\n\n{words.about}"), note)
+    return Group(Text(words.title + "\n", inks.strong), Written(words.about, inks), Text(), note)
 
 
 def head_of(lecture: Lecture | None, say: Callable[..., str]) -> Content:
@@ -36,18 +55,22 @@ def head_of(lecture: Lecture | None, say: Callable[..., str]) -> Content:
 def step_of(lecture: Lecture, inks: Palette, say: Callable[..., str]) -> RenderableType:
     """The shown step with all that was said to it; of a prediction that was made also its choices."""
     view = lecture.view
-    parts: list[RenderableType] = [Markdown(view.text if view else say("end"), code_theme="ansi_dark")]
+    parts: list[RenderableType] = [Written(view.text if view else say("end"), inks), Text()]
     if view is not None and view.choices and lecture.passed:
-        parts.append(Markdown("\n".join(f"{n}. {words}" for n, (_, words) in enumerate(view.choices, 1))))
-    return Group(*parts, *(_said(said, inks, say) for said in lecture.said))
+        parts.append(Written("\n".join(f"{n}. {words}" for n, (_, words) in enumerate(view.choices, 1)), inks))
+    return Group(*parts, *(_said(said, inks) for said in lecture.said))
 
 
-def _said(said: Said, inks: Palette, say: Callable[..., str]) -> RenderableType:
+def _said(said: Said, inks: Palette) -> RenderableType:
     ink = {"good": inks.good, "bad": inks.bad, "refused": inks.bad, "hint": inks.state}.get(said.kind, inks.muted)
     if said.kind in ("good", "bad", "hint"):
-        return Group(Text(f"\n{SIGNS[said.kind]} {say(f'said.{said.kind}')}", ink), Markdown(said.text))
+        beside = Table.grid(padding=(0, 1))
+        beside.add_column(style=ink, width=1)
+        beside.add_column(overflow="fold")
+        beside.add_row(SIGNS[said.kind], Written(said.text, inks))
+        return Group(beside, Text())
     lines = [Text(f"{SIGNS[said.kind]} {said.text}", ink)] if said.text else []
-    return Group(*lines, *(Text(f"  {line}", inks.plain, no_wrap=True, overflow="ellipsis") for line in said.lines))
+    return Group(*lines, *(Text(" " * INDENT + line, inks.plain, no_wrap=True, overflow="ellipsis") for line in said.lines), Text())
 
 
 def state_of(lecture: Lecture | None, say: Callable[..., str]) -> str:

@@ -1,34 +1,23 @@
-"""The room of a lesson that is taught in a running cloud: connected over HTTP, and waiting on that cloud's clock."""
+"""The clock of a lesson in a connected cloud: nobody sits through what the cloud has to wait for."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 from lab.client.session import ApiError, Session, Transport
-from lab.client.transports import OverHttp
 from lab.cloud import Cloud
-from lab.config import Config
 from lab.rest.message import Response
-from lab.teach.lesson_glass import Glass, OverWire
 
 NO_CLOCK = (404, 409)
 """How a cloud answers whose clock nobody can change: a real one."""
 
 
-@asynccontextmanager
-async def connected(url: str, password: str, username: str = "admin") -> AsyncIterator[tuple[Cloud, Glass]]:
-    """A running cloud, and its glass walls. Raises Unreachable, or ApiError when the password is refused."""
-    http = OverHttp(url)
-    try:
-        transport = Hurried(http)
-        cloud = Cloud(transport, Config(), username, password)
-        transport.session = cloud.session
-        await cloud.session.authenticate()
-        yield cloud, OverWire(cloud)
-    finally:
-        await http.close()
+def hurried(cloud: Cloud, transport: Transport) -> Cloud:
+    """The same cloud and user over a transport, waiting on the cloud's clock and making it run."""
+    clock = Hurried(transport)
+    own = cloud.over(clock)
+    clock.session = own.session
+    return own
 
 
 class Hurried:
