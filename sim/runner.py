@@ -1,9 +1,7 @@
 """Lets faces that live in wall time drive a simulated world.
 
 The world runs in slices on the server's own event loop; only plain requests and answers cross between
-them. Pace: paused, one message at a time, times N, or as fast as possible; while nothing but periodic
-work waits, time goes at times 1 whatever the pace, so an idle cloud idles and its clock keeps up with the
-wall's. The pace changes in the very instant in which the last piece of work ends.
+them. Its clock is paused, goes message by message, or at a pace.
 """
 
 from __future__ import annotations
@@ -12,16 +10,16 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from lab.inputs import Deeds, Input, Inputs
 from lab.journal import Journal
 from lab.journal.export import TRACED
 from lab.runtime import NANOSECOND
+from sim.callers import Callers, WorldStopped
 from sim.course import Course, Settle, finished
 from sim.loop import SimLoop
+from sim.pace import MAX_SPEED, Pace
 from sim.task import NEVER
 
 T = TypeVar("T")
@@ -31,44 +29,19 @@ SLICE_S = 0.005
 STEPS = 64
 IDLE_TICK_S = 0.05
 """The shortest wait between two wake-ups of an idle world."""
-MAX_SPEED = math.inf
-HUNG_S = 3600
-"""Virtual time after which work that nobody outside waits for, and in which nothing moved, counts as hung: it no longer
-hurries the clock. Longer than every timeout of the services (long_rpc_timeout is 1,800 s)."""
-
-
-@dataclass(slots=True)
-class _Call:
-    enter: Callable[[Settle], None]
-    """Lets it into the world; what came of it is told to whom it is given."""
-    future: asyncio.Future[Any]
-
-
-class WorldStopped(RuntimeError):
-    """The simulated world stopped on an error."""
 
 
 class Runner:
     """Drives one world from the running (wall-time) event loop."""
 
     def __init__(self, world: SimLoop, journal: Journal, speed: float = MAX_SPEED, paused: bool = False) -> None:
-        if speed <= 0:
-            raise ValueError(f"a speed of {speed} does not move; pause instead")
         self.course = Course(world, journal)
-        self.speed, self.paused = speed, paused
+        self.pace, self.paused = Pace(speed), paused
         self.error: BaseException | None = None
         self._host: asyncio.AbstractEventLoop | None = None
-        self._inbox: list[_Call] = []
-        self._pending: dict[asyncio.Future[Any], None] = {}
+        self._callers = Callers()
         self._timer: asyncio.Handle | None = None
-        self._anchor = (0.0, 0)
-        """A wall instant (seconds) and the virtual one (ns) that belongs to it."""
-        self._pace = math.inf
-        self._moved = (0, 0)
-        """How busy the world was, and since when."""
         self._messages_left = self._events_left = 0
-        self._insisting: dict[asyncio.Future[Any], None] = {}
-        self._stepping: list[asyncio.Future[None]] = []
         self._pumping = False
         self.listeners: list[Callable[[], None]] = []
         """Told after each slice: something may have happened."""
@@ -88,7 +61,7 @@ class Runner:
     def start(self) -> None:
         """Begin to run the world on the running loop."""
         self._host = asyncio.get_running_loop()
-        self._anchor = (time.perf_counter(), self._now())
+        self.pace.count_from(self._now())
         self._kick()
 
     def stop(self) -> None:
@@ -96,7 +69,7 @@ class Runner:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self._fail(WorldStopped("the cloud is shutting down"))
+        self._callers.fail(WorldStopped("the cloud is shutting down"))
 
     async def call(self, work: Callable[[], Awaitable[T]], label: str = "", insists: bool = False) -> T:
         """Run a coroutine function inside the world and answer its result; with a label the input is journaled.
@@ -104,7 +77,7 @@ class Runner:
         A run in which this was done cannot be repeated: `enter` is for what shall be.
         insists: when the clock is paused, let it step until the work is done.
         """
-        return await self._wait(self._post(lambda settle: self.course.give(label, work, settle), insists))  # type: ignore[no-any-return]
+        return await self._callers.answer(self._post(lambda settle: self.course.give(label, work, settle), insists))  # type: ignore[no-any-return]
 
     def put(self, given: Input, insists: bool = False) -> asyncio.Future[Any]:
         """Give an input when the world's turn comes; the future has its result."""
@@ -112,7 +85,7 @@ class Runner:
 
     async def enter(self, given: Input, insists: bool = False) -> Any:
         """The same, and wait for the result."""
-        return await self._wait(self.put(given, insists))
+        return await self._callers.answer(self.put(given, insists))
 
     def act(self, given: Input) -> Any:
         """Do an input at once, between two steps, paused or not. Raises what it raises before it is done, and is then none."""
@@ -132,10 +105,10 @@ class Runner:
 
     def swap(self, course: Course, error: Exception) -> None:
         """Go on in another course, its clock stopped; whoever waits for an answer of the present one gets the error."""
-        self._fail(error)
+        self._callers.fail(error)
         self.course, self.error, self.paused = course, None, True
         self._messages_left = self._events_left = 0
-        self._anchor, self._pace, self._moved = (time.perf_counter(), self._now()), math.inf, (0, 0)
+        self.pace.forget(self._now())
 
     def _check(self) -> None:
         if self.error is not None:
@@ -144,20 +117,9 @@ class Runner:
     def _post(self, enter: Callable[[Settle], None], insists: bool) -> asyncio.Future[Any]:
         self._check()
         assert self._host is not None, "start the runner first"
-        future: asyncio.Future[Any] = self._host.create_future()
-        self._pending[future] = None
-        if insists:
-            self._insisting[future] = None
-        self._inbox.append(_Call(enter, future))
+        future = self._callers.post(self._host, enter, insists)
         self._kick()
         return future
-
-    async def _wait(self, future: asyncio.Future[Any]) -> Any:
-        try:
-            return await future
-        finally:
-            self._pending.pop(future, None)
-            self._insisting.pop(future, None)
 
     def peek(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run a coroutine that does not wait, at once, paused or not."""
@@ -173,13 +135,11 @@ class Runner:
     def resume(self, speed: float | None = None) -> None:
         """Let time go on, at a new speed if one is given."""
         if speed is not None:
-            if speed <= 0:
-                raise ValueError(f"a speed of {speed} does not move; pause instead")
-            self.speed = speed
+            self.pace.change(speed)
         self._keep_up()
         self.paused = False
         self._messages_left = self._events_left = 0
-        self._anchor = (time.perf_counter(), self._now())
+        self.pace.count_from(self._now())
         self._kick()
 
     def step(self, messages: int = 0, events: int = 0) -> None:
@@ -196,13 +156,11 @@ class Runner:
         """Wait until all steps are made that were asked for. Raises WorldStopped when the world stopped at one."""
         self._check()
         if self._to_step():
-            done = asyncio.get_running_loop().create_future()
-            self._stepping.append(done)
-            await done
+            await self._callers.steps()
 
     def state(self) -> dict[str, Any]:
         """The clock as faces show it."""
-        speed: float | str = "max" if math.isinf(self.speed) else self.speed
+        speed: float | str = "max" if math.isinf(self.pace.speed) else self.pace.speed
         now = self._due()
         return {
             "t_s": now / NANOSECOND,
@@ -229,7 +187,7 @@ class Runner:
         except BaseException as error:
             self.error = error
             self._told()
-            self._fail(WorldStopped(f"the simulated world has stopped: {error}"))
+            self._callers.fail(WorldStopped(f"the simulated world has stopped: {error}"))
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
@@ -248,18 +206,17 @@ class Runner:
         end = time.perf_counter() + SLICE_S
         if self.paused:
             return self._run_steps(end)
-        self._all_stepped()
+        self._callers.all_stepped()
         self._keep_up()
-        self._take_inputs()
+        self._callers.let_in()
         while True:
-            pace = self._set_pace()
-            upcoming = self._run_on(self._limit())
+            rate = self._follow()
+            upcoming = self._run_on(self.pace.limit())
             if upcoming >= NEVER:
                 return None
-            if self._set_pace() == pace and not math.isinf(pace):
-                due = (upcoming - self._limit()) / NANOSECOND / pace
-                if due > 0:
-                    return due if self.world.runtime.busy else max(due, IDLE_TICK_S)
+            wait = self.pace.wait_s(upcoming) if self._follow() == rate else 0.0
+            if wait > 0:
+                return wait if self.world.runtime.busy else max(wait, IDLE_TICK_S)
             if time.perf_counter() >= end:
                 return 0.0
 
@@ -277,30 +234,18 @@ class Runner:
             return next_ns()
 
     def _hurried(self) -> bool:
-        """Whether anything is in flight; work inside the world that has not moved for an hour is hung and does not count."""
-        busy = self.world.runtime.busy
-        if busy != self._moved[0]:
-            self._moved = (busy, self._now())
-        return bool(self._pending) or (busy > 0 and self._now() - self._moved[1] < HUNG_S * NANOSECOND)
+        """Whether anything is in flight."""
+        return self.pace.hurried(bool(self._callers.answers), self.world.runtime.busy, self._now())
 
-    def _set_pace(self) -> float:
-        """The asked speed while something is in flight, times 1 while idle; a change starts a new count."""
-        pace = self.speed if self._hurried() else min(1.0, self.speed)
-        if pace != self._pace:
-            wall, virtual = self._anchor
-            now = time.perf_counter()
-            if pace < self._pace and not math.isinf(self._pace):
-                # Slower from the instant in which the work ended; this slice may have come to it late.
-                now = min(now, wall + (self._now() - virtual) / NANOSECOND / self._pace)
-            self._anchor = (now, self._now())
-            self._pace = pace
-        return pace
+    def _follow(self) -> float:
+        """Go at the pace that what is in flight asks for, and answer it."""
+        return self.pace.follow(self._hurried(), self._now())
 
     def _due(self) -> int:
         """Where the clock stands: beyond the last thing that happened when time went by without any."""
-        if self._host is None or self.paused or math.isinf(self._pace):
+        if self._host is None or self.paused or math.isinf(self.pace.rate):
             return self._now()
-        return max(self._now(), min(self._limit(), self.course.next_ns()))
+        return max(self._now(), min(self.pace.limit(), self.course.next_ns()))
 
     def _keep_up(self) -> None:
         """Bring the world's clock to where it stands."""
@@ -309,20 +254,13 @@ class Runner:
     def _now(self) -> int:
         return int(self.world.env.now)
 
-    def _limit(self) -> int:
-        """How far the clock may go now."""
-        if math.isinf(self._pace):
-            return NEVER - 1
-        wall, virtual = self._anchor
-        return virtual + round((time.perf_counter() - wall) * self._pace * NANOSECOND)
-
     def _to_step(self) -> bool:
         """Whether a paused clock has to move."""
-        return self._messages_left > 0 or self._events_left > 0 or bool(self._insisting)
+        return self._messages_left > 0 or self._events_left > 0 or bool(self._callers.insisting)
 
     def _run_steps(self, end: float) -> float | None:
         """Step a stopped clock as far as it was told to, callback by callback, so that it stops in the right one."""
-        self._take_inputs()
+        self._callers.let_in()
         journal, world = self.journal, self.world
         while self._to_step():
             before = journal.seq
@@ -334,33 +272,5 @@ class Runner:
                 self._messages_left -= min(new, self._messages_left)
             if time.perf_counter() >= end and self._to_step():
                 return 0.0
-        self._all_stepped()
+        self._callers.all_stepped()
         return None
-
-    def _all_stepped(self) -> None:
-        waiting, self._stepping = self._stepping, []
-        for each in waiting:
-            if not each.done():
-                each.set_result(None)
-
-    def _take_inputs(self) -> None:
-        inbox, self._inbox = self._inbox, []
-        for call in inbox:
-            call.enter(partial(self._settle, call.future))
-
-    def _settle(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-        self._pending.pop(future, None)
-        self._insisting.pop(future, None)
-        if future.done():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error if isinstance(error, Exception) else WorldStopped(repr(error)))
-
-    def _fail(self, error: Exception) -> None:
-        for future in (*self._pending, *self._stepping):
-            if not future.done():
-                future.set_exception(error)
-        self._stepping.clear()
-        self._inbox.clear()

@@ -87,6 +87,8 @@ class Served:
 
     async def end(self) -> None:
         """Stop the world and close what it keeps."""
+        if self._booting is not None:
+            self._booting.cancel()  # else nobody would hear that what it waits for does not come any more
         self.runner.stop()
         self.cloud.world.cut_power()
         self.cloud.world.loop.close()
@@ -150,7 +152,7 @@ class Served:
     def _prolong_tokens(self) -> None:
         """Let tokens live as long as their owners in wall time believe; in a repeated run they live as the first time."""
         runtime, runner = self.cloud.wires.runtime, self.runner
-        factor = token_factor(runner.speed, runner.paused)
+        factor = token_factor(runner.pace.speed, runner.paused)
         known = max(runtime.stretched[0], self.cloud.config.token_lifetime_factor)
         if factor > known and runner.error is None and not runner.course.inputs.coming:
             runner.act(Input("lifetime", {"factor": factor}))

@@ -135,7 +135,7 @@ def test_tokens_are_good_again_and_who_looks_is_not_locked_out() -> None:
         await at.ask("GET", "clock", status=401)
         at.token = later
         asking = asyncio.ensure_future(flavors(first))
-        while not at.served.runner._pending:
+        while not at.served.runner._callers.answers:
             await asyncio.sleep(0.005)
         await at.clock(paused=False)
         assert await asking == 200
@@ -148,7 +148,7 @@ def test_who_waits_for_an_answer_is_told() -> None:
     async def main(at: Face) -> None:
         await at.clock(paused=True)
         asking = asyncio.ensure_future(at.http.get("/compute/v2.1/flavors", headers={"x-auth-token": at.token}))
-        while not at.served.runner._pending:
+        while not at.served.runner._callers.answers:
             await asyncio.sleep(0.005)
         await at.travel(at.served.journal.seq)
         answer = await asking

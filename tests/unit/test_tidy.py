@@ -32,7 +32,8 @@ CHANGING = {"append", "add", "update", "pop", "popitem", "setdefault", "extend",
 WALL_CLOCK = {"time", "uuid.uuid4", "uuid.uuid1", "secrets", "threading", "random"}
 # Who may look at the wall clock, hold threads or draw from the system: the edges.
 EDGES = (
-    "lab/cli/", "lab/runtime.py", "lab/realtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py", "sim/runner.py",
+    "lab/cli/", "lab/runtime.py", "lab/realtime.py", "lab/process.py", "lab/rest/http.py", "lab/client/", "lab/cloud.py",
+    "sim/pace.py", "sim/runner.py",
     "lab/watch/", "lab/tui/",
 )
 

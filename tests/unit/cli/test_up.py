@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -9,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,7 +20,9 @@ import typer
 import yaml
 
 from lab.cli.main import main
-from lab.cli.up import parse_speed
+from lab.cli.up import build, parse_speed
+from lab.serve import Origin, Served
+from sim.runner import Runner
 
 READY_S = 40.0
 """A busy machine with one core for many tests."""
@@ -103,6 +108,28 @@ def test_a_scenario_is_played_in_it(tmp_path: Path) -> None:
     finally:
         cloud.process.kill()
         cloud.process.communicate()
+
+
+def test_an_end_in_the_middle_of_the_boot_says_nothing() -> None:
+    heard: list[object] = []
+
+    async def begin_and_end(boots: bool) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
+        cloud = build(Origin(7, datetime(2026, 1, 1, tzinfo=UTC)))
+        served = Served(cloud, Runner(cloud.world.loop, cloud.journal))
+        served.begin()
+        waiting = asyncio.ensure_future(served.booted())
+        if boots:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await served.end()
+        del cloud, served, waiting
+        await asyncio.sleep(0.01)
+        gc.collect()
+
+    for boots in (True, False):
+        asyncio.run(begin_and_end(boots))
+    assert heard == []
 
 
 def test_a_speed_is_a_positive_number_or_max() -> None:

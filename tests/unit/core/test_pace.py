@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lab.runtime import NANOSECOND
-from sim import runner as runners
+from sim import pace
 from tests.unit.core.test_runner import drive, get
 
 
@@ -75,7 +75,7 @@ def test_below_times_one_an_idle_world_is_slow_too():
 
 
 def test_work_that_hangs_does_not_hurry_the_clock_for_ever(monkeypatch):
-    monkeypatch.setattr(runners, "HUNG_S", 60)
+    monkeypatch.setattr(pace, "HUNG_S", 60)
 
     async def main(tiny, runner):
         periodic(runner.world, 1.0, [])

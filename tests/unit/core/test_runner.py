@@ -7,8 +7,9 @@ import time
 
 import pytest
 
+from sim.callers import WorldStopped
 from sim.loop import SimLoop
-from sim.runner import Runner, WorldStopped
+from sim.runner import Runner
 from tests.unit.core.wiring import CTX, Tiny
 
 
