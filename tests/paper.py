@@ -7,9 +7,10 @@ from typing import ClassVar
 
 from drivers.place import Place
 from lab.services.compute.driver import HostInventory
+from lab.services.network.driver import DhcpNetwork
 from tests.unit.compute.neighbours import Hypervisor
 from tests.unit.image.glance import MemoryImages
-from tests.unit.network.neutron import DhcpServers, Switch
+from tests.unit.network.neutron import AskingSwitch, ReservingServers
 from tests.unit.object.object_storage import MemoryDisk
 from tests.unit.volume.block_storage import MemoryBackend
 
@@ -42,11 +43,11 @@ class Paper:
         """There is nothing to close."""
 
 
-class PaperSwitch(Paper, Switch):
+class PaperSwitch(Paper, AskingSwitch):
     """A host's switch."""
 
     def __init__(self, place: Place, options: Nothing) -> None:
-        Switch.__init__(self)
+        super().__init__()
         SWITCHES[place] = self
 
 
@@ -60,12 +61,29 @@ class PaperHypervisor(Paper, Hypervisor):
     async def inventory(self) -> HostInventory:
         return HostInventory("QEMU", 8_002_000, 8, 16_384, 100, self.place.address)
 
+    async def destroy(self, guest_id: str) -> None:
+        cards = self.cards.get(guest_id, [])
+        await super().destroy(guest_id)
+        for port_id in cards:
+            SWITCHES[self.place].unplug(port_id)
 
-class PaperDhcp(Paper, DhcpServers):
-    """A host's DHCP servers."""
+
+class PaperDhcp(Paper, ReservingServers):
+    """A host's DHCP servers; their own ports are taps at the host's switch too."""
 
     def __init__(self, place: Place, options: Nothing) -> None:
         super().__init__()
+        self.place = place
+
+    async def serve(self, network: DhcpNetwork) -> None:
+        await super().serve(network)
+        SWITCHES[self.place].plug(network.wiring.port_id)
+
+    async def stop(self, network_id: str) -> None:
+        network = self.networks.get(network_id)
+        await super().stop(network_id)
+        if network is not None:
+            SWITCHES[self.place].unplug(network.wiring.port_id)
 
 
 class PaperVolumes(Paper, MemoryBackend):
