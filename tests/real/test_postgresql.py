@@ -2,61 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from lab.store import MemoryStore
 from lab.store.sql import SqlStore
 from tests.conformance.test_store import Item, Owner, outcome
+from tests.real.bed.postgres import postgres
 
 pytestmark = pytest.mark.real
 
-USER = "postgres"
-"""PostgreSQL refuses to run as root; Debian's package makes this user."""
-
-
-def _tools() -> Path:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    if not found:
-        pytest.skip("PostgreSQL is not installed; apt-get install postgresql")
-    return found[-1]
-
-
-def _as_user(command: list[str]) -> list[str]:
-    return ["runuser", "-u", USER, "--", *command] if os.geteuid() == 0 else command
-
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pytest.importorskip("psycopg", reason="the driver is missing; pip install glasscloud[real]")
-    tools = _tools()
-    folder = tmp_path_factory.mktemp("postgresql")
-    for parent in (folder, *folder.parents[:3]):
-        parent.chmod(0o755)
-    if os.geteuid() == 0:
-        shutil.chown(folder, USER)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    data = folder / "data"
-    subprocess.run(
-        _as_user([str(tools / "initdb"), "-D", str(data), "-A", "trust", "-U", USER, "-E", "UTF8"]), check=True, capture_output=True
-    )
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-    log = str(folder / "log")
-    subprocess.run(
-        _as_user([str(tools / "pg_ctl"), "-D", str(data), "-o", options, "-l", log, "-w", "start"]), check=True, capture_output=True
-    )
-    try:
-        yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run(_as_user([str(tools / "pg_ctl"), "-D", str(data), "-m", "immediate", "stop"]), check=True, capture_output=True)
+def url() -> Iterator[str]:
+    with postgres() as server:
+        yield server.url()
 
 
 def test_the_same_operations_give_the_same_answers(url: str) -> None:
