@@ -58,7 +58,7 @@ class Postgres:
             self._as = {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
             os.chown(self.folder, entry.pw_uid, entry.pw_gid)
         command = [self._tool("initdb"), "-D", self._data, "-A", "trust", "-U", USER, "-E", "UTF8", "--no-sync"]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, **self._as)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self.folder, **self._as)
         if done.returncode != 0:
             raise RuntimeError(f"PostgreSQL cannot make a database: {done.stderr}")
 
@@ -85,7 +85,7 @@ class Postgres:
         log.close()
         end_s = time.monotonic() + READY_S
         ready = [self._tool("pg_isready"), "-q", "-h", str(self.folder), "-p", str(self.port)]
-        while subprocess.run(ready, capture_output=True).returncode != 0:
+        while subprocess.run(ready, check=False, capture_output=True).returncode != 0:
             if self._server.poll() is not None or time.monotonic() > end_s:
                 raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
