@@ -35,6 +35,10 @@ class Wires:
     broker: Broker = field(init=False)
     processes: dict[str, Process] = field(default_factory=dict)
     lives: dict[str, int] = field(default_factory=dict)
+    make_broker: Callable[[Wires], Broker] | None = None
+    """Makes another broker than the one in memory."""
+    make_router: Callable[[Wires], Router] | None = None
+    """Makes another router than the one within this program."""
     _factories: dict[str, tuple[str, str, Factory]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -42,8 +46,8 @@ class Wires:
         from lab.rpc.broker import Broker
 
         self.journal = Journal(self.runtime)
-        self.router = Router(self)
-        self.broker = Broker(self)
+        self.router = (self.make_router or Router)(self)
+        self.broker = (self.make_broker or Broker)(self)
         self.medium.on_change(self.broker.retry)
 
     def start(self, binary: str, host: str, factory: Factory) -> Process:

@@ -92,7 +92,7 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
     lambda: program("real", "rabbitmq-server", "RabbitMQ", "rabbitmq-server"),
     lambda: module("real", "libvirt", "libvirt for Python"),
     lambda: module("real", "pyroute2", "network devices for Python"),
-    lambda: module("real", "aio_pika", "AMQP for Python"),
+    lambda: module("real", "pamqp", "AMQP for Python"),
 )
 
 

@@ -356,7 +356,7 @@ class Broker:
         mq_host = self.wires.mq_host
         out, back = self._latency(process.host, mq_host), self._latency(mq_host, message.sender.host)
         if out is not None and back is not None:
-            self._hop(out + back + delay, _answer, message, status, data)
+            self._hop(out + back + delay, answer, message, status, data)
         elif process.alive and message.waiter is not None and not message.waiter.done():
             self._hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
 
@@ -404,7 +404,8 @@ def _timed_out(message: Message) -> MessagingTimeout:
     )
 
 
-def _answer(message: Message, status: str, data: bytes) -> None:
+def answer(message: Message, status: str, data: bytes) -> None:
+    """Give a reply to the caller who waits for it."""
     waiter = message.waiter
     if waiter is None or waiter.done() or not message.sender.alive:
         return

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -21,10 +22,17 @@ READY_S = 60.0
 GENTLE = "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
 """One scheduler thread that sleeps when there is nothing to do: the tests share the machine."""
 
+HELLO = """
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as probe:
+    probe.sendall(b"AMQP\\0\\0\\x09\\x01")
+    sys.exit(not probe.recv(7))
+"""
+
 
 def need_rabbitmq() -> None:
     """Skip the test where RabbitMQ or its client is missing."""
-    pytest.importorskip("aio_pika", reason="the AMQP client is missing; pip install glasscloud[real]")
+    pytest.importorskip("pamqp", reason="the AMQP client is missing; pip install glasscloud[real]")
     if not SERVER.exists() or shutil.which("epmd") is None:
         pytest.skip("RabbitMQ is not installed; apt-get install rabbitmq-server")
 
@@ -96,10 +104,9 @@ class RabbitMQ:
 
     def answers(self) -> bool:
         """Whether it greets a client."""
-        hello = "import socket,sys;s=socket.create_connection((sys.argv[1],int(sys.argv[2])),2);s.sendall(b'AMQP\\0\\0\\x09\\x01');sys.exit(not s.recv(7))"
         if self.enter:
-            done = subprocess.run([*self.enter, "python3", "-c", hello, self.address, str(self.port)], capture_output=True)
-            return done.returncode == 0
+            command = [*self.enter, sys.executable, "-c", HELLO, self.address, str(self.port)]
+            return subprocess.run(command, check=False, capture_output=True).returncode == 0
         with suppress(OSError), socket.create_connection((self.address, self.port), 2) as probe:
             probe.settimeout(5)
             probe.sendall(b"AMQP\0\0\x09\x01")

@@ -1,0 +1,309 @@
+"""RPC over RabbitMQ: the broker's face, with the queues in a server of their own.
+
+Names are oslo.messaging's: a topic exchange for each component, queues `<topic>` and `<topic>.<host>`, a fanout exchange
+`<topic>_fanout` with a queue for each listener, and a queue for the answers to this process. Queues and messages are
+durable and confirmed: what was sent before a kill -9 of RabbitMQ is there after it. A message is acknowledged before its
+handler runs: a consumer that dies loses what it took. What is sent again after a break has the same id, and a
+consumer leaves out what it had already.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pamqp import commands
+from pamqp.common import FieldTable
+
+from lab.body import encode
+from lab.errors import TransportError
+from lab.process import Process
+from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
+from lab.rpc.amqp_frames import PERSISTENT, Delivery
+from lab.rpc.amqp_link import Link, Parcel
+from lab.rpc.broker import Broker, answer
+from lab.rpc.consumers import Consumer, Queue
+from lab.rpc.message import Message
+
+if TYPE_CHECKING:
+    from lab.rpc.client import Handler
+    from lab.wires import Wires
+
+PREFETCH = 100
+"""Messages that a consumer is given and has not acknowledged: more than that wait in the queue while it hangs."""
+EXPIRES: FieldTable = {"x-expires": 1_800_000}
+"""Queues of one life of a process go half an hour after it, in ms. Source: oslo.messaging's rabbit_transient_queues_ttl."""
+KNOWN_IDS = 4096
+"""Ids of messages that are remembered, to leave out what is sent again."""
+EXCHANGES = {"cinder": "openstack"}
+"""A component's exchange where it is not named as the component. Source: as captured, see lab/services/volume/rpc.py."""
+_1970 = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class MessageLost(TransportError):
+    """A message was not sent and never will be."""
+
+
+class Place(NamedTuple):
+    """What one consumer tag stands for."""
+
+    consumer: Consumer
+    queue: str
+    fanout: bool
+
+
+class AmqpBroker(Broker):
+    """The processes of one OS process on a RabbitMQ server."""
+
+    def __init__(self, wires: Wires, url: str) -> None:
+        super().__init__(wires)
+        self.id = wires.runtime.secrets.draw(9)
+        """Of this OS process's life, unguessable and its own."""
+        self.reply_q = f"reply_{self.id}"
+        self.link = Link(url, self._declare, self._came, self._said)
+        self._epoch_ns = round((wires.runtime.epoch - _1970).total_seconds()) * 1_000_000_000
+        self._places: dict[str, Place] = {}
+        self._tags = 0
+        self._calls: dict[int, Message] = {}
+        self._declared: set[str] = set()
+        self._seen: deque[tuple[str, str]] = deque()
+        self._seen_set: set[tuple[str, str]] = set()
+        self._depths: dict[str, int] = {}
+        self._never: asyncio.Future[bytes] | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises Unreachable; later breaks are mended in silence, and told in the journal."""
+        self._never = asyncio.get_running_loop().create_future()
+        await self.link.open()
+
+    async def settled(self) -> None:
+        """Wait until RabbitMQ has all that was declared and sent."""
+        await self.link.settled()
+
+    async def close(self) -> None:
+        """Give the queues of this life back and disconnect."""
+        self.link.tell(commands.Queue.Delete(queue=self.reply_q, nowait=True))
+        await self.link.close()
+
+    def _said(self, state: str, text: str) -> None:
+        """The connection came or went. What was not acknowledged on the old one comes again on the new."""
+        if state == "down":
+            for place in self._places.values():
+                self._drop_held(place.consumer)
+        who = next(iter(self.wires.processes), "glasscloud")
+        self.wires.journal.add("log", who, "rabbitmq", text, status="info" if state == "up" else "warning")
+
+    # -- consuming ----------------------------------------------------------------------------
+
+    def serve(
+        self,
+        process: Process,
+        topic: str,
+        handlers: dict[str, Handler],
+        *,
+        host: str | None,
+        fanout: bool,
+        exchange: str,
+        version: str,
+        workers: int | None,
+    ) -> None:
+        super().serve(process, topic, handlers, host=host, fanout=fanout, exchange=exchange, version=version, workers=workers)
+        consumer: Consumer = process.memory["rpc consumers"][-1]
+        for queue in consumer.queues:
+            self._consume(Place(consumer, queue.name, False))
+        if fanout:
+            self._consume(Place(consumer, f"{topic}_fanout_{self.id}.{self._tags}", True))
+
+    def _consume(self, place: Place) -> None:
+        self._tags += 1
+        tag = str(self._tags)
+        self._places[tag] = place
+        self._begin_consuming(tag, place)
+
+    def _begin_consuming(self, tag: str, place: Place) -> None:
+        topic = place.consumer.topic
+        if place.fanout:
+            self._need_fanout(topic)
+            self._private_queue(place.queue)
+            self.link.tell(commands.Queue.Bind(queue=place.queue, exchange=f"{topic}_fanout", nowait=True))
+        else:
+            self._need_queue(place.queue, self.about[topic]["exchange"])
+        self.link.tell(commands.Basic.Consume(queue=place.queue, consumer_tag=tag, no_ack=place.fanout, nowait=True))
+
+    def _declare(self) -> None:
+        """All that this process needs, on a new connection."""
+        self._declared.clear()
+        self.link.tell(commands.Basic.Qos(prefetch_count=PREFETCH))
+        self._private_queue(self.reply_q)
+        self.link.tell(commands.Basic.Consume(queue=self.reply_q, consumer_tag=self.reply_q, no_ack=True, nowait=True))
+        for tag, place in self._places.items():
+            self._begin_consuming(tag, place)
+
+    def _private_queue(self, name: str) -> None:
+        self.link.tell(commands.Queue.Declare(queue=name, durable=True, arguments=EXPIRES, nowait=True))
+
+    def _need_fanout(self, topic: str) -> None:
+        name = f"{topic}_fanout"
+        if self.link.up and name not in self._declared:
+            self._declared.add(name)
+            self.link.tell(commands.Exchange.Declare(exchange=name, exchange_type="fanout", durable=True, nowait=True))
+
+    def _need_queue(self, name: str, exchange: str) -> None:
+        """Declare a queue at its first use, so that what is sent before its first consumer comes waits for it."""
+        if self.link.up and name not in self._declared:
+            self._declared.add(name)
+            self.link.tell(commands.Exchange.Declare(exchange=exchange, exchange_type="topic", durable=True, nowait=True))
+            self.link.tell(commands.Queue.Declare(queue=name, durable=True, nowait=True))
+            self.link.tell(commands.Queue.Bind(queue=name, exchange=exchange, routing_key=name, nowait=True))
+
+    def _leave(self, consumer: Consumer) -> None:
+        for message in consumer.own:
+            if isinstance(message, Arrived) and message.tag:  # it was never taken
+                self.link.tell(commands.Basic.Nack(delivery_tag=message.tag, requeue=True))
+        for tag in [tag for tag, place in self._places.items() if place.consumer is consumer]:
+            place = self._places.pop(tag)
+            self.link.tell(commands.Basic.Cancel(consumer_tag=tag, nowait=True))
+            if place.fanout:
+                self.link.tell(commands.Queue.Delete(queue=place.queue, nowait=True))
+        super()._leave(consumer)
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def _enqueue(self, message: Message, queue: Queue) -> None:
+        queue.published += 1
+        component = message.sender.binary.partition("-")[0]
+        about = self.about.get(message.topic.partition(".")[0])
+        exchange = about["exchange"] if about is not None else EXCHANGES.get(component, component)
+        self._need_queue(message.topic, exchange)
+        self._send(message, exchange, message.topic, None)
+
+    def _forget(self, order: int, _: asyncio.Future[bytes]) -> None:
+        self._calls.pop(order, None)
+
+    def _spread(self, message: Message, keys: Sequence[str] | None) -> None:
+        self._need_fanout(message.topic)
+        self._send(message, f"{message.topic}_fanout", "", keys)
+
+    def _send(self, message: Message, exchange: str, key: str, keys: Sequence[str] | None) -> None:
+        message.order = self._order = self._order + 1  # twins, too, have an id of their own
+        waiter = message.waiter
+        if waiter is not None:
+            self._calls[message.order] = message
+            waiter.add_done_callback(partial(self._forget, message.order))
+        payload = pack(message, f"{self.id}.{message.order}", self._epoch_ns + message.sent_ns, self.reply_q, keys)
+        self.link.send(Parcel(exchange, key, payload, PERSISTENT, partial(self._lost, message)))
+
+    def _lost(self, message: Message) -> None:
+        if message.sender.alive:
+            text = f"{message.method} to {message.topic} was not sent: there is no connection to RabbitMQ"
+            message.sender.failed(message.ctx.at(message.seq), message.method, MessageLost(text))
+
+    def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
+        assert isinstance(message, Arrived)
+        parcel = Parcel("", message.reply_q, pack_reply(message.msg_id, status, data), PERSISTENT, None)
+        if delay:
+            self._hop(delay, self.link.send, parcel)
+        else:
+            self.link.send(parcel)
+
+    # -- what comes ---------------------------------------------------------------------------
+
+    def _came(self, delivery: Delivery) -> None:
+        if delivery.consumer == self.reply_q:
+            order, status, data = unpack_reply(delivery.payload)
+            call = self._calls.get(order)
+            if call is not None:
+                answer(call, status, data)
+            return
+        place = self._places.get(delivery.consumer)
+        if place is None:  # it left while the message was on its way
+            self.link.tell(commands.Basic.Nack(delivery_tag=delivery.tag, requeue=True))
+            return
+        consumer, queue, fanout = place
+        tag = 0 if fanout else delivery.tag
+        assert self._never is not None
+        try:
+            message = unpack(delivery.payload, consumer.topic if fanout else queue, self._never)
+        except (ValueError, KeyError, TypeError) as error:
+            text = encode({"message": f"{queue} had a message that is none of ours: {error}"})
+            self.wires.journal.add("error", consumer.process.name, "rabbitmq", "message", status=type(error).__name__, body=text)
+            self.link.take(tag)
+            return
+        message.fanout, message.tag = fanout, tag
+        message.sent_ns -= self._epoch_ns
+        if self._repeated((delivery.consumer, message.unique_id)) or not self._wanted(consumer, message):
+            if tag:
+                self.link.take(tag)
+        elif consumer.own or not consumer.free():
+            consumer.published += fanout
+            self._wait(consumer.own, message)
+        else:
+            consumer.published += fanout
+            self._take(consumer, message)
+
+    def _repeated(self, key: tuple[str, str]) -> bool:
+        """Whether it came before: its sender, or the server after its restart, could not know that."""
+        if key in self._seen_set:
+            return True
+        self._seen.append(key)
+        self._seen_set.add(key)
+        if len(self._seen) > KNOWN_IDS:
+            self._seen_set.discard(self._seen.popleft())
+        return False
+
+    def _wanted(self, consumer: Consumer, message: Arrived) -> bool:
+        keys = message.interest
+        return keys is None or consumer in self._open.get(consumer.topic, ()) or any(key in consumer.interests for key in keys)
+
+    def _take(self, consumer: Consumer, message: Arrived) -> None:
+        if message.tag:
+            self.link.take(message.tag)
+        consumer.pool.busy += 1
+        if not message.ctx.periodic:
+            self.wires.runtime.busy += 1
+        self._begin(consumer, message, self._now())
+
+    def _feed(self, consumer: Consumer) -> None:
+        """It can go on: hand it what was held for it."""
+        while consumer.own and consumer.free():
+            message = consumer.own.popleft()
+            self._waiting -= 1
+            assert isinstance(message, Arrived)
+            self._take(consumer, message)
+
+    def retry(self) -> None:
+        for place in list(self._places.values()):
+            self._feed(place.consumer)
+
+    def _drop_held(self, consumer: Consumer) -> None:
+        """What was held and not acknowledged comes again; as far as it was a queue's it is forgotten here."""
+        held = [message for message in consumer.own if isinstance(message, Arrived) and message.tag]
+        for message in held:
+            consumer.own.remove(message)
+            self._waiting -= 1
+            for tag, place in self._places.items():
+                if place.consumer is consumer:
+                    self._seen_set.discard((tag, message.unique_id))
+
+    # -- looked at ----------------------------------------------------------------------------
+
+    def depths(self) -> dict[str, int]:
+        """How many messages lay in each queue when it was last measured."""
+        return {name: self._depths.get(name, 0) for name in self.queues}
+
+    async def measure(self) -> dict[str, int]:
+        """Ask RabbitMQ how many messages lie in each queue that this process knows."""
+        for name in list(self.queues):
+            depth = await self.link.depth(name)
+            if depth is not None:
+                self._depths[name] = depth
+        return self.depths()
+
+
+def over(url: str) -> Any:
+    """A maker of brokers for `Wires`."""
+    return partial(AmqpBroker, url=url)
