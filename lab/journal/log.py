@@ -39,7 +39,8 @@ class Journal:
 
     def __init__(self, runtime: Runtime, window: int = WINDOW) -> None:
         self.runtime = runtime
-        self.seq = 0
+        self.seq = self.first = 0
+        """The newest seq, and the one before the oldest: not 0 in a program that has a number space of its own."""
         self._now = runtime.now_ns
         self._open: list[Row] = []
         self._chunks: deque[list[Row]] = deque()
@@ -58,6 +59,12 @@ class Journal:
         self._lazy: dict[int, LazyBody] = {}
         """The lazy bodies of packed entries by seq."""
         self.packed_bytes = 0
+
+    def number(self, first: int) -> None:
+        """Number the entries from `first` + 1 on. Only for a journal that is empty."""
+        if self.seq != self.first:
+            raise RuntimeError("a journal that has entries cannot be numbered anew")
+        self.seq = self.first = first
 
     def add(
         self,
@@ -159,6 +166,7 @@ class Journal:
 
     def _rows(self, seq: int) -> Iterator[Row]:
         # Whoever reads may pause while chunks are packed, so where the next entry lies is asked anew for each chunk.
+        seq = max(seq, self.first)
         while seq < self.seq:
             chunk = self._holding(seq + 1)
             rows = chunk[seq + 1 - chunk[0][_SEQ] :]

@@ -125,6 +125,11 @@ class Link:
         answer = await self._wire.ask(ASIDE, commands.Queue.Declare(queue=queue, passive=True))
         return (answer.message_count or 0) if isinstance(answer, commands.Queue.DeclareOk) else None
 
+    async def purge(self, queue: str) -> None:
+        """Throw away what lies in a queue."""
+        if self._wire is not None:
+            await self._wire.ask(ASIDE, commands.Queue.Purge(queue=queue))
+
     def _publish(self, wire: Wire, parcel: Parcel) -> None:
         self._published = number = self._published + 1
         self._unconfirmed[number] = parcel

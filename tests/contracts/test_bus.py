@@ -1,0 +1,57 @@
+"""The bus contract on the broker in memory, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from lab.journal import Entry
+from lab.process import Process
+from lab.wires import Wires
+from sim.loop import SimLoop
+from tests.contracts.bus import Bus, BusContract, Play
+
+
+class InMemory(Bus):
+    """All processes on the wires of one cloud."""
+
+    def __init__(self, wires: Wires) -> None:
+        super().__init__()
+        self._wires = wires
+
+    async def start(self, binary: str, host: str, factory: Callable[[Process], None] = lambda process: None) -> Process:
+        return self._wires.start(binary, host, factory)
+
+    def wires(self, name: str) -> Wires:
+        return self._wires
+
+    async def settled(self) -> None:
+        await asyncio.sleep(0)
+
+    async def depth(self, queue: str) -> int:
+        return self._wires.broker.depths()[queue]
+
+    def entries(self) -> list[Entry]:
+        return list(self._wires.journal.since())
+
+
+class TestInMemory(BusContract):
+    @pytest.fixture
+    def play(self) -> Play:
+        def run(main: Callable[[Bus], Coroutine[Any, Any, Any]]) -> Any:
+            loop = SimLoop(1)
+
+            async def whole() -> Any:
+                return await main(InMemory(Wires(loop.runtime)))
+
+            try:
+                result = loop.run_until_complete(whole())
+            finally:
+                loop.close()
+            assert not loop.runtime.errors, loop.runtime.errors
+            return result
+
+        return run

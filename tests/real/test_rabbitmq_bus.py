@@ -1,0 +1,95 @@
+"""The bus contract on RabbitMQ, each process with wires and a connection of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from lab.journal import Entry
+from lab.process import Process
+from lab.realtime import RealRuntime
+from lab.rpc.amqp import AmqpBroker, over
+from lab.wires import Wires
+from tests.contracts.bus import Bus, BusContract, Play
+from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
+
+pytestmark = pytest.mark.real
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    with rabbitmq() as running:
+        yield running
+
+
+class OnRabbitMQ(Bus):
+    """Each process as if it were a program of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+        self._wires: dict[str, Wires] = {}
+
+    async def start(self, binary: str, host: str, factory: Callable[[Process], None] = lambda process: None) -> Process:
+        wires = self._wires[f"{binary}@{host}"] = Wires(RealRuntime(), make_broker=over(self.url))
+        wires.journal.number((len(self._wires)) << 40)
+        await self._broker(wires).open()
+        process = wires.start(binary, host, factory)
+        await self._broker(wires).settled()
+        return process
+
+    def _broker(self, wires: Wires) -> AmqpBroker:
+        assert isinstance(wires.broker, AmqpBroker)
+        return wires.broker
+
+    def wires(self, name: str) -> Wires:
+        return self._wires[name]
+
+    async def settled(self) -> None:
+        for _ in range(2):  # what came in answer to the first is settled, too
+            for wires in self._wires.values():
+                await self._broker(wires).settled()
+
+    async def depth(self, queue: str) -> int:
+        wires = next(iter(self._wires.values()))
+        return await self._broker(wires).link.depth(queue) or 0
+
+    def entries(self) -> list[Entry]:
+        found = [entry for wires in self._wires.values() for entry in wires.journal.since()]
+        return sorted((e for e in found if e.kind not in ("log", "process") or e.name == "asked who"), key=lambda e: e.t)
+
+    async def close(self) -> None:
+        for wires in self._wires.values():
+            for name in list(wires.processes):
+                wires.processes[name].kill()
+            for queue in list(wires.broker.queues):
+                await self._broker(wires).link.purge(queue)
+            await self._broker(wires).close()
+
+
+def play_on(server: RabbitMQ) -> Play:
+    """Runs a body against a server whose queues are empty before and after it."""
+
+    def run(main: Callable[[Bus], Coroutine[Any, Any, Any]]) -> Any:
+        async def whole() -> Any:
+            bus = OnRabbitMQ(server.url)
+            try:
+                async with asyncio.timeout(40):
+                    result = await main(bus)
+                assert not [e for wires in bus._wires.values() for e in wires.runtime.errors]
+                return result
+            finally:
+                await bus.close()
+
+        return asyncio.run(whole())
+
+    return run
+
+
+class TestOnRabbitMQ(BusContract):
+    @pytest.fixture
+    def play(self, server: RabbitMQ) -> Play:
+        return play_on(server)
