@@ -33,14 +33,14 @@ if TYPE_CHECKING:
     from lab.rpc.client import Handler
     from lab.wires import Wires
 
-PREFETCH = 100
-"""Messages that a consumer is given and has not acknowledged: more than that wait in the queue while it hangs."""
 EXPIRES: FieldTable = {"x-expires": 1_800_000}
 """Queues of one life of a process go half an hour after it, in ms. Source: oslo.messaging's rabbit_transient_queues_ttl."""
 KNOWN_IDS = 4096
 """Ids of messages that are remembered, to leave out what is sent again."""
 EXCHANGES = {"cinder": "openstack"}
 """A component's exchange where it is not named as the component. Source: as captured, see lab/services/volume/rpc.py."""
+FANOUT = "fanout-"
+"""How the tags of consumers begin that acknowledge nothing: what was sent to a listener goes with it."""
 _1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -120,7 +120,7 @@ class AmqpBroker(Broker):
 
     def _consume(self, place: Place) -> None:
         self._tags += 1
-        tag = str(self._tags)
+        tag = f"{FANOUT if place.fanout else ''}{self._tags}"
         self._places[tag] = place
         self._begin_consuming(tag, place)
 
@@ -137,7 +137,6 @@ class AmqpBroker(Broker):
     def _declare(self) -> None:
         """All that this process needs, on a new connection."""
         self._declared.clear()
-        self.link.tell(commands.Basic.Qos(prefetch_count=PREFETCH))
         self._private_queue(self.reply_q)
         self.link.tell(commands.Basic.Consume(queue=self.reply_q, consumer_tag=self.reply_q, no_ack=True, nowait=True))
         for tag, place in self._places.items():
@@ -221,7 +220,8 @@ class AmqpBroker(Broker):
             return
         place = self._places.get(delivery.consumer)
         if place is None:  # it left while the message was on its way
-            self.link.tell(commands.Basic.Nack(delivery_tag=delivery.tag, requeue=True))
+            if not delivery.consumer.startswith(FANOUT):
+                self.link.tell(commands.Basic.Nack(delivery_tag=delivery.tag, requeue=True))
             return
         consumer, queue, fanout = place
         tag = 0 if fanout else delivery.tag
@@ -231,7 +231,8 @@ class AmqpBroker(Broker):
         except (ValueError, KeyError, TypeError) as error:
             text = encode({"message": f"{queue} had a message that is none of ours: {error}"})
             self.wires.journal.add("error", consumer.process.name, "rabbitmq", "message", status=type(error).__name__, body=text)
-            self.link.take(tag)
+            if tag:
+                self.link.take(tag)
             return
         message.fanout, message.tag = fanout, tag
         message.sent_ns -= self._epoch_ns
