@@ -30,7 +30,6 @@ from lab.rpc.consumers import Consumer, Queue
 from lab.rpc.message import Message
 
 if TYPE_CHECKING:
-    from lab.rpc.client import Handler
     from lab.wires import Wires
 
 EXPIRES: FieldTable = {"x-expires": 1_800_000}
@@ -99,24 +98,11 @@ class AmqpBroker(Broker):
 
     # -- consuming ----------------------------------------------------------------------------
 
-    def serve(
-        self,
-        process: Process,
-        topic: str,
-        handlers: dict[str, Handler],
-        *,
-        host: str | None,
-        fanout: bool,
-        exchange: str,
-        version: str,
-        workers: int | None,
-    ) -> None:
-        super().serve(process, topic, handlers, host=host, fanout=fanout, exchange=exchange, version=version, workers=workers)
-        consumer: Consumer = process.memory["rpc consumers"][-1]
+    def _joined(self, consumer: Consumer, fanout: bool) -> None:
         for queue in consumer.queues:
             self._consume(Place(consumer, queue.name, False))
         if fanout:
-            self._consume(Place(consumer, f"{topic}_fanout_{self.id}.{self._tags}", True))
+            self._consume(Place(consumer, f"{consumer.topic}_fanout_{self.id}.{self._tags}", True))
 
     def _consume(self, place: Place) -> None:
         self._tags += 1

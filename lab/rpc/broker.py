@@ -86,6 +86,10 @@ class Broker:
             self._open.setdefault(topic, {})[consumer] = None
             self._targets.pop(topic, None)
         process.at_end(partial(self._leave, consumer))
+        self._joined(consumer, fanout)
+
+    def _joined(self, consumer: Consumer, fanout: bool) -> None:
+        """A new consumer: it is handed what lies in its queues already."""
         for queue in consumer.queues:
             if queue.messages:
                 self._hop(0, self._feed, consumer)
