@@ -6,13 +6,12 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from lab.errors import ImageError
-from lab.services.image.driver import ImageStore, StoredImage
+from lab.services.image.driver import CHUNK, ImageStore, StoredImage, made_up
 from sim.datacenter.datacenter import Datacenter, find
 from sim.datacenter.durable import file_key, file_value
 from sim.datacenter.fabric import pause
 from sim.datacenter.storage import ImageDirectory, ImageFile
 
-CHUNK = 65_536
 HONEST_MAX = 1024**2
 """Made-up images up to this size have the digests of their content; hashing bigger ones would cost real seconds."""
 
@@ -48,8 +47,8 @@ class SimImageStore(ImageStore):
         except BaseException:
             self.directory.disk.give(size)
             raise
-        made_up = b"".join(_made_up(seed, size)) if size <= HONEST_MAX else f"{seed}/{size}".encode()
-        md5, sha512 = hashlib.md5(made_up, usedforsecurity=False), hashlib.sha512(made_up)
+        content = b"".join(made_up(seed, size)) if size <= HONEST_MAX else f"{seed}/{size}".encode()
+        md5, sha512 = hashlib.md5(content, usedforsecurity=False), hashlib.sha512(content)
         return self._store(image_id, ImageFile(size, md5.hexdigest(), sha512.hexdigest(), None, seed))
 
     def _store(self, image_id: str, file: ImageFile) -> StoredImage:
@@ -64,7 +63,7 @@ class SimImageStore(ImageStore):
         if file is None:
             raise ImageError(f"the store on {self.directory.host.name} has no file for image {image_id}")
         if file.data is None:
-            for piece in _made_up(file.seed, file.size):
+            for piece in made_up(file.seed, file.size):
                 yield piece
         else:
             for start in range(0, file.size, CHUNK):
@@ -97,10 +96,3 @@ class SimImageStore(ImageStore):
         if not self.directory.host.up:
             raise ImageError(f"host {self.directory.host.name} has no power")
         await self.dc.spend(f"image.{what}", self.directory.host.name)
-
-
-def _made_up(seed: str, size: int) -> list[bytes]:
-    """Make the content of an image that nobody uploaded: one block from the seed, over and over."""
-    block = (hashlib.sha512(seed.encode()).digest() * (CHUNK // 64))[:CHUNK]
-    whole, rest = divmod(size, CHUNK)
-    return [block] * whole + ([block[:rest]] if rest else [])

@@ -39,7 +39,7 @@ class SimDisk(ObjectDisk):
         await self._spend(len(found.data) if found is not None else 0)
         return self.device.partitions.get(partition, {}).get(name)
 
-    async def remove(self, partition: int, name: str) -> None:
+    async def forget(self, partition: int, name: str) -> None:
         await self._spend(0)
         names = self.device.partitions.get(partition, {})
         old = names.pop(name, None)

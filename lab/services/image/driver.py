@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 from lab.values import value
+
+CHUNK = 65_536
+"""Bytes of a file that are read at a time."""
 
 
 @value
@@ -43,3 +47,13 @@ class ImageStore(ABC):
     @abstractmethod
     async def images(self) -> list[str]:
         """List the ids stored, sorted."""
+
+
+def made_up(seed: str, size: int) -> Iterator[bytes]:
+    """Make `size` bytes of an image that nobody uploaded: one block from the seed, over and over."""
+    block = (hashlib.sha512(seed.encode()).digest() * (CHUNK // 64))[:CHUNK]
+    whole, rest = divmod(size, CHUNK)
+    for _ in range(whole):
+        yield block
+    if rest:
+        yield block[:rest]

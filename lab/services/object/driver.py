@@ -40,7 +40,7 @@ class ObjectDisk(ABC):
         """Return the replica (or its tombstone), or None."""
 
     @abstractmethod
-    async def remove(self, partition: int, name: str) -> None:
+    async def forget(self, partition: int, name: str) -> None:
         """Forget the replica altogether (after hand-off); none is no error."""
 
     @abstractmethod

@@ -122,5 +122,5 @@ class Replicator:
     async def _give_up(self, device: Device, partition: int, name: str, timestamp_ns: int) -> None:
         """Remove a replica, unless a newer one came meanwhile."""
         if self.inventory.timestamp(device.name, partition, name) == timestamp_ns:
-            await self.inventory.disks[device.name].remove(partition, name)
+            await self.inventory.disks[device.name].forget(partition, name)
             self.inventory.forget(device.name, partition, name)

@@ -83,7 +83,7 @@ class MemoryDisk(ObjectDisk):
         self._alive()
         return self.kept.get(partition, {}).get(name)
 
-    async def remove(self, partition: int, name: str) -> None:
+    async def forget(self, partition: int, name: str) -> None:
         self._alive()
         held = self.kept.get(partition, {})
         held.pop(name, None)

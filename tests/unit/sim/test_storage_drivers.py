@@ -187,7 +187,7 @@ def test_object_disks_keep_the_newest(site: Site) -> None:
     assert site.run(disk.partitions()) == [3, 7]
     assert site.run(disk.partition(7)) == ["o"]
     for _ in range(2):
-        site.run(disk.remove(7, "o"))
+        site.run(disk.forget(7, "o"))
     assert site.run(disk.partitions()) == [3]
     assert site.run(disk.get(7, "o")) is None
     assert disk.device.disk.used == 0
@@ -197,7 +197,7 @@ def test_a_dead_disk_answers_nothing(site: Site) -> None:
     disk = SimDisk(site.dc, "storage-1", "d1")
     site.run(disk.put(1, StoredObject("o", 1, b"x")))
     mend = WorldFaults(site.dc).kill_disk("storage-1", "d1")
-    for call in (disk.get(1, "o"), disk.put(1, StoredObject("o", 2)), disk.remove(1, "o"), disk.partitions(), disk.partition(1)):
+    for call in (disk.get(1, "o"), disk.put(1, StoredObject("o", 2)), disk.forget(1, "o"), disk.partitions(), disk.partition(1)):
         with pytest.raises(ObjectError, match="storage-1/d1 is dead"):
             site.run(call)
     mend()
