@@ -1,10 +1,13 @@
-"""Profiles of Hypothesis for all tests: `dev` looks at new examples each time, `ci` is repeatable."""
+"""Profiles of Hypothesis for all tests: `dev` looks at new examples each time, `ci` is repeatable. The record of drivers' promises."""
 
 from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
+
+from tests.contracts import record
 
 # Virtual time has no wall deadline; the building of a whole cloud inside an example is what these tests are about.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,3 +24,11 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    record.add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    record.record(config)

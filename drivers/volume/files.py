@@ -62,6 +62,10 @@ class Files(ABC):
         """Return what qemu-img opens."""
 
     @abstractmethod
+    def backing(self, name: str) -> str:
+        """Return how a qcow2 file beside it names the file that it lies on."""
+
+    @abstractmethod
     def close(self) -> None:
         """Let go of what is held."""
 
@@ -108,6 +112,9 @@ class LocalFiles(Files):
 
     def url(self, name: str) -> str:
         return str(self.directory / name)
+
+    def backing(self, name: str) -> str:
+        return name  # relative: the directory may be moved, or mounted elsewhere
 
     def close(self) -> None:
         """Nothing is held."""

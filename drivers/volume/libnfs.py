@@ -209,3 +209,6 @@ class NfsFiles(Files):
 
     def url(self, name: str) -> str:
         return f"nfs://{self.server}{self.path.rstrip('/')}/{self.folder}/{name}"
+
+    def backing(self, name: str) -> str:
+        return self.url(name)  # QEMU's client takes the file on top for a directory when a name is relative

@@ -1,4 +1,7 @@
-"""Volumes as qcow2 files on an NFS NAS, which hypervisors open by QEMU's own NFS client: nothing is mounted."""
+"""Volumes as qcow2 files on an NFS NAS, which hypervisors open by QEMU's own NFS client: nothing is mounted.
+
+Where all hosts have the export mounted anyway, the driver `directory` with `shared = true` on that path does as well.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,10 @@ import asyncio
 import contextlib
 import ctypes
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from drivers.findings import Finding
 from drivers.place import Place
-from drivers.volume.files import Files, LocalFiles
 from drivers.volume.libnfs import INSTALL, LIBRARY, NfsFiles
 from drivers.volume.pool import Pool
 from drivers.volume.qcow2 import COPY, Qcow2Volumes
@@ -29,14 +30,12 @@ class NfsOptions:
     export: 'HOST:/path' as the NAS exports it; the directory of this cloud's volumes is made in it.
     pool: the pool's name in cinder.
     clone: 'copy' makes clones that are independent of their source, 'overlay' ones that lie on it and cost nothing.
-    mount: where the export is mounted on this host, if it is; then the driver works there instead of by libnfs.
     timeout_s: after how many seconds a NAS that does not answer is an error.
     """
 
     export: str
     pool: str = "nas"
     clone: str = COPY
-    mount: Path | None = None
     timeout_s: float = 5.0
 
 
@@ -48,12 +47,8 @@ class NfsVolumes(Qcow2Volumes):
     def __init__(self, place: Place, options: NfsOptions) -> None:
         self.server, self.path = split(options.export)
         self.options = options
-        super().__init__(place, Pool(self._files(place), self._alive), options.pool, options.clone)
-
-    def _files(self, place: Place) -> Files:
-        if self.options.mount is not None:
-            return LocalFiles(self.options.mount / place.cloud)
-        return NfsFiles(self.server, self.path, place.cloud, self.options.timeout_s)
+        files = NfsFiles(self.server, self.path, place.cloud, options.timeout_s)
+        super().__init__(place, Pool(files, self._alive), options.pool, options.clone)
 
     @classmethod
     async def probe(cls, place: Place, options: NfsOptions) -> list[Finding]:
@@ -76,14 +71,10 @@ class NfsVolumes(Qcow2Volumes):
         return found
 
     async def open(self) -> None:
-        mount = self.options.mount
-        if mount is not None and not await asyncio.to_thread(mount.is_mount):
-            raise VolumeError(f"{mount} is not mounted; mount -t nfs {self.options.export} {mount}, or leave out the option mount")
-        if mount is None:
-            try:
-                await asyncio.to_thread(ctypes.CDLL, LIBRARY)
-            except OSError:
-                raise VolumeError(f"{LIBRARY} is not installed; {INSTALL}") from None
+        try:
+            await asyncio.to_thread(ctypes.CDLL, LIBRARY)
+        except OSError:
+            raise VolumeError(f"{LIBRARY} is not installed; {INSTALL}") from None
         await super().open()
 
     async def _alive(self) -> None:

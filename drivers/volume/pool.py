@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TypeVar
 
 from drivers.owned import PART, told_as
@@ -14,6 +16,8 @@ from lab.errors import NoSpace, VolumeError
 
 T = TypeVar("T")
 GIB = 1024**3
+FULL_BYTES = 1024**2
+"""Less than this is no room: an empty qcow2 file takes 200 KB."""
 
 
 async def always() -> None:
@@ -35,8 +39,23 @@ class Pool:
     async def do(self, doing: str, work: Callable[[], T]) -> T:
         """Run blocking work on the files. Raises NoSpace, and VolumeError that says what was being done."""
         await self.alive()
-        with told_as(VolumeError, self.where, doing):
-            return await asyncio.to_thread(work)
+        async with self._knowing_full():
+            with told_as(VolumeError, self.where, doing):
+                return await asyncio.to_thread(work)
+
+    @asynccontextmanager
+    async def _knowing_full(self) -> AsyncIterator[None]:
+        """Call an error NoSpace when the backend is full: over NFS some servers and clients say 'Bad address' then."""
+        try:
+            yield
+        except VolumeError as error:
+            try:
+                _, free = await asyncio.to_thread(self.files.space)
+            except OSError:
+                raise error from None
+            if free < FULL_BYTES:
+                raise NoSpace(f"No space left on {self.where}; delete volumes or add disks ({error.message})") from error
+            raise
 
     async def layers(self) -> Layers:
         """Read what is there now."""
@@ -47,14 +66,16 @@ class Pool:
         layers = {name for name in names if is_layer(name)}
         self._headers = {name: known for name, known in self._headers.items() if name in layers}
         for name in layers - set(self._headers):
-            self._headers[name] = header(self.files.head(name, HEADER_BYTES), name)
+            found = header(self.files.head(name, HEADER_BYTES), name)
+            self._headers[name] = replace(found, backing=found.backing and found.backing.rpartition("/")[2])
         return Layers(names, dict(self._headers))
 
     async def tool(self, name: str, verb: str, *arguments: str) -> None:
         """Have qemu-img work on one file."""
         await self.alive()
         self._headers.pop(name, None)
-        await qemu_img(self.where, verb, "-q", *arguments, alive=self.alive)
+        async with self._knowing_full():
+            await qemu_img(self.where, verb, "-q", *arguments, alive=self.alive)
 
     async def make(self, name: str, verb: str, *arguments: str, size: int = 0) -> None:
         """Have qemu-img make a file under another name, then put it in its place.

@@ -173,7 +173,7 @@ class Qcow2Volumes(VolumeDriver, Sweepable):
             raise
 
     async def _overlay(self, name: str, base: str, nbytes: int) -> None:
-        await self.pool.make(name, "create", "-u", "-f", "qcow2", "-b", base, "-F", "qcow2", "{}", str(nbytes))
+        await self.pool.make(name, "create", "-u", "-f", "qcow2", "-b", self.pool.files.backing(base), "-F", "qcow2", "{}", str(nbytes))
 
     async def _merge(self) -> None:
         """Remove bases that are no snapshot; what lies on them takes over what it needs, unless a guest has it open.
@@ -193,7 +193,7 @@ class Qcow2Volumes(VolumeDriver, Sweepable):
         if (layers.in_use | set(self._copied)).intersection([base, *above]):
             return False
         below = layers.headers[base].backing
-        onto = ("-b", "") if below is None else ("-b", below, "-F", "qcow2")
+        onto = ("-b", "") if below is None else ("-b", self.pool.files.backing(below), "-F", "qcow2")
         try:
             for name in above:
                 await self.pool.tool(name, "rebase", "-f", "qcow2", *onto, self.pool.files.url(name))
