@@ -46,23 +46,23 @@ class Ganesha:
         self._start()
 
     def _start(self) -> None:
-        with self._log.open("a") as log:
-            self._running = [
-                self.host.popen("rpcbind", "-f", "-w", stdout=log, stderr=log),
-                self.host.popen(
-                    "ganesha.nfsd", "-F", "-f", str(self._config), "-L", str(self._log), "-p", "/run/ganesha/pid", stdout=log, stderr=log
-                ),
-            ]
-        self._wait()
+        self._daemon("rpcbind", "-f", "-w")
+        self._until("rpcinfo", "-p")
+        self._daemon("ganesha.nfsd", "-F", "-f", str(self._config), "-L", str(self._log), "-p", "/run/ganesha/pid")
+        self._until("nfs-ls", f"nfs://{self.address}{EXPORT}")
 
-    def _wait(self) -> None:
+    def _daemon(self, *command: str) -> None:
+        with self._log.open("a") as log:
+            self._running.append(self.host.popen(*command, stdout=log, stderr=log))
+
+    def _until(self, *command: str) -> None:
+        """Wait until the command succeeds."""
         until = time.monotonic() + READY_S
-        while self.host.run("nfs-ls", f"nfs://{self.address}{EXPORT}", check=False).returncode != 0:
-            ended = any(process.poll() is not None for process in self._running)
-            if ended or time.monotonic() > until:
+        while self.host.run(*command, check=False).returncode != 0:
+            if time.monotonic() > until or any(process.poll() is not None for process in self._running):
                 told = self._log.read_text()[-2000:]
                 self.close()
-                raise RuntimeError(f"nfs-ganesha did not come up: {told}")
+                raise RuntimeError(f"the NAS did not come up: {' '.join(command)} still fails; {told}")
             time.sleep(0.05)
 
     @property
