@@ -81,6 +81,8 @@ class Config:
     availability_zone: str = "nova"
     admin_password: str = "glasscloud"
     service_password: str = "glasscloud"
+    metadata_proxy_shared_secret: str = "glasscloud"
+    """By which nova believes the metadata agent whose server it asks for."""
     password_cost: int = 4
     """bcrypt's cost: cheap, since nobody attacks a simulator; a real cloud sets 12."""
     token_expiration_s: float = 3600

@@ -12,6 +12,8 @@ from lab.services.network.driver import (
     DhcpReservations,
     GroupFirewall,
     L2Driver,
+    MetadataDoor,
+    MetadataRequest,
     PortWiring,
     RouterDriver,
     RouterInterface,
@@ -101,7 +103,7 @@ class SimL2(L2Driver, GroupFirewall):
         await self.dc.spend(f"l2.{what}", self.host.name)
 
 
-class SimDhcp(DhcpDriver, DhcpReservations):
+class SimDhcp(DhcpDriver, DhcpReservations, MetadataDoor):
     """The DHCP servers of one host. A server plugs its own port into the bridge, as a namespace's card is."""
 
     def __init__(self, dc: Datacenter, host: str) -> None:
@@ -159,6 +161,9 @@ class SimDhcp(DhcpDriver, DhcpReservations):
         del self.dc.dhcp[network_id][self.host.name]
         if not self.dc.dhcp[network_id]:
             del self.dc.dhcp[network_id]
+
+    def on_metadata(self, callback: Callable[[MetadataRequest], None]) -> None:
+        self.dc.metadata = callback
 
     async def _spend(self, what: str) -> None:
         if not self.host.up:

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from drivers.findings import Finding
 from drivers.network import firewall, guard
 from drivers.network.links import Link, Links, device_name
-from drivers.network.ovs_rows import Bridges
+from drivers.network.ovs_rows import Bridges, segment_of
 from drivers.network.ovsdb import Ovsdb
 from drivers.network.programs import run
 from drivers.network.taps import Taps
@@ -135,8 +135,10 @@ class OpenVSwitch(L2Driver, Sweepable):
             await self._unplug(wiring.port_id, old.network_id)
         number = self.rows.number(wiring.network_id)
         operations = self.rows.plug(self.bridge, tap.name, wiring, number)
-        if self.rows.uplink(wiring.network_id) is None:
-            operations += await self._segment(wiring, number)
+        uplink = self.rows.uplink(wiring.network_id)
+        if uplink is None or uplink[1] != segment_of(wiring):
+            new = await self._segment(wiring, number, replaced=uplink is not None)
+            operations += [*self.rows.drop_uplink(wiring.network_id), *new]
         if operations:
             await self.db.transact(operations)
         ofport = await self.rows.ofport(tap.name)
@@ -144,10 +146,12 @@ class OpenVSwitch(L2Driver, Sweepable):
         await self._program(flows)
         await self.taps.prepare(tap, wiring)
 
-    async def _segment(self, wiring: PortWiring, number: int) -> list[dict[str, Any]]:
-        """The operations that put a network on its uplink."""
+    async def _segment(self, wiring: PortWiring, number: int, replaced: bool) -> list[dict[str, Any]]:
+        """The operations that put a network on its uplink; `replaced` when it was on another."""
         kind, physical = wiring.network_type, wiring.physical_network
         if kind == "vxlan":
+            if replaced:
+                await self.tunnel.remove(wiring.network_id)
             link = await self.tunnel.ensure(wiring)
             return self.rows.uplink_device(self.bridge, link.name, wiring, number)
         if kind == "local":
@@ -213,7 +217,7 @@ class OpenVSwitch(L2Driver, Sweepable):
             if p.up and p.port_id != without
         ]
         uplink = self.rows.uplink(network_id)
-        out = await self.rows.ofport(uplink) if uplink is not None else None
+        out = await self.rows.ofport(uplink[0]) if uplink is not None else None
         return firewall.network(network_id, self.rows.number(network_id), members, out)
 
     async def _program(self, lines: list[str]) -> None:

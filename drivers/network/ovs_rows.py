@@ -31,7 +31,7 @@ class PortRow:
 class Bridges:
     """The bridges and ports with this cloud's tag; all others are left alone.
 
-    An Interface's external_ids say what it is: 'glasscloud' the cloud, 'iface-id' the port of a guest or 'uplink' true,
+    An Interface's external_ids say what it is: 'glasscloud' the cloud, 'iface-id' the port of a guest or 'uplink' the segment,
     'network' the network with its 'number' on this host.
     """
 
@@ -55,10 +55,10 @@ class Bridges:
         """One port."""
         return next((port for port in self.ports() if port.port_id == port_id), None)
 
-    def uplink(self, network_id: str) -> str | None:
-        """The name of a network's uplink on the integration bridge."""
-        rows = (r for r in self._ours() if r["external_ids"].get("uplink") == "true")
-        return next((r["name"] for r in rows if r["external_ids"]["network"] == network_id), None)
+    def uplink(self, network_id: str) -> tuple[str, str] | None:
+        """A network's uplink on the integration bridge: its name, and the segment that it leads to."""
+        rows = (r for r in self._ours() if "uplink" in r["external_ids"] and r["external_ids"]["network"] == network_id)
+        return next(((r["name"], r["external_ids"]["uplink"]) for r in rows), None)
 
     def number(self, network_id: str) -> int:
         """The number of a network on this host, the lowest free one when it has none."""
@@ -175,7 +175,7 @@ class Bridges:
 
     def uplink_device(self, bridge: str, device: str, wiring: PortWiring, number: int) -> list[Json]:
         """Make a device the uplink of a network."""
-        ids = mapping(self._ids(wiring, number) | {"uplink": "true"})
+        ids = mapping(self._ids(wiring, number) | {"uplink": segment_of(wiring)})
         return self._insert(bridge, {"name": device, "external_ids": ids}, {})
 
     def uplink_patch(self, bridge: str, provider: str, wiring: PortWiring, tags: tuple[int, int]) -> list[Json]:
@@ -184,7 +184,7 @@ class Bridges:
         inner, outer = (f"{head}-{wiring.network_id}" for head in ("int", "phy"))
         ids = self._ids(wiring, number)
         ends = [
-            (bridge, inner, outer, ids | {"uplink": "true"}, {}),
+            (bridge, inner, outer, ids | {"uplink": segment_of(wiring)}, {}),
             (provider, outer, inner, {"glasscloud": self.place.cloud, "network": wiring.network_id}, {"tag": tag}),
         ]
         operations: list[Json] = []
@@ -226,6 +226,11 @@ class Bridges:
             return []
         gone = ["set", [["uuid", found[0]]]]
         return [{"op": "mutate", "table": "Bridge", "where": _is(holder), "mutations": [["ports", "delete", gone]]}]
+
+
+def segment_of(wiring: PortWiring) -> str:
+    """Where a port's network lies, 'vlan physnet1 100'."""
+    return f"{wiring.network_type} {wiring.physical_network} {wiring.segmentation_id}"
 
 
 def _is(uuid: str) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import simpy
 
+from lab.services.network.driver import MetadataRequest
 from sim.datacenter import durable
 from sim.datacenter.bridge import TUNNELS
 from sim.datacenter.dhcp import DhcpServer
@@ -53,6 +54,8 @@ class Datacenter:
         """All cards of guests, by port id."""
         self.border: Router
         self.dhcp_frames = False
+        self.metadata: Callable[[MetadataRequest], None] | None = None
+        """Who answers what guests ask of 169.254.169.254."""
         self.on_frame: Callable[[Hop], None] | None = None
         self.on_write: Callable[[str, dict[str, Any] | None], None] | None = None
         build(self)

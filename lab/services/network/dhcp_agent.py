@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 from lab.context import Context
 from lab.errors import LabError
 from lab.process import CURRENT, Process
 from lab.services.network import rpc
 from lab.services.network.agents import DHCP_TYPE
-from lab.services.network.driver import DhcpDriver, DhcpHost, DhcpNetwork, DhcpReservations, DhcpSubnet, PortWiring
+from lab.services.network.driver import DhcpDriver, DhcpHost, DhcpNetwork, DhcpReservations, DhcpSubnet, MetadataDoor, PortWiring
+from lab.services.network.metadata import MetadataProxy
 from lab.services.network.model import DHCP_OWNER, Json
 from lab.services.network.reporting import StateReport
 
@@ -34,6 +35,7 @@ class DhcpAgent:
     def __init__(self, process: Process, driver: DhcpDriver) -> None:
         self.process = process
         self.driver = process.drive("dhcp", driver)
+        self.door = cast("MetadataDoor", self.driver) if isinstance(driver, MetadataDoor) else None
         self.reserves = isinstance(driver, DhcpReservations)
         """Whether a single reservation can be changed; else the whole network is told again."""
         self.plugin = rpc.PluginApi(process)
@@ -69,6 +71,8 @@ class DhcpAgent:
             rpc_client.serve(topic, {"push": self.on_push}, fanout=True, exchange=rpc.EXCHANGE, version="1.1")
             rpc_client.declare_interest(topic, f"dhcp:{host}")
         StateReport(self.process, (DHCP_TYPE, "neutron-dhcp-agent", rpc.DHCP_AGENT), self._configurations).start()
+        if self.door is not None:
+            MetadataProxy(self.process, self.networks.get).start(self.door)
         self.process.spawn(self._sync(), "sync")
 
     def _configurations(self) -> Json:

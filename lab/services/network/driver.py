@@ -152,6 +152,24 @@ class DhcpReservations(ABC):
 
 
 @value
+class MetadataRequest:
+    """What a guest asks of 169.254.169.254; `answer(status, content type, body)` sends the reply, once."""
+
+    network_id: str
+    address: str
+    path: str
+    answer: Callable[[int, str, bytes], None]
+
+
+class MetadataDoor(ABC):
+    """Ability of DHCP servers: beside DHCP they take what guests ask of the metadata service."""
+
+    @abstractmethod
+    def on_metadata(self, callback: Callable[[MetadataRequest], None]) -> None:
+        """Call `callback` with each request from now on."""
+
+
+@value
 class RouterInterface:
     """One interface of a router in a network; `cidr` is its own address with the subnet's prefix, '10.0.0.1/24'."""
 

@@ -78,6 +78,7 @@ def dhcp_port_body(port: Port) -> Json:
         "mac_address": port.mac_address,
         "device_id": port.device_id,
         "device_owner": port.device_owner,
+        "tenant_id": port.project_id,
         "fixed_ips": port.fixed_ips,
         "extra_dhcp_opts": port.extra_dhcp_opts,
     }

@@ -15,6 +15,7 @@ from lab.services.compute.api import (
     instance_actions,
     interfaces,
     keypairs,
+    metadata,
     quotas,
     security_groups,
     server_details,
@@ -43,6 +44,7 @@ class ComputeApi(
     quotas.QuotasPart,
     usage.UsagePart,
     external_events.ExternalEventsPart,
+    metadata.MetadataPart,
     versions.VersionsPart,
 ):
     """The API of compute; `ComputeApi(process, manager).start()` serves it."""
@@ -65,4 +67,5 @@ class ComputeApi(
         *quotas.ROUTES,
         *usage.ROUTES,
         *external_events.ROUTES,
+        *metadata.ROUTES,
     )
