@@ -6,6 +6,8 @@ FastAPI publishes the OpenAPI page from the route tables, its own validation off
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from functools import partial
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -16,7 +18,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route as HttpRoute
 from starlette.types import Receive, Scope, Send
 
-from lab.errors import LabError, TransportError
+from lab.errors import LabError, TooLarge, TransportError, Unreachable
 from lab.rest.api import Api, trie_of
 from lab.rest.control import METHODS, Control
 from lab.rest.message import Response, Stream
@@ -33,8 +35,12 @@ class World(Watched, Protocol):
     """What the edge needs of a running cloud."""
 
     apis: dict[str, type[Api]]
+    streams: bool
+    """Whether it takes uploads piece by piece as they come; else they are handed over whole."""
 
-    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response: ...
+    async def request(
+        self, service: str, method: str, target: str, headers: dict[str, str], body: bytes | Stream
+    ) -> Response: ...
 
 
 class Edge:
@@ -85,7 +91,11 @@ class Edge:
         query = request.scope["query_string"].decode("latin-1")
         target = f"/{rest}?{query}" if query else f"/{rest}"
         upload = _takes_upload(self.world.apis[service], request.method, f"/{rest}")
-        body = await _read(request, UPLOAD_LIMIT if upload else BODY_LIMIT)
+        body: bytes | Stream
+        if upload and self.world.streams:
+            body = Stream(partial(_pieces, request), _length(request))
+        else:
+            body = await _read(request, UPLOAD_LIMIT if upload else BODY_LIMIT)
         try:
             response = await self.world.request(service, request.method, target, _headers(request), body)
         except TransportError as error:
@@ -109,6 +119,25 @@ def _headers(request: HttpRequest) -> dict[str, str]:
 def _takes_upload(api: type[Api], method: str, path: str) -> bool:
     found = trie_of(tuple(api.routes)).match(path)
     return bool(found and any(route.streaming for route in found[0].get(method, ())))
+
+
+def _length(request: HttpRequest) -> int | None:
+    """How long the body will be, if the client says so."""
+    text = request.headers.get("content-length", "")
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+async def _pieces(request: HttpRequest) -> AsyncIterator[bytes]:
+    """The body as it comes. Raises TooLarge, or Unreachable when the client hangs up."""
+    size = 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > UPLOAD_LIMIT:
+                raise TooLarge(f"an upload has at most {UPLOAD_LIMIT} bytes")
+            yield chunk
+    except ClientDisconnect:
+        raise Unreachable(f"the client hung up after {size} bytes") from None
 
 
 async def _read(request: HttpRequest, limit: int) -> bytes:

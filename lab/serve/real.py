@@ -11,7 +11,7 @@ from lab.errors import Conflict
 from lab.journal import Journal
 from lab.readiness import SERVICES
 from lab.rest.api import Api
-from lab.rest.message import Request, Response
+from lab.rest.message import Request, Response, Stream
 from lab.rest.watched import Bell
 from lab.rpc.queues import queues
 from lab.serve.passes import Passes
@@ -31,6 +31,7 @@ class ServedReal:
         self.cloud = cloud
         self.journal: Journal = cloud.journal
         self.apis: dict[str, type[Api]] = {}
+        self.streams = True
         self.bell = Bell()
         self.travels: list[int] = []
         self.ready = False
@@ -47,11 +48,12 @@ class ServedReal:
         """Listen to the journal no more."""
         self._told()
 
-    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes | Stream) -> Response:
         """Carry one request into the cloud and its answer out."""
         client = self.cloud.world.client
+        plain, stream = (b"", body) if isinstance(body, Stream) else (body, None)
         # In a task of its own: what a request has begun goes on when its client hangs up.
-        asking = enter(client, service, Request(method, target, dict(headers), body, client.name), keep_stream=True)
+        asking = enter(client, service, Request(method, target, dict(headers), plain, client.name, stream), keep_stream=True)
         return await asyncio.shield(client.spawn(asking, f"{method} {target}"))
 
     async def who(self, token: str) -> Context | None:

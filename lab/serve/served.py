@@ -50,6 +50,7 @@ class Served:
         self.cloud, self.runner = cloud, runner
         self.journal: Journal = cloud.journal
         self.apis: dict[str, type[Api]] = {}
+        self.streams = False  # what comes in is kept, so that the run can be repeated
         self.ready = False
         self.bell = Bell()
         runner.listeners.append(self.bell.ring)
@@ -96,7 +97,7 @@ class Served:
 
     # -- what changes the world ---------------------------------------------------------------
 
-    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
+    async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes | Stream) -> Response:
         """Carry one request into the world and its answer out."""
         given = Input("rest", {"service": service, "method": method, "target": target, "headers": headers, "body": body})
         runner, run = self.runner, self.run

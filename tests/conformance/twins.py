@@ -62,6 +62,7 @@ class InLoop:
     def __init__(self, cloud: SimulatedCloud) -> None:
         self.cloud, self.journal = cloud, cloud.journal
         self.apis: dict[str, type[Api]] = {s: type(cloud.wires.router.api(s)) for s in SERVICES}
+        self.streams = False
 
     async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
         client = self.cloud.world.client

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from drivers.site import Site, site
 from lab.cloud import Cloud, RealCloud
+from lab.rest.http import Edge
+from lab.serve import ServedReal
+from lab.services.image.driver import StoredImage
 from tests.paper import DRIVERS
 
 
@@ -50,3 +56,39 @@ def test_a_server_is_created_and_deleted(tmp_path: Path) -> None:
             assert not hypervisor.guests_here
 
     asyncio.run(main())
+
+
+def test_an_upload_passes_piece_by_piece(tmp_path: Path) -> None:
+    """A piece reaches the store before the client has sent the next one."""
+    sent: list[int] = []
+
+    async def main() -> None:
+        async with Cloud.real(paper(tmp_path)) as cloud:
+            store = cloud.world.opened["image", ""]
+            image = await cloud.image.images.create("big", disk_format="raw")
+            came = asyncio.Queue[bytes]()
+
+            async def put(image_id: str, chunks: AsyncIterator[bytes]) -> StoredImage:
+                async for chunk in chunks:
+                    await came.put(chunk)
+                return StoredImage(6, "00", "00")
+
+            store.put = put
+            served = ServedReal(cloud)
+            served.begin()
+
+            async def pieces() -> AsyncIterator[bytes]:
+                for number, piece in enumerate((b"abc", b"def")):
+                    sent.append(number)
+                    yield piece
+                    assert await came.get() == piece
+
+            transport = httpx.ASGITransport(app=Edge(served).app())
+            async with httpx.AsyncClient(transport=transport, base_url="http://cloud") as http:
+                headers = {"x-auth-token": cloud.session.token, "content-type": "application/octet-stream"}
+                answer = await http.put(f"/image/v2/images/{image.id}/file", content=pieces(), headers=headers)
+            assert answer.status_code == 204, answer.text
+            served.end()
+
+    asyncio.run(main())
+    assert sent == [0, 1]
