@@ -13,14 +13,13 @@ OVERHEAD = 700
 """Bytes that an input takes beside its texts, about."""
 AT_ONCE = frozenset({"fault", "disarm", "lifetime", "seed"})
 """Kinds that are done in the instant in which they come, without a task of their own."""
+KINDS = AT_ONCE | {"boot", "rest", "read", "scenario", "ping"}
+"""All kinds. `read` asks for the next piece of a streamed answer."""
 
 
 @dataclass(slots=True)
 class Input:
-    """One thing that came in: what it is, and where in the run it came.
-
-    kind: 'boot', 'rest', 'read' (the next piece of a streamed answer), 'scenario', 'ping', 'fault', 'disarm', 'lifetime' or 'seed'.
-    """
+    """One thing that came in: what it is (one of KINDS), and where in the run it came."""
 
     kind: str
     what: dict[str, Any] = field(default_factory=dict)

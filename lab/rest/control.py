@@ -12,6 +12,7 @@ import orjson
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
+from lab.errors import Conflict, LabError, NotFound
 from lab.journal import Entry
 from lab.journal.export import trace
 from lab.rest import events, journey, orders
@@ -30,7 +31,14 @@ class Control:
         self.world = world
 
     async def serve(self, request: HttpRequest) -> HttpResponse:
-        """One request."""
+        """One request; what is refused becomes a fault. A RuntimeError is a world that has stopped."""
+        try:
+            return await self.answer(request)
+        except (LabError, RuntimeError) as error:
+            return fault(status_of(error), str(error))
+
+    async def answer(self, request: HttpRequest) -> HttpResponse:
+        """The answer to one request. Raises what the world refuses."""
         what, world = request.path_params["what"], self.world
         if what == "health":
             health = world.health()
@@ -47,6 +55,18 @@ class Control:
             known = ", ".join(["health", "login", *dict.fromkeys(name for _, name in HANDLERS), "docs", "openapi.json"])
             return fault(404, f"no {request.method} /glasscloud/{what}; known: {known}")
         return await handler(world, request)
+
+
+def status_of(error: Exception) -> int:
+    """What a refusal is in HTTP."""
+    match error:
+        case NotFound():
+            return 404
+        case Conflict():
+            return 409
+        case LabError():
+            return 400
+    return 500
 
 
 async def journal(world: Watched, request: HttpRequest) -> HttpResponse:

@@ -18,13 +18,12 @@ from typing import Any
 import lab
 from lab.config import Config
 from lab.errors import BadRequest
-from lab.inputs import Input
+from lab.inputs import KINDS, Input
 from lab.serve.origin import Origin
 
 FORMAT = 1
 OWN = ("admin_password", "service_password")
 """Settings that each cloud has of its own."""
-KINDS = ("boot", "rest", "read", "scenario", "ping", "fault", "disarm", "lifetime", "seed")
 _WORD = re.compile(r"[\w-]{8,}")
 _PASSWORD = re.compile(r'("(?:original_)?password"\s*:\s*")((?:[^"\\]|\\.)*)"')
 Change = Callable[[str], str]

@@ -38,8 +38,6 @@ class Choice:
     """Projects (nova) or processes (nova-compute)."""
     begin_s: float = 0.0
     end_s: float | None = None
-    everything: bool = False
-    """Polls, periodic work and what no request caused too, in drawings."""
 
     def of(self, entries: Iterable[Entry]) -> list[Entry]:
         """The chosen entries. Raises LabError when a wanted kind or request does not exist, naming those that do."""
