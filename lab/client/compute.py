@@ -156,9 +156,9 @@ class Keypairs(Collection[Keypair]):
         """Keep a public key."""
         return await self._create({"name": name, "public_key": public_key})
 
-    async def list(self, **filters: str | int | bool) -> list[Keypair]:
-        answer = await self.session.json("compute", "GET", self.path)
-        return [self.make(item["keypair"]) for item in answer["keypairs"]]
+    def make(self, data: dict[str, Any]) -> Keypair:
+        """A key pair; a list wraps each of its own once more."""
+        return super().make(data.get("keypair", data))
 
 
 class Hypervisor(Resource):

@@ -57,6 +57,7 @@ class ServerCreator:
         check_root(root, request.flavor.disk, is_admin=ctx.is_admin)
         image = await self._boot_image(ctx, request, root)
         cards = await self._networks.resolve(ctx, request)
+        await self._check_types(ctx, devices)
         await self._check_volumes(ctx, devices, request)
         ids = [self._process.uuid() for _ in range(request.max_count)]
         attachments = await self._reserve_volumes(ctx, ids[0], devices)
@@ -91,6 +92,14 @@ class ServerCreator:
         await self._images.schema(ctx)
         check_image(image, request.flavor.ram, request.flavor.disk, local=root.destination_type == "local")
         return image
+
+    async def _check_types(self, ctx: Context, devices: list[BlockDeviceRequest]) -> None:
+        """Refuse types that cinder does not know. Source: _check_requested_volume_type of nova/compute/api.py."""
+        asked = [device.volume_type for device in devices if device.volume_type]
+        known = {kind[key] for kind in await self._volumes.types(ctx) for key in ("id", "name")} if asked else set()
+        for volume_type in asked:
+            if volume_type not in known:
+                raise BadRequest(f"Volume type {volume_type} could not be found.")
 
     async def _check_volumes(self, ctx: Context, devices: list[BlockDeviceRequest], request: CreateServer) -> None:
         for device in devices:

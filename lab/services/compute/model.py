@@ -297,6 +297,15 @@ class BuildAbort(LabError):
     """The build failed and another host would not help."""
 
 
+class PortStillInUse(Conflict):
+    """The port is still in use."""
+
+    @classmethod
+    def of(cls, port_id: str) -> PortStillInUse:
+        """The refusal in nova's words."""
+        return cls(f"Port {port_id} is still in use.")
+
+
 class PortBindingFailed(NetworkError):
     """No mechanism driver could bind the port to the host."""
 

@@ -138,9 +138,11 @@ class Networks:
         answer: Json = await self._json(ctx, "POST", "/v2.0/ports", {"port": body})
         return dict(answer["port"])
 
-    async def update_port(self, ctx: Context, port_id: str, body: Json) -> Json:
-        """Bind a port to a host, or free it; only an administrator may."""
-        answer: Json = await self._json(ctx, "PUT", f"/v2.0/ports/{port_id}", {"port": body}, auth="service")
+    async def update_port(self, ctx: Context, port_id: str, body: Json, revision: int | None = None) -> Json:
+        """Bind a port to a host, or free it; only an administrator may. Raises RemoteFault 412 when it has another revision."""
+        headers = {"If-Match": f"revision_number={revision}"} if revision is not None else None
+        target = f"/v2.0/ports/{port_id}"
+        answer: Json = await self._process.rest.json(ctx, "network", "PUT", target, body={"port": body}, auth="service", headers=headers)
         return dict(answer["port"])
 
     async def delete_port(self, ctx: Context, port_id: str) -> None:

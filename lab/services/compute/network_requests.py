@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Conflict, Forbidden, RemoteFault
+from lab.services.compute.model import PortStillInUse
 from lab.services.compute.network_client import Networks
 from lab.services.compute.requests import NetworkRequest
 
@@ -90,7 +91,7 @@ class NetworkRequests:
                 raise
             raise BadRequest(f"Port id {port_id} could not be found.") from fault
         if port.get("device_id"):
-            raise Conflict(f"Port {port_id} is still in use.")
+            raise PortStillInUse.of(port_id)
         if not port.get("fixed_ips"):
             raise BadRequest(f"Port {port_id} requires a FixedIP in order to be used.")
         return str(port["network_id"])

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, RemoteFault, TransportError
 from lab.locks import Locks
-from lab.services.compute.model import BuildAbort, PortBindingFailed, Server
+from lab.services.compute.model import BuildAbort, PortBindingFailed, PortStillInUse, Server
 from lab.services.compute.network_client import TAP_LENGTH, Networks, fixed_ips
 
 if TYPE_CHECKING:
@@ -31,21 +31,22 @@ class ServerNetwork:
         """Give a server the ports that were asked for, bound to this host, and return its info cache.
 
         Raises:
-            BuildAbort: neutron refuses; another host would not help.
+            BuildAbort: neutron refuses, or another server has the port; another host would not help.
             PortBindingFailed: no mechanism driver binds a port to this host.
         """
         if not requests:
             return []
         networks = await self.neutron.networks(ctx, _unique([r["network_id"] for r in requests]))
         groups = await self._groups(ctx, server)
-        given = []
         for request in requests:
             if request["network_id"] not in networks:
                 raise BuildAbort(f"Network {request['network_id']} could not be found.")
-            port = await self._take_port(ctx, server, request, groups)
-            given.append((port, request))
-        for port, request in given:
-            await self._bind(ctx, server, port, request)
+        try:
+            given = [(await self._take_port(ctx, server, request, groups), request) for request in requests]
+            for port, request in given:
+                await self._bind(ctx, server, port, request)
+        except PortStillInUse as error:
+            raise BuildAbort(f"Failed to allocate the network(s) with error {error}, not rescheduling.") from error
         kept = {r["port_id"] for r in requests if r.get("port_id")}
         fresh = await self.refresh(ctx, server.id, server.project_id, networks=networks, kept=kept)
         mine = {port["id"] for port, _ in given}
@@ -61,7 +62,7 @@ class ServerNetwork:
     async def _take_port(self, ctx: Context, server: Server, request: Json, groups: list[str]) -> Json:
         """Make a port, or take the one that was asked for."""
         if request.get("port_id"):
-            return {"id": request["port_id"]}
+            return await self._free(ctx, server, request["port_id"])
         body: Json = {
             "device_id": server.id,
             "network_id": request["network_id"],
@@ -79,11 +80,28 @@ class ServerNetwork:
                 raise
             raise BuildAbort(f"Failed to allocate the network(s) with error {fault.message}, not rescheduling.") from fault
 
+    async def _free(self, ctx: Context, server: Server, port_id: str) -> Json:
+        """A port that was asked for. Raises PortStillInUse when another server has taken it since nova-api looked."""
+        port = await self.neutron.port(ctx, port_id)
+        if port.get("device_id") not in ("", server.id):
+            raise PortStillInUse.of(port_id)
+        return port
+
+    async def _claim(self, ctx: Context, server: Server, port: Json, body: Json, given: bool) -> Json:
+        """Make a port the server's; one that was asked for only if nobody else does at the same time, which upstream leaves open."""
+        while True:
+            try:
+                return await self.neutron.update_port(ctx, port["id"], body, port.get("revision_number") if given else None)
+            except RemoteFault as fault:
+                if fault.status != 412:
+                    raise
+                port = await self._free(ctx, server, port["id"])
+
     async def _bind(self, ctx: Context, server: Server, port: Json, request: Json) -> None:
         """Bind a port to this host and note it as the server's."""
         zone = server.availability_zone or self._process.config.availability_zone
         body = {"device_id": server.id, "device_owner": f"compute:{zone}", "binding:host_id": self._process.host}
-        bound = await self.neutron.update_port(ctx, port["id"], body)
+        bound = await self._claim(ctx, server, port, body, bool(request.get("port_id")))
         if bound.get("binding:vif_type") == "binding_failed":
             raise PortBindingFailed(f"Binding failed for port {port['id']}, please check neutron logs for more information.")
         vif = {"id": port["id"], "server_id": server.id, "address": bound["mac_address"], "tag": request.get("tag")}
@@ -197,6 +215,9 @@ class ServerNetwork:
             if found is None:
                 raise PortBindingFailed(f"Port {port['id']} vanished while it was attached to {server.id}")
             return found
+        except PortStillInUse:  # it is another server's now: nothing of it is ours to take back
+            await self.forget(ctx, server, port["id"])
+            raise
         except LabError:
             await self.detach(ctx, server, port["id"], bool(kept))
             raise

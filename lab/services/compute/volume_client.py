@@ -55,6 +55,11 @@ class Volumes:
         answer: Json = await self._json(ctx, "GET", f"/v3/snapshots/{quote(snapshot_id, safe='')}")
         return dict(answer["snapshot"])
 
+    async def types(self, ctx: Context) -> list[Json]:
+        """The volume types that the user may choose, private ones too."""
+        answer: Json = await self._json(ctx, "GET", "/v3/types?is_public=None")
+        return list(answer["volume_types"])
+
     async def create(self, ctx: Context, request: Json) -> Json:
         """Ask for a new volume; it is `creating` when this returns."""
         answer: Json = await self._json(ctx, "POST", "/v3/volumes", {"volume": request})

@@ -176,6 +176,10 @@ class SubnetInUse(_Fault, Conflict):
     """Unable to complete operation on subnet {id}: One or more ports have an IP allocation from this subnet."""
 
 
+class RevisionNumberConstraintFailed(_Fault, Conflict):
+    """Constrained to {expected}, but current revision is {current}"""
+
+
 class PortInUse(_Fault, Conflict):
     """Unable to complete operation on port {id} for network {network_id}. Port already has an attached device
     {device_id}."""

@@ -10,7 +10,7 @@ from lab.services.network import ipam, rpc
 from lab.services.network.addresses import new_mac
 from lab.services.network.attributes import privileged
 from lab.services.network.checks import address_pairs, check_rights, check_security
-from lab.services.network.errors import MacAddressInUse, PortBound, PortNotFound, ServicePortInUse
+from lab.services.network.errors import MacAddressInUse, PortBound, PortNotFound, RevisionNumberConstraintFailed, ServicePortInUse
 from lab.services.network.ml2 import Binding
 from lab.services.network.model import (
     ACTIVE,
@@ -205,9 +205,12 @@ class Ports:
 
     # -- update -------------------------------------------------------------------------------
 
-    async def update(self, ctx: Context, port_id: str, changes: Json) -> Port:
-        """Change a port; a new host binds it anew. Raises PortBound, MacAddressInUse, IpAddressAlreadyAllocated…"""
-        change = await self._plugin.store.run(lambda tx: self._update(tx, ctx, port_id, changes))
+    async def update(self, ctx: Context, port_id: str, changes: Json, revision: int | None = None) -> Port:
+        """Change a port, only if it has this revision; a new host binds it anew.
+
+        Raises PortBound, MacAddressInUse, IpAddressAlreadyAllocated…, RevisionNumberConstraintFailed.
+        """
+        change = await self._plugin.store.run(lambda tx: self._update(tx, ctx, port_id, changes, revision))
         plugin, notifier = self._plugin, self._plugin.notifier
         old, port = change.old, change.port
         assert old is not None
@@ -229,9 +232,11 @@ class Ports:
         plugin.nova.changed(ctx, final)
         return final
 
-    def _update(self, tx: Any, ctx: Context, port_id: str, changes: Json) -> Change:
+    def _update(self, tx: Any, ctx: Context, port_id: str, changes: Json, revision: int | None) -> Change:
         plugin = self._plugin
         old = self.need(tx, ctx, port_id)
+        if revision is not None and revision != old.revision_number:
+            raise RevisionNumberConstraintFailed(expected=revision, current=old.revision_number)
         network: Network = tx.need(Network, old.network_id, "Network")
         content = dict(changes)
         check_rights(ctx, network, content)

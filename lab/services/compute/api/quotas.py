@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from pydantic import AfterValidator, BeforeValidator
 
-from lab.errors import BadRequest, Forbidden
+from lab.errors import BadRequest, Forbidden, RemoteFault, TransportError
 from lab.rest import ADMIN, READER, Body, Request, Response, Route
 from lab.services.compute.api.fields import INT_MAX, Boolean, check_integer
 from lab.services.compute.api.part import ComputePart, only_admin
@@ -104,21 +105,43 @@ class QuotasPart(ComputePart):
     async def quotas_show(self, ctx: Context, req: Request) -> Json:
         """Answer a project's limits."""
         self.check_query(req, ("user_id",), (2, 75))
-        project_id = _project(ctx, req, "show")
+        project_id = await self._project(ctx, req, "show")
         return _quota_set(project_id, await self.quotas.limits(project_id), req.version)
 
     async def quotas_defaults(self, ctx: Context, req: Request) -> Json:
         """Answer the limits of projects without their own."""
         self.check_query(req)
-        return _quota_set(req.params["project"], await self.quotas.defaults(), req.version)
+        project_id = await self._known(ctx, req)
+        return _quota_set(project_id, await self.quotas.defaults(), req.version)
 
     async def quotas_detail(self, ctx: Context, req: Request) -> Json:
         """Answer limits with what is used of them."""
         self.check_query(req, ("user_id",), (2, 75))
-        project_id = _project(ctx, req, "detail")
+        project_id = await self._project(ctx, req, "detail")
         limits, used = await self.quotas.limits(project_id), await self._used(project_id)
         detail = {name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0} for name, limit in limits.items()}
         return _quota_set(project_id, detail, req.version)
+
+    async def _project(self, ctx: Context, req: Request, action: str) -> str:
+        """The project of the path, which others than administrators see only when it is theirs."""
+        if req.params["project"] != ctx.project_id and not ctx.is_admin:
+            raise Forbidden(f"Policy doesn't allow os_compute_api:os-quota-sets:{action} to be performed.")
+        return await self._known(ctx, req)
+
+    async def _known(self, ctx: Context, req: Request) -> str:
+        """The project of the path, if keystone does not say that there is none such; neutron and cinder do not ask.
+
+        Whoever may not ask keystone, or gets no answer, is believed. Source: nova/api/openstack/identity.py.
+        """
+        project_id = req.params["project"]
+        try:
+            await self.process.rest.json(ctx, "identity", "GET", f"/v3/projects/{quote(project_id, safe='')}")
+        except RemoteFault as fault:
+            if fault.status == 404:
+                raise BadRequest(f"Project ID {project_id} is not a valid project.") from None
+        except TransportError:
+            pass
+        return project_id
 
     async def _used(self, project_id: str) -> dict[str, int]:
         usage = await self.quotas.usage(project_id)
@@ -132,7 +155,7 @@ class QuotasPart(ComputePart):
         data = req.data.quota_set
         changes = data.model_dump(exclude={"force"}, exclude_none=True)
         _refuse_hidden(changes, _hidden(req.version))
-        limits = await self.quotas.set_limits(req.params["project"], changes, data.force)
+        limits = await self.quotas.set_limits(await self._known(ctx, req), changes, data.force)
         return _quota_set(None, limits, req.version)
 
     async def quotas_delete(self, ctx: Context, req: Request) -> Response:
@@ -175,13 +198,6 @@ class QuotasPart(ComputePart):
         if req.version < (2, 36):
             absolute["totalFloatingIpsUsed"] = absolute["totalSecurityGroupsUsed"] = 0
         return {"limits": {"rate": [], "absolute": absolute}}
-
-
-def _project(ctx: Context, req: Request, action: str) -> str:
-    project_id = req.params["project"]
-    if project_id != ctx.project_id and not ctx.is_admin:
-        raise Forbidden(f"Policy doesn't allow os_compute_api:os-quota-sets:{action} to be performed.")
-    return project_id
 
 
 def _hidden(version: Version) -> tuple[str, ...]:

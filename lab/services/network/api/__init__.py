@@ -18,6 +18,7 @@ from lab.services.network.api.routers import RouterRoutes
 from lab.services.network.api.security_groups import SecurityGroupRoutes
 from lab.services.network.api.subnets import SubnetRoutes
 from lab.services.network.api.tags import TagRoutes
+from lab.services.network.errors import RevisionNumberConstraintFailed
 from lab.services.network.manager import Plugin
 
 
@@ -46,7 +47,7 @@ class NetworkApi(
         *RouterRoutes.ROUTES,
         *TagRoutes.ROUTES,
     )
-    faults = FaultTable(network_style, {QuotaExceeded: 409})
+    faults = FaultTable(network_style, {QuotaExceeded: 409, RevisionNumberConstraintFailed: 412})
     refusal = "rule:{handler} is disallowed by policy"
 
     def __init__(self, process: Process) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 from lab.context import Context
@@ -9,6 +10,7 @@ from lab.rest import MEMBER, READER, Request, Route
 from lab.services.network import nouns, views
 from lab.services.network.api.collection import Collection, Room, nothing, wrapped
 from lab.services.network.attributes import for_create, for_update, item_of, items_of
+from lab.services.network.errors import HTTPBadRequest
 from lab.services.network.model import Json, Port
 from lab.services.network.ports import INDEXED
 
@@ -64,10 +66,10 @@ class PortRoutes(Room):
     async def update_port(self, ctx: Context, request: Request) -> Json:
         """Change a port; a host given binds it."""
         changes = for_update(nouns.PORT, item_of(nouns.PORT, request.data), ctx)
-        port_id = request.params["port_id"]
+        port_id, revision = request.params["port_id"], expected_revision(request)
 
         async def change() -> Json:
-            return {"port": self.shown(PORTS, None, ctx, await self.plugin.ports.update(ctx, port_id, changes))}
+            return {"port": self.shown(PORTS, None, ctx, await self.plugin.ports.update(ctx, port_id, changes, revision))}
 
         payload = {"id": port_id, **request.data}
         made: Json = await self.changing(ctx, nouns.PORT, "update", payload, change)
@@ -83,3 +85,14 @@ class PortRoutes(Room):
 
         await self.changing(ctx, nouns.PORT, "delete", {"port_id": port_id}, change)
         self.plugin.nova.deleted(ctx, gone[0])
+
+
+def expected_revision(request: Request) -> int | None:
+    """The revision that the caller has seen, when it wants no other one changed: `If-Match: revision_number=N`."""
+    said = request.headers.get("if-match")
+    if said is None:
+        return None
+    found = re.fullmatch(r"revision_number=(\d{1,18})", said.strip())
+    if found is None:
+        raise HTTPBadRequest("Only one revision_number is supported in the If-Match header.")
+    return int(found[1])
