@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 from lab.errors import LabError, TooLarge, TransportError, Unreachable
 from lab.rest.api import Api, trie_of
 from lab.rest.control import METHODS, Control
-from lab.rest.message import Response, Stream
+from lab.rest.message import Response, Stream, headers_of
 from lab.rest.openapi import openapi
 from lab.rest.watched import Watched, fault, reply
 
@@ -97,7 +97,7 @@ class Edge:
         else:
             body = await _read(request, UPLOAD_LIMIT if upload else BODY_LIMIT)
         try:
-            response = await self.world.request(service, request.method, target, _headers(request), body)
+            response = await self.world.request(service, request.method, target, headers_of(request.scope["headers"]), body)
         except TransportError as error:
             return fault(503, str(error))
         except (LabError, RuntimeError) as error:
@@ -105,15 +105,6 @@ class Edge:
         if isinstance(response.body, Stream):
             return StreamingResponse(response.body.open(), response.status, response.headers)
         return _plain(response, request.method)
-
-
-def _headers(request: HttpRequest) -> dict[str, str]:
-    """The headers by lower-case name; one that is sent several times is one list. Source: RFC 9110, 5.3."""
-    found: dict[str, str] = {}
-    for raw_name, raw_value in request.scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
-        found[name] = f"{found[name]}, {value}" if name in found else value
-    return found
 
 
 def _takes_upload(api: type[Api], method: str, path: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -25,6 +25,15 @@ def parse_query(text: str) -> dict[str, list[str]]:
         if "%" in part or "+" in part:
             name, value = unquote_plus(name), unquote_plus(value)
         found.setdefault(name, []).append(value)
+    return found
+
+
+def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by lower-case name; one that is sent several times is one list. Source: RFC 9110, 5.3."""
+    found: dict[str, str] = {}
+    for raw_name, raw_value in raw:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
     return found
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +20,7 @@ from pamqp.common import FieldTable
 
 from lab.body import encode
 from lab.errors import TransportError
+from lab.far import epoch_ns
 from lab.process import Process
 from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
 from lab.rpc.amqp_frames import PERSISTENT, Delivery
@@ -40,7 +40,6 @@ EXCHANGES = {"cinder": "openstack"}
 """A component's exchange where it is not named as the component. Source: as captured, see lab/services/volume/rpc.py."""
 FANOUT = "fanout-"
 """How the tags of consumers begin that acknowledge nothing: what was sent to a listener goes with it."""
-_1970 = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class MessageLost(TransportError):
@@ -64,7 +63,7 @@ class AmqpBroker(Broker):
         """Of this OS process's life, unguessable and its own."""
         self.reply_q = f"reply_{self.id}"
         self.link = Link(url, self._declare, self._came, self._said)
-        self._epoch_ns = round((wires.runtime.epoch - _1970).total_seconds()) * 1_000_000_000
+        self._epoch_ns = epoch_ns(wires.runtime.epoch)
         self._places: dict[str, Place] = {}
         self._tags = 0
         self._calls: dict[int, Message] = {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from lab.context import Context
+from lab.far import Far
 from lab.rpc.message import Message
 
 if TYPE_CHECKING:
@@ -20,17 +21,6 @@ if TYPE_CHECKING:
 
 VERSION = "2.0"
 """Of the envelope. Source: oslo_messaging/_drivers/common.py (_VERSION)."""
-
-
-class Far:
-    """The process that sent a message, as its receiver knows it."""
-
-    __slots__ = ("alive", "binary", "host", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.binary, _, self.host = name.partition("@")
-        self.alive = True
 
 
 class Arrived(Message):

@@ -1,0 +1,122 @@
+"""The REST contract over HTTP on loopback, client and API each with wires of their own; and what only a network can do."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from lab.errors import Unreachable
+from lab.journal import Entry
+from lab.realtime import RealRuntime
+from lab.rest.door import Door, serve
+from lab.rest.message import Response, Stream
+from lab.rest.remote import RemoteRouter, over
+from lab.wires import Wires
+from tests.contracts.rest import CONFIG, CTX, PIECE, Net, Play, RestContract, ThingApi
+
+pytestmark = pytest.mark.real
+
+
+class OverHttp(Net):
+    """Client and API as if they were two programs."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        urls = {"compute": f"http://127.0.0.1:{port}/compute"}
+        self._wires = [Wires(RealRuntime(), CONFIG, make_router=over(urls)) for _ in range(2)]
+        for number, wires in enumerate(self._wires):
+            wires.journal.number(number << 40)
+        self.client = self._wires[0].start("client", "out", lambda process: None)
+        self.server = self._wires[1].start("nova-api", "c1", lambda process: ThingApi(process, self).start())
+
+    def router(self, number: int) -> RemoteRouter:
+        """The router of the client (0) or of the API (1)."""
+        router = self._wires[number].router
+        assert isinstance(router, RemoteRouter)
+        return router
+
+    def entries(self) -> list[Entry]:
+        return [entry for wires in self._wires for entry in wires.journal.since()]
+
+    def server_wires(self) -> Wires:
+        return self._wires[1]
+
+
+def run(main: Callable[[OverHttp], Coroutine[Any, Any, Any]]) -> Any:
+    async def whole() -> Any:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            net = OverHttp(listening.getsockname()[1])
+            async with serve(Door(net.router(1)), listening), asyncio.timeout(30):
+                try:
+                    result = await main(net)
+                finally:
+                    net.router(0).close()
+        assert not [error for wires in net._wires for error in wires.runtime.errors]
+        return result
+
+    return asyncio.run(whole())
+
+
+class TestOverHttp(RestContract):
+    @pytest.fixture
+    def play(self) -> Play:
+        return run  # type: ignore[return-value]
+
+
+def test_a_stream_that_nobody_reads_makes_its_sender_wait() -> None:
+    async def main(net: OverHttp) -> None:
+        response = await net.ask("GET", "/v2.1/file?pieces=2000")  # 125 MiB
+        assert isinstance(response.body, Stream)
+        before = -1
+        while before != net.sent:
+            before = net.sent
+            await asyncio.sleep(0.2)
+        assert net.sent < 400
+        size = 0
+        async for piece in response.body.open():
+            size += len(piece)
+        assert size == 2000 * len(PIECE)
+
+    run(main)
+
+
+def test_nobody_listens_at_the_url() -> None:
+    async def main(net: OverHttp) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+        net.router(0).places["image"] = ("127.0.0.1", port, "/image")
+        expected = rf"image cannot be reached for GET /v2: 127.0.0.1:{port} takes no connection.*is its program up"
+        with pytest.raises(Unreachable, match=expected):
+            await net.client.rest.call(CTX, "image", "GET", "/v2", auth="none")
+        assert [e.status for e in net.entries() if e.kind == "rest_reply"] == ["unreachable"]
+
+    run(main)
+
+
+def test_an_upload_that_breaks_off_is_not_taken_for_whole() -> None:
+    async def main(net: OverHttp) -> None:
+        async def pieces() -> Any:
+            yield PIECE
+            raise Unreachable("the disk went away")
+
+        with pytest.raises(Unreachable, match="the disk went away"):
+            await net.ask("PUT", "/v2.1/file", stream=Stream(pieces, None))
+        await asyncio.sleep(0.2)
+        assert None not in net.seen[1:]
+        assert (await net.ask("GET", "/v2.1/things/8")).json() == {"id": "8"}
+
+    run(main)
+
+
+def test_connections_are_used_again() -> None:
+    async def main(net: OverHttp) -> Response:
+        for _ in range(5):
+            await net.ask("GET", "/v2.1/things/8")
+        assert [len(idle) for idle in net.router(0).connections._idle.values()] == [1]
+        return await net.ask("GET", "/v2.1/things/8")
+
+    run(main)
