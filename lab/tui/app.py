@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 TOLD_S = 0.05
 """How often the shown room is told what came."""
-READING_TICKS = 8
-"""Of so many of these moments only one counts while a file is read."""
+READING_TICKS = 20
+"""Of so many of these moments only one counts while a file is read, after the first."""
 
 
 class GlassApp(App[None]):
@@ -103,10 +103,11 @@ class GlassApp(App[None]):
     def tell(self) -> None:
         """Tell the shown room what came, if anything did."""
         # While a file is read, drawing what will be scrolled away at once would take longer than reading it.
-        self._ticks += 1
-        if not self.desk.feed.live and not self.desk.whole and self._ticks % READING_TICKS:
-            return
         if self._changed and isinstance(self.screen, Room):
+            if not self.desk.feed.live and not self.desk.whole:
+                self._ticks += 1
+                if self._ticks % READING_TICKS != 1:
+                    return
             self._changed = False
             self.screen.catch_up()
 

@@ -10,19 +10,15 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
-
-import orjson
 
 from lab.journal import Entry
 from lab.journal.export import PERIODIC, TRACED
 
 Row = tuple[Any, ...]
 _new = tuple.__new__
-_KIND, _SOURCE, _TARGET, _REQUEST, _BODY, _NOTE = (
-    Entry._fields.index(name) for name in ("kind", "source", "target", "request_id", "body", "note")
-)
-_STATUS = Entry._fields.index("status")
+_SEQ, _T, _KIND, _SOURCE, _TARGET, _NAME, _WHERE, _STATUS, _, _REQUEST, _PARENT, _BODY, _ = range(len(Entry._fields))
 SLICE = 20_000
 """Rows that one turn of a view looks at, so that a key is answered in between."""
 
@@ -31,72 +27,62 @@ class Film:
     """Entries in order of their seq. Gaps are allowed (what a watcher missed); repeated entries are left out."""
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        # Lists rather than arrays: their numbers are those of the rows, so they take little memory, and less time to fill.
         self._rows: list[Row] = []
-        self._seqs = array("q")
-        self._parents = array("q")
+        self._seqs: list[int] = []
+        self._parents: list[int] = []
         self._quiet = bytearray()
         """Whether each row is a notification, periodic work, repeated polling, or was caused by one of these."""
         self._polled: set[str] = set()
-        self.times = array("q")
+        self.times: list[int] = []
         """When each entry happened, in ns; they only grow."""
-        self._rest, self._mq = array("q", [0]), array("q", [0])
+        self._rest, self._mq = [0], [0]
         """How many REST requests, and messages by queue, there were before each entry."""
-        self.marks = array("q")
+        self.marks: list[int] = []
         """Indices of what a timeline marks: states, decisions, faults, errors, inputs."""
         self.version = 0
         self.extend(entries)
 
     def extend(self, entries: Iterable[Entry]) -> int:
-        """Append the entries that are newer than the last one and answer how many they were."""
-        rows, seqs, parents = self._rows, self._seqs, self._parents
-        before, last = len(rows), seqs[-1] if seqs else 0
-        for entry in entries:
-            seq = entry.seq
-            if seq > last:
-                last = seq
-                note = entry.note
-                # A row without containers is left alone by the garbage collector.
-                rows.append((*entry[:_NOTE], None if note is None else orjson.dumps(note)))
-                seqs.append(seq)
-                parents.append(entry.parent)
-                self._quiet.append(self._is_quiet(entry))
-                self._count(entry)
-        return len(rows) - before
-
-    def _count(self, entry: Entry) -> None:
-        kind = entry.kind
-        rest, queue = self._rest, self._mq
-        rest.append(rest[-1] + (kind == "rest"))
-        queue.append(queue[-1] + (kind in MQ))
-        if kind in MARKED:
-            self.marks.append(len(self.times))
-        self.times.append(entry.t)
+        """Append the entries that are newer than the last one, oldest first, and answer how many they were."""
+        before, last = len(self._rows), self.last_seq
+        # Plain tuples, and notes of plain values within them, are left alone by the garbage collector.
+        rows: list[Row] = [entry[:] for entry in entries if entry.seq > last]
+        self._rows += rows
+        self._seqs += [row[_SEQ] for row in rows]
+        self.times += [row[_T] for row in rows]
+        self._parents += [row[_PARENT] for row in rows]
+        kinds = [row[_KIND] for row in rows]
+        self._rest += accumulate((kind == "rest" for kind in kinds), initial=self._rest.pop())
+        self._mq += accumulate((kind in MQ for kind in kinds), initial=self._mq.pop())
+        self.marks += [at for at, kind in enumerate(kinds, before) if kind in MARKED]
+        for row in rows:
+            self._quiet.append(row[_KIND] == "notify" or row[_NAME] in PERIODIC or self._is_polling(row))
+        return len(rows)
 
     def tally(self, way: str, start: int, stop: int) -> int:
         """How many messages by 'rest' or 'mq' there are from one index up to another one."""
         sums = self._rest if way == "rest" else self._mq
         return sums[stop] - sums[start]
 
-    def _is_quiet(self, entry: Entry) -> bool:
-        if entry.kind == "notify" or entry.name in PERIODIC:
-            return True
-        if entry.parent:
-            at = self.index(entry.parent)
-            return at < len(self._quiet) and self._seqs[at] == entry.parent and bool(self._quiet[at])
-        if entry.kind == "rest" and entry.name == "GET" and entry.source.startswith("client"):
+    def _is_polling(self, row: Row) -> bool:
+        """Whether it looks again at what was looked at before, or was caused by what is quiet."""
+        parent = row[_PARENT]
+        if parent:
+            at = self.index(parent)
+            return at < len(self._quiet) and self._seqs[at] == parent and bool(self._quiet[at])
+        if row[_KIND] == "rest" and row[_NAME] == "GET" and row[_SOURCE].startswith("client"):
             # The first look at something is part of the story; that the client looks again and again is not.
-            if entry.where in self._polled:
+            if row[_WHERE] in self._polled:
                 return True
-            self._polled.add(entry.where)
+            self._polled.add(row[_WHERE])
         return False
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, index: int) -> Entry:
-        row = self._rows[index]
-        note = row[_NOTE]
-        return _new(Entry, row if note is None else (*row[:_NOTE], orjson.loads(note)))
+        return _new(Entry, self._rows[index])
 
     @property
     def last_seq(self) -> int:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lab.cloud import Cloud
 from lab.watch.asking import Field, choice
 from lab.watch.resources import Resources, Thing
 
+if TYPE_CHECKING:
+    from lab.cloud import Cloud
+
 Given = Mapping[str, str]
 Asks = Callable[[Resources, Thing | None], tuple[Field, ...]]
-Does = Callable[[Cloud, str, Given], Awaitable[object]]
+Does = Callable[["Cloud", str, Given], Awaitable[object]]
 """Does it: the cloud, the id of the thing (empty when one is made), and what was written."""
 
 

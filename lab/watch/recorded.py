@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import IO
 
 from lab.errors import LabError
 from lab.journal import Entry
 from lab.watch.feed import ABILITIES, Entries, Feed, Lost, Seen
 from lab.watch.line import ForeignLine, entry_of
 
-BLOCK = 1 << 20
-"""Bytes that are read and decoded at a time, in a thread."""
+BLOCK = 1 << 19
+"""Bytes that are read at a time, in a thread. They are decoded on the loop, in a few ms: a thread would only fight for the interpreter."""
 
 
 class RecordedFeed(Feed):
@@ -42,28 +41,26 @@ class RecordedFeed(Feed):
         with await asyncio.to_thread(self.path.open, "rb") as file:
             number, rest = 0, b""
             while True:
-                entries, number, rest, more, problem = await asyncio.to_thread(_block, file, number, rest)
+                data = await asyncio.to_thread(file.read, BLOCK)
+                *lines, rest = (rest + data).split(b"\n") if data else (rest, b"")
+                entries, bad = _read(lines)
+                number += len(lines)
                 new = [entry for entry in entries if entry.seq > since] if since else entries
                 if new:
                     yield Entries(new)
-                if problem:
-                    yield Lost("cut", problem)
-                if problem or not more:
+                if bad:
+                    yield Lost("cut", str(number - len(lines) + bad))
+                if bad or not data:
                     return
 
 
-def _block(file: IO[bytes], number: int, rest: bytes) -> tuple[list[Entry], int, bytes, bool, str]:
-    """Read a block: its entries, the number of the last line, what is left of a line, whether there is more, what is wrong."""
-    data = file.read(BLOCK)
-    lines = (rest + data).split(b"\n")
-    rest = lines.pop() if data else b""
+def _read(lines: list[bytes]) -> tuple[list[Entry], int]:
+    """The entries of some lines up to a damaged one, and that one's number, from 1; 0 when there is none."""
     entries = []
-    for line in lines:
-        number += 1
-        if not line.strip():
-            continue
-        try:
-            entries.append(entry_of(line))
-        except ForeignLine:
-            return entries, number, b"", False, f"{number}"
-    return entries, number, rest, bool(data), ""
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                entries.append(entry_of(line))
+            except ForeignLine:
+                return entries, number
+    return entries, 0

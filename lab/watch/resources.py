@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lab.cloud import Cloud
 from lab.journal import Entry
 from lab.watch.film import Film
 from lab.watch.lanes import binary
 from lab.watch.reader import Reader
+
+if TYPE_CHECKING:
+    from lab.cloud import Cloud
 
 KINDS = ("server", "volume", "network", "port", "image")
 """What is listed; flavors and subnets are known besides."""

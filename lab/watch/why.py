@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ from lab.journal import Entry
 from lab.watch.lanes import binary
 
 
-class Reasons:
-    """The rules, read once by whoever shows them."""
+@cache
+def rules() -> tuple[Mapping[str, Any], ...]:
+    """The rules in their order, read once: reading them takes longer than a key may."""
+    return tuple(yaml.safe_load(Path(__file__).with_name("why.yaml").read_text(encoding="utf-8")))
 
-    def __init__(self) -> None:
-        self.rules: list[Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("why.yaml").read_text(encoding="utf-8"))
 
-    def why(self, entry: Entry, lang: str) -> str:
-        """The text of the first rule that fits, or nothing."""
-        return next((str(rule[lang]) for rule in self.rules if fits(rule, entry)), "")
+def why(entry: Entry, lang: str) -> str:
+    """The text of the first rule that fits, or nothing."""
+    return next((str(rule[lang]) for rule in rules() if fits(rule, entry)), "")
 
 
 def fits(rule: Mapping[str, Any], entry: Entry) -> bool:

@@ -13,7 +13,7 @@ from lab.tui.screens.inspector import Inspector
 from lab.tui.widgets.page import Page
 from lab.watch.forms import curl, envelope
 from lab.watch.line import entry_of
-from lab.watch.why import Reasons
+from lab.watch.why import rules, why
 from tests.tui.conftest import FACES, app_of, play
 
 
@@ -69,9 +69,8 @@ def test_an_rpc_has_the_envelope_of_oslo_messaging(entries: list[Entry]) -> None
 
 
 def test_every_step_has_its_why_in_both_languages(entries: list[Entry]) -> None:
-    reasons = Reasons()
     for lang in ("ko", "en"):
-        assert {(e.kind, e.name) for e in entries if not reasons.why(e, lang)} == set()
-    assert all(rule["ko"] and rule["en"] for rule in reasons.rules)
+        assert {(e.kind, e.name) for e in entries if not why(e, lang)} == set()
+    assert all(rule["ko"] and rule["en"] for rule in rules())
     polled = next(e for e in entries if e.kind == "rest" and "/servers/" in e.where and e.name == "GET")
-    assert "Polling" in reasons.why(polled, "en")
+    assert "Polling" in why(polled, "en")

@@ -22,7 +22,7 @@ from lab.tui.widgets.page import Page, json_lines
 from lab.tui.words import Texts, say
 from lab.watch.film import ANSWERS
 from lab.watch.forms import body_of, curl, envelope, headers, reply_envelope
-from lab.watch.why import Reasons
+from lab.watch.why import why
 
 if TYPE_CHECKING:
     from lab.tui.app import GlassApp
@@ -93,7 +93,6 @@ class Inspector(Screen[None]):
         self.seq = seq
         self._desk = desk
         self._came_from: list[int] = []
-        self._reasons = Reasons()
 
     @property
     def desk(self) -> Desk:
@@ -169,10 +168,10 @@ class Inspector(Screen[None]):
         def heading(key: str) -> None:
             lines.extend([Text(""), Text(self.say(key), inks.head)] if lines else [Text(self.say(key), inks.head)])
 
-        why = self._reasons.why(entry, self.desk.lang)
-        if why:
+        purpose = why(entry, self.desk.lang)
+        if purpose:
             heading("why")
-            lines.append(Text(f"  {why}", inks.plain))
+            lines.append(Text(f"  {purpose}", inks.plain))
         heading("facts")
         facts = [(self.say(key), value) for key, value in self.facts(entry)]
         column = max(cell_len(key) for key, _ in facts)

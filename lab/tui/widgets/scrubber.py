@@ -54,6 +54,10 @@ class Scrubber(Widget, can_focus=True):
         self.film, self.inks = film, inks
         self.seq = 0
         """The chosen entry; 0: the newest."""
+        self._edges: list[int] = []
+        self._drawn: list[list[Segment]] = []
+        """Bars and marks: they stay the same while only the cursor moves."""
+        self._drawn_for: tuple[object, ...] = ()
 
     @property
     def columns(self) -> int:
@@ -62,11 +66,24 @@ class Scrubber(Widget, can_focus=True):
 
     def edges(self) -> list[int]:
         """The film's index at which each column begins, and its end."""
-        times, columns = self.film.times, self.columns
-        if not times:
-            return [0] * (columns + 1)
-        first, span = times[0], max(1, times[-1] - times[0])
-        return [bisect_left(times, first + span * i // columns) for i in range(columns)] + [len(times)]
+        self._draw()
+        return self._edges
+
+    def _draw(self) -> None:
+        """Count and mark what the columns hold, when the film or the room for it is another one."""
+        film, columns = self.film, self.columns
+        state = (film.version, len(film), columns, self.inks)
+        if state == self._drawn_for:
+            return
+        times = film.times
+        first, span = (times[0], max(1, times[-1] - times[0])) if times else (0, 1)
+        self._edges = [bisect_left(times, first + span * i // columns) for i in range(columns)] + [len(times)]
+        self._drawn = [
+            [*self._bars("rest", self._edges, self.inks.rest), Segment(" R ", self.inks.rest)],
+            [*self._bars("mq", self._edges, self.inks.mq), Segment(" Q ", self.inks.mq)],
+            self._marks(self._edges),
+        ]
+        self._drawn_for = state
 
     def column(self, index: int) -> int:
         """The column in which an entry of the film stands."""
@@ -81,14 +98,8 @@ class Scrubber(Widget, can_focus=True):
 
     def render_lines(self, crop: object) -> list[Strip]:
         """The four lines and the seconds below them."""
-        edges, inks, back = self.edges(), self.inks, self.rich_style
-        lines = [
-            [*self._bars("rest", edges, inks.rest), Segment(" R ", inks.rest)],
-            [*self._bars("mq", edges, inks.mq), Segment(" Q ", inks.mq)],
-            self._marks(edges),
-            self._cursor(),
-            self._scale(),
-        ]
+        self._draw()
+        lines, back = [*self._drawn, self._cursor(), self._scale()], self.rich_style
         width = self.size.width
         return [Strip([Segment(" "), *line]).adjust_cell_length(width + 2).apply_style(back) for line in lines]
 
@@ -99,11 +110,12 @@ class Scrubber(Widget, can_focus=True):
         return [Segment("".join(BARS[min(8, round(8 * (n / most) ** 0.5 + (0.4 if n else 0)))] for n in counts), ink)]
 
     def _marks(self, edges: list[int]) -> list[Segment]:
-        cells: list[tuple[str, int, str]] = [(" ", 0, "")] * self.columns
+        last = len(edges) - 2
+        cells: list[tuple[str, int, str]] = [(" ", 0, "")] * (last + 1)
         for index in self.film.marks[-MARKS_MAX:]:
             kind = self.film[index].kind
             sign, weight = SIGNS[kind]
-            at = max(0, min(self.columns - 1, bisect_left(edges, index + 1) - 1))
+            at = max(0, min(last, bisect_left(edges, index + 1) - 1))
             if weight > cells[at][1]:
                 cells[at] = (sign, weight, kind)
         return [Segment(sign, self.inks.of(kind) if kind else None) for sign, _, kind in cells]
