@@ -59,7 +59,14 @@ def tui(
 
 async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
     """Open the feed, run the application on it, and close it whatever happens."""
-    feed: Feed = await opened()
+    from lab.errors import LabError
+    from lab.tui.words import say
+    from lab.watch.feed import Unheard
+
+    try:
+        feed: Feed = await opened()
+    except Unheard as error:
+        raise LabError(say({}, lang.value, f"unheard.{error.reason}", url=error.url, detail=error.detail)) from None
     try:
         from lab.tui.app import GlassApp
 

@@ -160,11 +160,12 @@ class Journal:
         return self.seq + 1
 
     def since(self, seq: int = 0) -> Iterator[Entry]:
-        """All entries after `seq`, oldest first, from the file and from memory."""
+        """All entries after `seq`, oldest first, from the file and from memory; a negative one means from the start."""
         for row in self._rows(seq):
             yield _new(Entry, row)
 
     def _rows(self, seq: int) -> Iterator[Row]:
+        seq = max(0, seq)
         # Whoever reads may pause while chunks are packed, so where the next entry lies is asked anew for each chunk.
         seq = max(seq, self.first)
         while seq < self.seq:

@@ -14,10 +14,10 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.worker import Worker
 
-from lab.errors import LabError
+from lab.errors import LabError, Unreachable
 from lab.tui.browser.parent import end_with_server, served
-from lab.tui.desk import Desk
-from lab.tui.messages import Branched, Came, Inspect, Refused
+from lab.tui.desk import LOADING, Desk
+from lab.tui.messages import Branched, Came, Fetched, Inspect, Looks, Refused
 from lab.tui.palette import Commands
 from lab.tui.room import Room
 from lab.tui.rooms import ROOMS
@@ -94,8 +94,7 @@ class GlassApp(App[None]):
             known = desk.lost
             desk.take(seen)
             if isinstance(seen, Lost) and (known is None or known.reason != seen.reason):
-                words = self.say(f"lost.{seen.reason}", detail=seen.detail, retry=seen.retry_in_s)
-                self.notify(words, severity="warning", timeout=8)
+                self.notify(self.lost_words(seen), severity="warning", timeout=8)
             elif isinstance(seen, Missed):
                 self.notify(self.say("missed", a=seen.a, b=seen.b), severity="warning")
         self._changed = True
@@ -111,6 +110,13 @@ class GlassApp(App[None]):
             self._changed = False
             self.screen.catch_up()
 
+    def lost_words(self, lost: Lost) -> str:
+        """What happened to the connection, or to the file, and the way out."""
+        if lost.reason in ("cut", "ended"):
+            return self.say(f"lost.{lost.reason}", detail=lost.detail)
+        words = self.say(f"unheard.{lost.reason}", url=self.desk.feed.title, detail=lost.detail)
+        return words if lost.retry_in_s is None else f"{words} {self.say('lost.again', retry=lost.retry_in_s)}"
+
     # -- ordering -----------------------------------------------------------------------------
 
     @work(group="order")
@@ -119,18 +125,45 @@ class GlassApp(App[None]):
         desk = self.desk
         try:
             answer = await what
-        except Unable as error:
-            self.post_message(Refused(error.ability, error.reason))
         except LabError as error:
-            self.post_message(Refused(ability, "", str(error)))
+            self.post_message(Refused(ability, self.error_words(error)))
         else:
             if isinstance(answer, dict) and "t_s" in answer and "paused" in answer:
                 self.post_message(Came(desk, ClockNow(answer)))
 
     def on_refused(self, message: Refused) -> None:
         """Say why it was not done."""
-        words = self.say(f"unable.{message.reason}") if message.reason else message.detail
-        self.notify(words, severity="warning")
+        self.notify(message.words, severity="warning")
+
+    def error_words(self, error: LabError) -> str:
+        """Why something was not done, in the language of the user as far as we are the ones who say it."""
+        if isinstance(error, Unable):
+            return self.say(f"unable.{error.reason}")
+        if isinstance(error, Unreachable):
+            return self.say(f"unheard.{getattr(error, 'reason', 'nobody')}", url=self.desk.feed.title, detail=str(error))
+        return str(error)
+
+    # -- whole bodies -------------------------------------------------------------------------
+
+    def fetch(self, desk: Desk, seq: int) -> None:
+        """Get the long list that was left out of an entry; the shown screen hears of it by `fetched`."""
+        if desk.asked.get(seq) != LOADING:
+            desk.asked[seq] = LOADING
+            self._fetch(desk, seq)
+
+    @work(group="fetch")
+    async def _fetch(self, desk: Desk, seq: int) -> None:
+        try:
+            self.post_message(Fetched(desk, seq, await desk.feed.entry(seq)))
+        except LabError as error:
+            self.post_message(Fetched(desk, seq, None, self.error_words(error)))
+
+    def on_fetched(self, message: Fetched) -> None:
+        """Put the whole entry where the other one was."""
+        desk, screen = message.desk, self.screen
+        desk.fill(message.seq, message.entry, message.why)
+        if isinstance(screen, Looks):
+            screen.fetched(message.seq)
 
     def action_pause_or_go(self) -> None:
         """Space."""
@@ -162,7 +195,7 @@ class GlassApp(App[None]):
         except LabError as error:
             if feed is not None:
                 await feed.close()
-            self.post_message(Refused("branch", getattr(error, "reason", ""), str(error)))
+            self.post_message(Refused("branch", self.error_words(error)))
         else:
             self.post_message(Branched(feed, choice))
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lab.journal import Entry
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
 from lab.watch.film import Film
 from lab.watch.names import Names
 
 if TYPE_CHECKING:
     from lab.watch.lecture import Lecture
+
+LOADING = "…"
+"""Stands in `Desk.asked` while an answer is awaited."""
 
 
 class Desk:
@@ -33,6 +37,8 @@ class Desk:
         """Whether all of a recorded file has been read."""
         self.lectures: dict[str, Lecture] = {}
         """The lessons that were begun in it, by name."""
+        self.asked: dict[int, str] = {}
+        """Entries whose long lists are being fetched (LOADING), or could not be: seq -> why, in words."""
 
     def take(self, seen: Seen) -> None:
         """Put down what came."""
@@ -45,6 +51,7 @@ class Desk:
             self.lost = None
         elif isinstance(seen, Travelled):
             self.film.cut(seen.to)
+            self.asked.clear()
             self.names = Names()
             self.names.learn(self.film.slice(0))
             self.run = seen.run
@@ -53,6 +60,14 @@ class Desk:
             self.missed = seen
         else:
             self.lost = seen
+
+    def fill(self, seq: int, entry: Entry | None, why: str) -> None:
+        """Put down an entry that came whole, or why it did not."""
+        if entry is None:
+            self.asked[seq] = why
+        else:
+            self.asked.pop(seq, None)
+            self.film.fill(entry)
 
     @property
     def now_ns(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual.message import Message
 
 from lab.watch.feed import Feed, Seen
 
 if TYPE_CHECKING:
+    from lab.journal import Entry
     from lab.tui.desk import Desk
     from lab.tui.screens.branch import Choice
 
@@ -22,11 +23,27 @@ class Came(Message):
 
 
 class Refused(Message):
-    """An order to the cloud could not be carried out; `reason` is a key of the texts, or empty when `detail` says it."""
+    """An order to the cloud could not be carried out; `words` say why, in the language of the user."""
 
-    def __init__(self, ability: str, reason: str, detail: str = "") -> None:
-        self.ability, self.reason, self.detail = ability, reason, detail
+    def __init__(self, ability: str, words: str) -> None:
+        self.ability, self.words = ability, words
         super().__init__()
+
+
+class Fetched(Message):
+    """An entry of a desk came whole, or `why` says in words why not."""
+
+    def __init__(self, desk: Desk, seq: int, entry: Entry | None, why: str = "") -> None:
+        self.desk, self.seq, self.entry, self.why = desk, seq, entry, why
+        super().__init__()
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A screen that looks into entries."""
+
+    def fetched(self, seq: int) -> None:
+        """An entry is whole now, or it is known why it cannot be: `desk.asked`."""
 
 
 class Branched(Message):

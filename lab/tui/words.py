@@ -40,13 +40,33 @@ WORDS: Texts = {
     "clock.max": {"en": "max", "ko": "최대"},
     "clock.recorded": {"en": "recorded", "ko": "기록"},
     "clock.loading": {"en": "reading", "ko": "읽는 중"},
-    "lost.gone": {
-        "en": "The connection is lost ({detail}); the next try is in {retry:g} s. What came so far can still be read.",
-        "ko": "연결이 끊어졌습니다({detail}). {retry:g}초 뒤에 다시 시도합니다. 지금까지 온 것은 계속 볼 수 있습니다.",
+    "unheard.nobody": {
+        "en": "Nothing listens at {url}. Start a cloud there with `glasscloud up`, or give the URL that it printed.",
+        "ko": "{url}에서 듣고 있는 것이 없습니다. 거기서 `glasscloud up`으로 클라우드를 시작하거나, 그때 나온 URL을 쓰십시오.",
     },
-    "lost.refused": {
-        "en": "The cloud refuses the token ({detail}). Start again with --token, or with --username and --password of an administrator.",
-        "ko": "클라우드가 토큰을 거부했습니다({detail}). --token이나 관리자의 --username, --password로 다시 시작하십시오.",
+    "unheard.silent": {
+        "en": "{url} does not answer in time. Is the way there open, and the machine not overloaded?",
+        "ko": "{url}에서 제때 응답이 오지 않습니다. 가는 길이 막혔거나 기계가 너무 바쁘지 않은지 살펴보십시오.",
+    },
+    "unheard.closed": {
+        "en": "{url} has closed the connection. Does `glasscloud up` still run there?",
+        "ko": "{url}에서 연결을 닫았습니다. 거기서 `glasscloud up`이 아직 돌고 있는지 살펴보십시오.",
+    },
+    "unheard.foreign": {
+        "en": "What answers at {url} is no Glasscloud. Give the URL that `glasscloud up` printed.",
+        "ko": "{url}에서 응답한 것은 Glasscloud가 아닙니다. `glasscloud up`이 알려 준 URL을 쓰십시오.",
+    },
+    "unheard.failing": {
+        "en": "The cloud at {url} answers with a failure: {detail}",
+        "ko": "{url}의 클라우드가 오류로 응답합니다: {detail}",
+    },
+    "unheard.refused": {
+        "en": "{url} refuses the token or the password. Start again with an administrator's --token, or --username and --password.",
+        "ko": "{url}에서 토큰이나 비밀번호를 거부했습니다. 관리자의 --token이나 --username, --password로 다시 시작하십시오.",
+    },
+    "lost.again": {
+        "en": "The next try is in {retry:g} s. What came so far can still be read.",
+        "ko": "{retry:g}초 뒤에 다시 시도합니다. 지금까지 온 것은 계속 볼 수 있습니다.",
     },
     "lost.cut": {
         "en": "Line {detail} of the file is damaged or cut there. What stands before it is shown.",
@@ -69,6 +89,13 @@ WORDS: Texts = {
         "en": "This is a real cloud: its clock is the world's, and nobody can stop it or turn it back.",
         "ko": "실제 클라우드입니다. 시계가 현실의 시계라서 멈추거나 되돌릴 수 없습니다.",
     },
+    "unable.moved": {
+        "en": "The cloud has this entry no more: time was turned back to before it.",
+        "ko": "클라우드에 이제 이 항목이 없습니다. 그 전으로 시간을 되돌렸기 때문입니다.",
+    },
+    # A long list that the stream left out.
+    "left.loading": {"en": "… the list of {n} rows is being fetched", "ko": "… {n}줄짜리 목록을 가져오는 중입니다"},
+    "left.failed": {"en": "✗ The list of {n} rows could not be fetched. {why}", "ko": "✗ {n}줄짜리 목록을 가져오지 못했습니다. {why}"},
     "palette.room": {"en": "Go to: {name}", "ko": "이동: {name}"},
 }
 

@@ -125,9 +125,9 @@ class Decisions:
         """Look at what is new; whether all of it has been looked at."""
         return self._view.advance()
 
-    def forget(self) -> None:
-        """The film was cut."""
-        self._read.clear()
+    def forget(self, since: int) -> None:
+        """What stands from this seq on in the film is another one now."""
+        self._read = {seq: decision for seq, decision in self._read.items() if seq < since}
 
     def __len__(self) -> int:
         return len(self._view)

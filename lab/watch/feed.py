@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError
+from lab.errors import LabError, Unreachable
 from lab.journal import Entry
 
 if TYPE_CHECKING:
@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 ABILITIES = ("pause", "step", "back", "branch", "faults", "act", "datacenter", "queues", "ping")
 """What can be done with a watched cloud beside watching it."""
+
+
+class Unheard(Unreachable):
+    """Nothing can be heard of a cloud: `reason` is one of those of Lost, `detail` what the other side said."""
+
+    def __init__(self, reason: str, url: str, detail: str = "") -> None:
+        super().__init__(f"nothing can be heard of {url}: {reason} {detail}".strip())
+        self.reason, self.url, self.detail = reason, url, detail
 
 
 class Unable(LabError):
@@ -64,8 +72,9 @@ class Travelled:
 class Lost:
     """Nothing comes any more.
 
-    reason: 'gone' (no connection), 'refused' (the token), 'cut' or 'foreign' (the file), 'ended' (the child process).
-    detail: in words, for those who want to know. retry_in_s: None when it is not tried again.
+    reason: 'nobody' (no process listens there), 'silent' (no answer in time), 'closed' (the connection), 'foreign' (it is no
+    Glasscloud that answers), 'failing' (it answers with failures), 'refused' (the token or password), 'cut' (the file), 'ended'
+    (the child process). detail: what the other side said, a line's number, an exit code. retry_in_s: None when it is not tried again.
     """
 
     reason: str
@@ -121,6 +130,10 @@ class Feed(ABC):
         self.need("branch")
         answer: dict[str, Any] = await self.ask("GET", "history")
         return answer
+
+    async def entry(self, seq: int) -> Entry:
+        """An entry with its whole body, of which the stream left out a long list. Raises Unable when it is not to be had."""
+        raise Unable("entry", "recorded")
 
     async def faults(self) -> dict[str, Any]:
         """What is armed, and what can be."""

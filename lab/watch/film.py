@@ -132,6 +132,12 @@ class Film:
         """All that one request of a user brought about, in order."""
         return [self[i] for i, row in enumerate(self._rows) if row[_REQUEST] == request_id]
 
+    def fill(self, entry: Entry) -> None:
+        """Put an entry whose body had been left out in its place, whole. One that is not there, or is another one, changes nothing."""
+        at = self.index(entry.seq)
+        if at < len(self._rows) and self._rows[at][:_BODY] == entry[:_BODY]:
+            self._rows[at] = entry[:]
+
     def cut(self, seq: int) -> None:
         """Forget what came after this seq: time went back to it."""
         end = self.index(seq + 1)

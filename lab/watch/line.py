@@ -45,6 +45,11 @@ def entry_of(line: bytes) -> Entry:
     return _made(row, body, line)
 
 
+def left_out(entry: Entry) -> int:
+    """How many rows the list has that the stream left out of the entry; 0 when the entry is whole."""
+    return int((entry.note or {}).get("left_out", 0)) if entry.body is None else 0
+
+
 def _slowly(line: bytes) -> Entry:
     """The mark stood elsewhere, in a note or a text: decode the whole line."""
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -13,15 +14,16 @@ from lab.client.session import ApiError
 from lab.client.transports import OverHttp
 from lab.cloud import Cloud
 from lab.config import Config
-from lab.errors import LabError, Unreachable
+from lab.journal import Entry
 from lab.serve.access import environment
-from lab.watch.feed import ABILITIES, ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled
-from lab.watch.line import entry_of
+from lab.watch.feed import ABILITIES, ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
+from lab.watch.line import ForeignLine, entry_of
 
 RETRIES_S = (0.5, 1.0, 2.0, 5.0)
 """How long to wait before the connection is tried again; the last one for ever."""
 STREAM_TIMEOUT = httpx.Timeout(10.0, read=40.0)
 """Seconds; a stream is never silent for long: the clock comes every second, a comment every 15."""
+EVENTS = "text/event-stream"
 
 
 class RemoteFeed(Feed):
@@ -46,8 +48,7 @@ class RemoteFeed(Feed):
         """Get a token if none was given, and find out what this cloud can do.
 
         Raises:
-            Unreachable: nothing answers at the URL.
-            LabError: the token or the password is refused, or it is no Glasscloud.
+            Unheard: nothing answers at the URL, the token or the password is refused, or it is no Glasscloud.
         """
         if not self._token:
             await self._log_in()
@@ -55,37 +56,48 @@ class RemoteFeed(Feed):
         if answer.status_code == 404 or answer.status_code >= 500:
             self.unable = dict.fromkeys(ABILITIES, "real") | {}
             self.unable.pop("act", None)
-        elif answer.status_code == 200 and orjson.loads(answer.content).get("world") == "real":
+        elif answer.status_code in (401, 403):
+            raise Unheard("refused", self.url, _message(answer))
+        elif answer.status_code != 200 or not _is_json(answer):
+            raise Unheard("foreign", self.url, f"{answer.status_code}")
+        elif orjson.loads(answer.content).get("world") == "real":
             self.unable = dict.fromkeys(("pause", "step", "back", "branch", "faults", "ping"), "real")
-        elif answer.status_code != 200:
-            words = f"{self.url} refuses to be watched ({answer.status_code}): {_message(answer)}"
-            raise LabError(f"{words}; give an administrator's token, or name and password")
 
     async def _log_in(self) -> None:
         """Get a token: from /glasscloud itself, whose clock may stand, else from keystone."""
         assert self.cloud is not None
         if self._username == "admin":
             answer = await self._send("POST", "login", {"password": self._password})
-            if answer.status_code == 201:
+            if answer.status_code == 201 and _is_json(answer):
                 self._token = orjson.loads(answer.content)["token"]
                 return
             if answer.status_code == 401:
-                raise LabError(f"{self.url} refuses {self._username}: {_message(answer)}")
+                raise Unheard("refused", self.url, _message(answer))
         try:
             self._token = await self.cloud.session.authenticate()
         except ApiError as error:
-            raise LabError(f"{self.url} refuses {self.cloud.session.username}: {error.text}") from None
+            raise Unheard("refused" if error.status in (401, 403) else "foreign", self.url, error.text) from None
         except (KeyError, ValueError):
-            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
+            raise Unheard("foreign", self.url) from None
 
     # -- asking -------------------------------------------------------------------------------
 
     async def ask(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Send a request to /glasscloud/… and answer its JSON, or None. Raises ApiError for a fault, Unreachable."""
+        """Send a request to /glasscloud/… and answer its JSON, or None. Raises ApiError for a fault, Unheard."""
         answer = await self._send(method, what, body)
         if answer.status_code >= 400:
             raise ApiError("glasscloud", answer.status_code, _message(answer))
         return orjson.loads(answer.content) if answer.content else None
+
+    async def entry(self, seq: int) -> Entry:
+        """An entry with its whole body, from the journal itself."""
+        answer = await self._send("GET", f"journal?since={seq - 1}&limit=1")
+        if answer.status_code >= 400:
+            raise ApiError("glasscloud", answer.status_code, _message(answer))
+        found = entry_of(answer.content.rstrip(b"\n")) if answer.content else None
+        if found is None or found.seq != seq:
+            raise Unable("entry", "moved")
+        return found
 
     async def _send(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
         for attempt in (1, 2):
@@ -95,7 +107,7 @@ class RemoteFeed(Feed):
                     content=None if body is None else orjson.dumps(body),
                 )
             except httpx.TransportError as error:
-                raise Unreachable(f"no cloud answers at {self.url}: {error}; start one with `glasscloud up`") from None
+                raise Unheard(reason_of(error), self.url, str(error)) from None
             if answer.status_code == 401 and attempt == 1 and self._password and what != "login":
                 await self._log_in()
                 continue
@@ -118,26 +130,27 @@ class RemoteFeed(Feed):
                     elif isinstance(seen, Travelled):
                         last = seen.to
                     yield seen
-                reason, detail = "gone", "the stream ended"
-            except (httpx.TransportError, Unreachable) as error:
-                reason, detail = "gone", str(error) or type(error).__name__
+                lost = Lost("closed", "")
+            except httpx.TransportError as error:
+                lost = Lost(reason_of(error), str(error))
+            except Unheard as error:
+                lost = Lost(error.reason, error.detail)
             except ApiError as error:
-                if error.status in (401, 403):
-                    yield Lost("refused", error.text)
-                    return
-                reason, detail = "gone", str(error)
-            except LabError as error:
-                yield Lost("refused", str(error))
+                lost = Lost({401: "refused", 403: "refused", 404: "foreign"}.get(error.status, "failing"), error.text)
+            except (ForeignLine, ValueError, KeyError) as error:
+                lost = Lost("foreign", str(error))
+            if lost.reason == "refused":
+                yield lost
                 return
             wait = RETRIES_S[min(tries, len(RETRIES_S) - 1)]
             tries += 1
-            yield Lost("gone" if reason == "gone" else reason, detail, wait)
+            yield replace(lost, retry_in_s=wait)
             await asyncio.sleep(wait)
 
     async def _stream(self, since: int) -> AsyncIterator[Seen]:
         """One connection to the event stream, as long as it lasts."""
         url = f"{self.url}/glasscloud/events?since={since}" + (f"&run={self._run}" if self._run is not None else "")
-        headers = {"x-auth-token": self._token, "accept": "text/event-stream"}
+        headers = {"x-auth-token": self._token, "accept": EVENTS}
         async with self._client.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as answer:
             if answer.status_code == 401 and self._password:
                 await self._log_in()
@@ -145,6 +158,9 @@ class RemoteFeed(Feed):
             if answer.status_code != 200:
                 await answer.aread()
                 raise ApiError("glasscloud", answer.status_code, _message(answer))
+            kind = answer.headers.get("content-type", EVENTS)
+            if not kind.startswith(EVENTS):
+                raise Unheard("foreign", self.url, kind)
             async for name, data in events(answer.aiter_bytes()):
                 seen = self._seen(name, data)
                 if seen is not None:
@@ -194,6 +210,22 @@ async def events(chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[bytes, lis
                 if data:
                     yield name, data
                 name, data = b"message", []
+
+
+def reason_of(error: httpx.TransportError) -> str:
+    """What happened, as a reason of Lost."""
+    if isinstance(error, httpx.ConnectError):
+        return "nobody"
+    if isinstance(error, httpx.TimeoutException):
+        return "silent"
+    return "foreign" if isinstance(error, httpx.UnsupportedProtocol) else "closed"
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    try:
+        return isinstance(orjson.loads(answer.content), dict)
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _message(answer: httpx.Response) -> str:

@@ -10,10 +10,13 @@ import httpx
 import pytest
 from textual.pilot import Pilot
 
+from lab.cli.demo import Lang
+from lab.cli.tui import ThemeName, show
 from lab.errors import LabError
 from lab.journal import Entry
+from lab.tui.app import GlassApp
 from lab.watch import remote
-from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable
+from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
 from lab.watch.film import Film, Filter, View
 from lab.watch.line import entry_of
 from lab.watch.query import UnknownWord, parse
@@ -107,7 +110,7 @@ def test_a_lost_connection_is_taken_up_where_it_ended(recording: Path, monkeypat
     found = seen_of(served(answer, monkeypatch), most=4)
     assert asked == ["0", "3", "3"]
     assert [type(seen) for seen in found] == [Entries, Lost, Lost, Entries]
-    assert found[2] == Lost("gone", "nobody there", 0.0)
+    assert found[2] == Lost("nobody", "nobody there", 0.0)
     assert [entry.seq for entry in entries_of(found)] == [1, 2, 3, 4, 5, 6]
 
 
@@ -128,8 +131,61 @@ def test_a_refused_token_ends_the_watching_with_the_reason(monkeypatch: pytest.M
     feed = served(lambda request: httpx.Response(status, json=body), monkeypatch)
     assert seen_of(feed) == [Lost("refused", "a valid token is needed")]
     other = served(lambda request: httpx.Response(status, json=body), monkeypatch)
-    with pytest.raises(LabError, match="refuses to be watched"):
+    with pytest.raises(Unheard) as caught:
         asyncio.run(other.connect())
+    assert caught.value.reason == "refused"
+
+
+@pytest.mark.parametrize(
+    ("happens", "reason"),
+    [
+        (httpx.ConnectError("[Errno 111] Connection refused"), "nobody"), (httpx.ReadTimeout("slow"), "silent"),
+        (httpx.ReadError("cut"), "closed"), (httpx.Response(200, html="<p>hello</p>"), "foreign"), (httpx.Response(404), "foreign"),
+        (httpx.Response(200, content=b"event: entries\ndata: {}\n\n"), "foreign"), (httpx.Response(503, text="later"), "failing"),
+        (httpx.Response(200, content=b"event: clock\ndata: no json\n\n"), "foreign"), (httpx.Response(200, content=b""), "closed"),
+    ],
+)  # fmt: skip
+def test_what_happened_is_told_apart_and_said_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch, happens: httpx.Response | Exception, reason: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if isinstance(happens, Exception):
+            raise happens
+        return happens
+
+    (lost,) = seen_of(served(answer, monkeypatch), most=1)
+    assert isinstance(lost, Lost)
+    assert (lost.reason, lost.retry_in_s) == (reason, 0.0)
+    feed = served(answer, monkeypatch)
+    for lang, words in (("ko", "다시 시도"), ("en", "next try")):
+        said = GlassApp(feed, lang).lost_words(lost)
+        assert "cloud:1" in said
+        assert words in said
+        assert "Errno" not in said
+
+
+@pytest.mark.parametrize("lang", ["ko", "en"])
+@pytest.mark.parametrize("happens", [httpx.ConnectError("[Errno 111]"), httpx.Response(401, json={}), httpx.Response(200, html="<p>")])
+def test_an_application_that_cannot_begin_says_why(
+    monkeypatch: pytest.MonkeyPatch, happens: httpx.Response | Exception, lang: str
+) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if isinstance(happens, Exception):
+            raise happens
+        return happens
+
+    feed = served(answer, monkeypatch)
+
+    async def opened() -> Feed:
+        await feed.connect()
+        return feed
+
+    with pytest.raises(LabError) as caught:
+        asyncio.run(show(opened, Lang(lang), ThemeName.dark))
+    words = str(caught.value)
+    assert "http://cloud:1" in words
+    assert "Errno" not in words
+    assert any("가" <= letter <= "힣" for letter in words) == (lang == "ko")
 
 
 def test_a_cloud_without_a_clock_says_that_it_is_real(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -58,8 +58,8 @@ class Compare(Screen[None]):
         "key.difference": {"en": "first difference", "ko": "첫 차이"},
         "was": {"en": "As it was", "ko": "있었던 일"},
         "ending": {
-            "en": "{title}: {servers}  {s:.1f} s  R {rest}  Q {mq}  failures {bad}",
-            "ko": "{title}: {servers}  {s:.1f}초  R {rest}  Q {mq}  실패 {bad}",
+            "en": "{title}: {servers}  {s:.1f} s  R {rest}  MQ {mq}  failures {bad}",
+            "ko": "{title}: {servers}  {s:.1f}초  R {rest}  MQ {mq}  실패 {bad}",
         },
         "no_server": {"en": "no server", "ko": "서버 없음"},
         "parted": {"en": "They part at #{seq}, {t:.3f} s.", "ko": "#{seq}, {t:.3f}초에서 갈라집니다."},
@@ -162,7 +162,8 @@ class Compare(Screen[None]):
         try:
             self.post_message(Came(self.branch, ClockNow(await self.branch.feed.clock(**change))))
         except LabError as error:
-            self.app.post_message(Refused("pause", "", str(error)))
+            glass = cast("GlassApp", self.app)
+            glass.post_message(Refused("pause", glass.error_words(error)))
 
     def action_pause_or_go(self) -> None:
         """The branch stops or goes."""

@@ -56,8 +56,8 @@ class FlowRoom(Room):
         "following": {"en": "following", "ko": "따라가는 중"},
         "quiet": {"en": "without periodic work", "ko": "주기 작업 제외"},
         "legend": {
-            "en": "R─▶ REST  Q═▶ call  Q═▷ cast  D┄▶ driver  small letter: answer  ◆ state",
-            "ko": "R─▶ REST  Q═▶ call  Q═▷ cast  D┄▶ 드라이버  소문자: 응답  ◆ 상태",
+            "en": "R─▶ REST  C═▶ call  A═▷ cast  D┄▶ driver  small letter: answer  ◆ state",
+            "ko": "R─▶ REST  C═▶ call  A═▷ cast  D┄▶ 드라이버  소문자: 응답  ◆ 상태",
         },
     }
 

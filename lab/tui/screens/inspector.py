@@ -15,6 +15,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from lab.journal import Entry
+from lab.tui.desk import LOADING
 from lab.tui.theme import palette
 from lab.tui.widgets.arrows import Pen, lasted, plan_for
 from lab.tui.widgets.bars import KeyBar
@@ -22,7 +23,8 @@ from lab.tui.widgets.page import Page, json_lines
 from lab.tui.words import Texts, say
 from lab.watch.film import ANSWERS
 from lab.watch.forms import body_of, curl, envelope, headers, reply_envelope
-from lab.watch.why import why
+from lab.watch.line import left_out
+from lab.watch.why import why as why_of
 
 if TYPE_CHECKING:
     from lab.tui.app import GlassApp
@@ -128,6 +130,18 @@ class Inspector(Screen[None]):
         if entry is None:
             return
         self.seq = self.desk.chosen = seq
+        if left_out(entry):
+            cast("GlassApp", self.app).fetch(self.desk, seq)
+        self._lay_out(entry)
+
+    def fetched(self, seq: int) -> None:
+        """A long list has come, or will not."""
+        entry = self.desk.film.get(seq)
+        if seq == self.seq and entry is not None:
+            self._lay_out(entry)
+
+    def _lay_out(self, entry: Entry) -> None:
+        seq = entry.seq
         inks = palette(self.app.current_theme.dark)
         pen = Pen(plan_for(0), inks, self.desk.names)
         title = Text(f"#{seq} ", inks.muted)
@@ -168,7 +182,7 @@ class Inspector(Screen[None]):
         def heading(key: str) -> None:
             lines.extend([Text(""), Text(self.say(key), inks.head)] if lines else [Text(self.say(key), inks.head)])
 
-        purpose = why(entry, self.desk.lang)
+        purpose = why_of(entry, self.desk.lang)
         if purpose:
             heading("why")
             lines.append(Text(f"  {purpose}", inks.plain))
@@ -180,7 +194,13 @@ class Inspector(Screen[None]):
             heading("headers")
             lines += [Text(f"  {name}: ", inks.muted).append(value, inks.plain) for name, value in headers(entry).items()]
         body = body_of(entry)
-        if body is not None:
+        rows = left_out(entry)
+        if rows:
+            heading("body")
+            why = self.desk.asked.get(entry.seq, LOADING)
+            key = "left.loading" if why == LOADING else "left.failed"
+            lines.append(Text("  " + self.say(key, n=rows, why=why), inks.state if why == LOADING else inks.bad))
+        elif body is not None:
             heading("body")
             shown = json_lines(body, inks)
             lines += [Text("  ").append_text(line) for line in shown[:BODY_LINES]]

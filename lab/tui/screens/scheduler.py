@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from lab.tui.desk import LOADING
 from lab.tui.messages import Inspect
 from lab.tui.room import Room
 from lab.tui.screens.scheduler_words import TEXTS
@@ -21,6 +22,7 @@ from lab.tui.widgets.rows import RowHead, RowList
 from lab.tui.words import Texts
 from lab.watch.chart import fit
 from lab.watch.decision import REFUSED, Decision, Decisions, Host
+from lab.watch.line import left_out
 
 SIGNS = {"passed": "✓", "refused": "✗", "unasked": "·"}
 VERDICTS = {"chosen": "★", "alternate": "◇", "passed": " ", "refused": "✗"}
@@ -110,15 +112,24 @@ class SchedulerRoom(Room):
 
     def cut(self) -> None:
         """Time went back."""
-        self.decisions.forget()
+        self.decisions.forget(0)
         self.decision = None
 
     def show_decision(self, number: int) -> None:
         """Show a decision by its number."""
         self.decision = self.decisions[number] if 0 <= number < len(self.decisions) else None
         self._shift = 0
+        if self.decision is not None and left_out(self.decisions.entry(number)):
+            self.glass.fetch(self.desk, self.decision.seq)
         self.list.show(len(self.decisions), number)
         self._arrange(0)
+
+    def fetched(self, seq: int) -> None:
+        """The hosts of a decision have come, or will not."""
+        self.decisions.forget(seq)
+        if self.decision is not None and self.decision.seq == seq:
+            self.decision = self.decisions[self.list.row]
+            self._arrange(0)
 
     def _arrange(self, row: int) -> None:
         self.hosts = list(self.decision.hosts) if self.decision is not None else []
@@ -157,7 +168,13 @@ class SchedulerRoom(Room):
             style = "" if stage.start == stage.end else "$warning" if stage.end else "$error"
             sign = "" if stage.start == stage.end else f"−{stage.start - stage.end} "
             parts.append(Content.assemble((" ▸ ", "$text-muted"), (f"{number} ", "bold"), (f"{stage.short} {sign}→{stage.end}", style)))
-        if not decision.stages:
+        rows = left_out(self.decisions.entry(self.list.row))
+        why = self.desk.asked.get(decision.seq, LOADING)
+        if rows and why == LOADING:
+            parts.append(Content.styled("  " + self.say("left.loading", n=rows), "$accent"))
+        elif rows:
+            parts.append(Content.styled("  " + self.say("left.failed", n=rows, why=why), "$error"))
+        elif not decision.stages:
             parts.append(Content.styled("  " + self.say("lost" if decision.lost else "forced"), "$warning"))
         return Content("").join(parts)
 

@@ -2,8 +2,9 @@
 
     8.963 R │      ├─────▶│      │      │      │      │neutron POST /v2.0/ports
 
-Each way of speaking has a letter, a line and a colour: REST R ─, message queue Q ═, notifications N ·, drivers D ╌. Small
-letters, dashes and hollow heads are answers; a cast, which nobody waits for, has a hollow head too.
+Each way of speaking has a letter, a line and a colour: REST R ─, calls C ═ and casts A ═ by queue, notifications N ·, drivers D ╌;
+the letters are those of the exports. Small letters, dashes and hollow heads are answers; a cast, which nobody waits for, has a
+hollow head too.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ class Shape(NamedTuple):
 SHAPES = {
     "rest": Shape("R", "─", "▶", "◀"),
     "rest_reply": Shape("r", "╌", "▷", "◁"),
-    "rpc_call": Shape("Q", "═", "▶", "◀"),
-    "rpc_cast": Shape("Q", "═", "▷", "◁"),
-    "rpc_reply": Shape("q", "╍", "▷", "◁"),
+    "rpc_call": Shape("C", "═", "▶", "◀"),
+    "rpc_cast": Shape("A", "═", "▷", "◁"),
+    "rpc_reply": Shape("c", "╍", "▷", "◁"),
     "notify": Shape("N", "·", "▷", "◁"),
     "driver": Shape("D", "┄", "▶", "◀"),
     "driver_reply": Shape("d", "┈", "▷", "◁"),

@@ -1,7 +1,7 @@
 """The film over virtual time: how much was said when, what changed, and where the cursor stands.
 
     ▁▂▁▁▇▅▁   R  REST requests per column
-    ▁▁▃▁▅█▂   Q  messages by queue
+    ▁▁▃▁▅█▂   MQ messages by queue
        ◆ ◆✖      states, decisions, faults, inputs
          ▲       the chosen entry
 """
@@ -80,7 +80,7 @@ class Scrubber(Widget, can_focus=True):
         self._edges = [bisect_left(times, first + span * i // columns) for i in range(columns)] + [len(times)]
         self._drawn = [
             [*self._bars("rest", self._edges, self.inks.rest), Segment(" R ", self.inks.rest)],
-            [*self._bars("mq", self._edges, self.inks.mq), Segment(" Q ", self.inks.mq)],
+            [*self._bars("mq", self._edges, self.inks.mq), Segment(" MQ", self.inks.mq)],
             self._marks(self._edges),
         ]
         self._drawn_for = state

@@ -31,6 +31,15 @@ def test_old_entries_are_packed_away_and_read_like_new_ones(window: int) -> None
     journal.close()
 
 
+def test_a_negative_place_is_the_beginning() -> None:
+    journal = Journal(SimLoop().runtime)
+    for number in range(3):
+        journal.add("log", "somebody", "", f"{number}")
+    assert [entry.seq for entry in journal.since(-2)] == [1, 2, 3]
+    with pytest.raises(KeyError):
+        journal.get(-1)
+
+
 def test_a_subscriber_sees_every_entry_until_it_leaves() -> None:
     journal = Journal(SimLoop().runtime)
     seen: list[int] = []
