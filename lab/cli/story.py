@@ -11,6 +11,7 @@ from lab.cli.words import say
 from lab.journal import Entry
 from lab.journal.export import trace
 from lab.teach.stage import Pinged, Stage
+from lab.watch.reasons import worded
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -152,7 +153,7 @@ class Story:
             if result.rtt_ms is not None:
                 self.teller.line("answered", "green", ms=result.rtt_ms)
             else:
-                self.teller.line("silent", "red", reason=result.reason)
+                self.teller.line("silent", "red", reason=worded(result.reason, self.teller.lang))
             if len(self.names) == 2:
                 break
         return {f"{source} -> {target}": result for (source, target), result in stage.pings.items()}

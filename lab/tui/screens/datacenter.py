@@ -24,6 +24,7 @@ from lab.tui.widgets.plan_told import content, told, walked
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
 from lab.watch.plan import Plan, Row
+from lab.watch.reasons import worded
 from lab.watch.surveyor import Surveyor
 from lab.watch.walk import Hop, Walk, Walks, of_ping
 
@@ -83,7 +84,10 @@ class DatacenterRoom(Room):
         self.call_after_refresh(self._tell)
 
     def _pen(self) -> PlanPen:
-        return PlanPen(self.plan, self.palette, self.desk.names.of, self.say)
+        return PlanPen(self.plan, self.palette, self.desk.names.of, self.say, self._reason)
+
+    def _reason(self, reason: str) -> str:
+        return worded(reason, self.desk.lang)
 
     def restyled(self) -> None:
         """Other colours."""
@@ -220,7 +224,7 @@ class DatacenterRoom(Room):
         """Show a walk from its first hop; `play` goes on by itself."""
         self._end_walk()
         if not walk.hops:
-            self.notify(self.say("not_reached", reason=walk.reason), severity="warning")
+            self.notify(self.say("not_reached", reason=self._reason(walk.reason)), severity="warning")
             return
         self.walk = walk
         if play and self.hop_s:

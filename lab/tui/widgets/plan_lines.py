@@ -17,10 +17,10 @@ BAR = 8
 
 
 class PlanPen:
-    """Draws for one plan. `say` words things."""
+    """Draws for one plan. `say` words things, `reason` what the datacenter says of a frame."""
 
-    def __init__(self, plan: Plan, inks: Palette, names: dict[str, str], say: Callable[..., str]) -> None:
-        self.plan, self.inks, self.names, self.say = plan, inks, names, say
+    def __init__(self, plan: Plan, inks: Palette, names: dict[str, str], say: Callable[..., str], reason: Callable[[str], str]) -> None:
+        self.plan, self.inks, self.names, self.say, self.reason = plan, inks, names, say, reason
         self._colours = (inks.rest, inks.mq, inks.driver, inks.wire, inks.state)
 
     def line(self, row: Row, width: int) -> Line:

@@ -86,7 +86,7 @@ def walked(pen: PlanPen, walk: Walk, at: int, width: int, height: int) -> Conten
     end = []
     if walk.reached is not None and at == len(hops) - 1:
         good = walk.reached and walk.rtt_ms is not None
-        words = pen.say("reached", rtt=walk.rtt_ms) if good else pen.say("not_reached", reason=walk.reason)
+        words = pen.say("reached", rtt=walk.rtt_ms) if good else pen.say("not_reached", reason=pen.reason(walk.reason))
         end.append(Content.styled(words, "$success" if good else "$error").truncate(width, ellipsis=True))
     room = height - 1 - len(end)
     first = max(0, min(at - room // 2, len(hops) - room))
@@ -102,5 +102,8 @@ def _hop(pen: PlanPen, hops: Sequence[Hop], number: int, at: int, width: int) ->
     style = "$error bold" if hop.lost else "bold" if number == at else "$text-muted" if number > at else ""
     mark = "▸" if number == at else " "
     text = f"{mark}{fit(f'+{micros:.0f} µs', 11, True)} {fit(hop.device, 17)} {fit(pen.say(f'action.{hop.action}'), 10)} "
-    rest = fit(frame + (f"  ({hop.reason})" if hop.reason else ""), max(10, width - BEFORE_FRAME - vlan.cell_length))
+    why = pen.reason(hop.reason)
+    # Of a lost frame the reason matters more than what was in it.
+    said = f"{why}  ({frame})" if hop.lost and why else frame + (f"  ({why})" if why else "")
+    rest = fit(said, max(10, width - BEFORE_FRAME - vlan.cell_length))
     return Content.assemble((text, style), vlan, (rest, style))
