@@ -27,14 +27,17 @@ class Entry:
 
 
 def folder(path: str) -> Entry:
+    """A directory."""
     return Entry(path, stat.S_IFDIR | 0o755)
 
 
 def file(path: str, data: bytes, rights: int = 0o644) -> Entry:
+    """A file."""
     return Entry(path, stat.S_IFREG | rights, data)
 
 
 def link(path: str, target: str) -> Entry:
+    """A symbolic link."""
     return Entry(path, stat.S_IFLNK | 0o777, target.encode())
 
 

@@ -13,10 +13,11 @@ from drivers.guest.archive import Entry, cpio, device, file, folder, link, tar
 from drivers.guest.kernel import Kernel, kernel
 
 COMMANDS = (
-    "acpid cat chmod cp cut date dd df dmesg echo env false free getty grep head hexdump hostname httpd id insmod ip kill ln login ls "
-    "lsmod md5sum mkdir mke2fs mount nc netstat nslookup ping ping6 poweroff printf ps reboot rm route sed sh sleep sort stat sync "
-    "tail tee test timeout top touch tr traceroute true udhcpc umount uname uptime usleep vi wc wget"
-).split()
+    "acpid cat chmod cp cut date dd df dmesg echo env false free getty grep head hexdump hostname httpd id insmod ip kill ln "
+    "login ls lsmod md5sum mkdir mke2fs mount nc netstat nslookup ping ping6 poweroff printf ps reboot rm route sed sh sleep "
+    "sort stat sync tail tee test timeout top touch tr traceroute true udhcpc umount uname uptime usleep vi wc wget"
+)
+"""What of busybox is linked by name."""
 COMMAND_LINE = "console=ttyS0 quiet mitigations=off nokaslr random.trust_cpu=on"
 """Serial console; what a throw-away guest does not need costs seconds where a processor is emulated."""
 LOADER = f"""serial 0 115200
@@ -38,13 +39,16 @@ def busybox() -> bytes:
 
 def root(busybox: bytes) -> list[Entry]:
     """The files of the guest, in a virtual machine and in a container."""
-    script = {name: (files("drivers.guest") / "root" / f"{name}.sh").read_bytes() for name in ("init", "devices", "lease", "metadata", "run")}
-    folders = ("bin", "dev", "etc", "etc/acpi", "etc/acpi/PWRF", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "var", "var/log", "var/run",
-               "www", "www/cgi-bin")  # fmt: skip
+    scripts = files("drivers.guest") / "root"
+    script = {name: (scripts / f"{name}.sh").read_bytes() for name in ("init", "devices", "lease", "metadata", "run")}
+    folders = (
+        "bin", "dev", "etc", "etc/acpi", "etc/acpi/PWRF", "mnt", "proc", "root", "run", "sbin", "sys", "tmp", "var", "var/log", "var/run",
+        "www", "www/cgi-bin",
+    )  # fmt: skip
     return [
         *(folder(path) for path in folders),
         file("bin/busybox", busybox, 0o755),
-        *(link(f"bin/{name}", "busybox") for name in COMMANDS),
+        *(link(f"bin/{name}", "busybox") for name in COMMANDS.split()),
         device("dev/console", 5, 1),
         device("dev/null", 1, 3),
         file("init", script["init"], 0o755),

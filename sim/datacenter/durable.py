@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec
@@ -76,7 +76,7 @@ def file_value(file: ImageFile) -> Value:
 def guest_value(guest: Guest) -> Value:
     """Write a guest."""
     return {
-        "spec": asdict(guest.spec),
+        "spec": asdict(replace(guest.spec, documents={})),  # a simulated guest reads no config drive
         "disk_bytes": guest.disk_bytes,
         "disks": [asdict(disk) for disk in guest.disks.values()],
         "nics": [asdict(vif.nic) for vif in guest.vifs.values()],

@@ -36,11 +36,13 @@ def test_hosts_reach_each_other_and_keep_their_own(bed: Bed) -> None:
     one, two = bed.host("compute-1"), bed.host("compute-2")
     assert one.run("hostname").stdout == "compute-1\n"
     assert "1 received" in one.run("ping", "-c", "1", "-W", "5", two.address).stdout
+    assert "1 received" in one.run("ping", "-c", "1", "-W", "5", "compute-2").stdout
     assert "1 received" in two.run("ping", "-c", "1", "-W", "5", bed.address).stdout
     one.run("touch", "/run/mine")
     one.run("ip", "netns", "add", "gc-inside")
     assert one.path("/run/mine").exists()
-    assert two.run("ls", "/run").stdout.split() == ["lock", "netns"]
+    assert "mine" not in two.run("ls", "/run").stdout.split()
+    assert two.run("ls", "/run/netns").stdout == ""
     assert not Path("/run/netns/gc-inside").exists()
     wire(one, "trunk0", two, "trunk0")
     assert "trunk0" in two.run("ls", "/sys/class/net").stdout.split()

@@ -1,15 +1,16 @@
 #!/bin/sh
 # The first process of the tiny guest, in a virtual machine and in a container ($container is set there).
 export PATH=/bin
-mount -t proc proc /proc 2>/dev/null
-mount -t sysfs sysfs /sys 2>/dev/null
-mount -t devtmpfs dev /dev 2>/dev/null
-[ -z "$container" ] && while read -r module; do insmod "/modules/$module"; done < /modules/order
-rm -rf /modules
-mkdir -p /run /tmp /mnt
+if [ -z "$container" ]; then
+  mount -t proc proc /proc
+  mount -t sysfs sysfs /sys
+  mount -t devtmpfs dev /dev
+  while read -r module; do insmod "/modules/$module"; done < /modules/order
+  rm -rf /modules
+  dmesg -n 3
+fi
 hostname guest
 ip link set lo up
-[ -z "$container" ] && dmesg -n 3
 echo "glass: boot kernel $(uname -r) up $(cut -d' ' -f1 /proc/uptime) s"
 
 # In a virtual machine the power button is asked for by ACPI, in a container by a signal to this process.

@@ -55,7 +55,10 @@ class GuestDisk:
 
 @value
 class GuestSpec:
-    """A guest to run; `name` is the host's own name for it ('instance-00000001')."""
+    """A guest to run; `name` is the host's own name for it ('instance-00000001').
+
+    `documents` are the files of its config drive by their paths ('openstack/latest/meta_data.json'); without any it has none.
+    """
 
     id: str
     name: str
@@ -65,6 +68,7 @@ class GuestSpec:
     nics: tuple[GuestNic, ...] = ()
     disks: tuple[GuestDisk, ...] = ()
     metadata: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
 
 
 @value

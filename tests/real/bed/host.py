@@ -4,6 +4,7 @@
                                              └── Host compute-2, eth0 10.77.0.12
 
 A host has its own network, mounts (/run and /sys are private), host name and cgroups; the rest of the file system is shared.
+All know each other's names by the bed's own /etc/hosts: a daemon that asked a name server in vain would wait ten seconds.
 All ends with `close`, and also when the test process is killed.
 """
 
@@ -147,6 +148,7 @@ class Host(Holder):
     def __init__(self, bed: Bed, name: str, address: str) -> None:
         super().__init__(name, bed.directory / name)
         self.address = address
+        bed.name_host(self, address)
         wire(self, "eth0", bed, f"to-{name}"[:15])
         bed.run("ip", "link", "set", f"to-{name}"[:15], "master", "management")
         self.run("ip", "address", "add", f"{address}/24", "dev", "eth0")
@@ -161,13 +163,22 @@ class Bed(Holder):
     def __init__(self, directory: Path, name: str = "control") -> None:
         super().__init__(name, directory)
         self.hosts: dict[str, Host] = {}
+        self._names = directory / "hosts"
+        self._names.write_text("127.0.0.1 localhost\n::1 localhost\n")
         try:
+            self.name_host(self, self.address)
             self.run("ip", "link", "add", "management", "type", "bridge", "stp_state", "0", "forward_delay", "0")
             self.run("ip", "address", "add", f"{self.address}/24", "dev", "management")
             self.run("ip", "link", "set", "management", "up")
         except BaseException:
             self.close()
             raise
+
+    def name_host(self, holder: Holder, address: str) -> None:
+        """Let all hosts know a name, and this one all names."""
+        with self._names.open("a") as file:
+            file.write(f"{address} {holder.name}\n")
+        holder.run("mount", "--bind", str(self._names), "/etc/hosts")
 
     def host(self, name: str) -> Host:
         """Add a host with the next free address: 10.77.0.11, 10.77.0.12 …"""

@@ -24,6 +24,8 @@ FOLDERS = {"etc": "/etc/libvirt", "lib": "/var/lib/libvirt", "log": "/var/log/li
 KEPT_CACHE = Path(tempfile.gettempdir()) / "glasscloud-bed-libvirt-cache"
 """What libvirt found out about QEMU, kept for the next start."""
 
+USER = {"passwd": "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin", "group": "libvirt-qemu:x:64055:"}
+"""Debian's user of QEMU, as its package makes it."""
 DAEMON = """
 auth_unix_rw = "none"
 listen_tls = 0
@@ -64,7 +66,7 @@ class Libvirtd:
         try:
             pwd.getpwnam("libvirt-qemu")
         except KeyError:
-            for name, line in (("passwd", "libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin"), ("group", "libvirt-qemu:x:64055:")):
+            for name, line in USER.items():
                 (folder / name).write_text(f"{Path('/etc', name).read_text()}{line}\n")
                 self.host.run("mount", "--bind", str(folder / name), f"/etc/{name}")
 
