@@ -182,10 +182,11 @@ class Classroom:
             return
         if said.text:
             self.console.print(said.text, style="yellow" if said.kind == "refused" else "", highlight=False, markup=False)
-        for line in said.lines:
-            self.console.print(f"    {line}", style="dim", highlight=False, markup=False, no_wrap=True, overflow="ellipsis")
         if said.request:
             await self.drawn(said.request)
+            return
+        for line in said.lines:
+            self.console.print(f"    {line}", style="dim", highlight=False, markup=False, no_wrap=True, overflow="ellipsis")
 
     async def drawn(self, request: str) -> None:
         """Draw the messages of a request over lanes."""

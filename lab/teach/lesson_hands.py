@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from lab.bench import Walk
 from lab.client.session import ApiError
 from lab.errors import LabError
 from lab.journal import Entry
+from lab.journal.export import trace
 from lab.teach.lesson_glass import Glass
 from lab.teach.lesson_seen import Seen
 from lab.teach.lesson_table import Said, Table, draw
@@ -22,11 +24,16 @@ if TYPE_CHECKING:
     from lab.cloud import Cloud
 
 SHELVES = ("image", "flavor", "network", "server")
+WORDS_AFTER = {"ping": 2, "services": 0}
+"""How many words a verb wants, if not one."""
 WAIT_MAX_S = 3600
+ARROWS = {"rest": ("──▶", ""), "rpc_call": ("══▶", "call "), "rpc_cast": ("══▷", "cast "), "rpc_reply": ("┄┄▷", "reply ")}
+"""Kind of message -> its arrow, and the word before its name: REST is a thin line, the message queue a double one."""
+UUID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f-]{22}\b")
 PROCESS_VERBS = ("kill", "restart")
 CLOUD_USAGE = {
     "ping": "ping SERVER SERVER", "kill": "kill PROCESS@HOST", "restart": "restart PROCESS@HOST", "trace": "trace REQUEST-ID | SERVER",
-    "drivers": "drivers REQUEST-ID | SERVER", "wait": f"wait SECONDS (1-{WAIT_MAX_S})",
+    "drivers": "drivers REQUEST-ID | SERVER", "services": "services", "wait": f"wait SECONDS (1-{WAIT_MAX_S})",
 }
 
 
@@ -144,8 +151,10 @@ class Hands(Stage):
         """The messages of a request, or of the request that made a server."""
         entries = await self.glass.entries()
         request = request_of(name, entries)
-        count = sum(1 for e in entries if e.request_id == request and e.kind in {"rest", "rpc_call", "rpc_cast"})
-        return Outcome("trace", self.words("messages", count=count, request=request), request=request)
+        rows = [row for row in trace(e for e in entries if e.request_id == request) if row["kind"] in ARROWS]
+        count = sum(1 for row in rows if row["kind"] != "rpc_reply")
+        lines = tuple(drawn(row, rows[0]["t_ms"]) for row in rows)
+        return Outcome("trace", self.words("messages", count=count, request=request), lines, request=request)
 
     async def drivers(self, name: str) -> Outcome:
         """The driver calls of a request, or of the request that made a server: where something real was done."""
@@ -154,6 +163,12 @@ class Hands(Stage):
         calls = [e for e in entries if e.kind == "driver_reply" and e.request_id == request]
         lines = [f"{e.target:<26} {e.source:<22} {e.name:<24} {e.duration / 1e9:8.3f} s  {e.status}" for e in calls]
         return Outcome("trace", self.words("driver-calls", count=len(calls), request=request), tuple(lines))
+
+    async def services(self) -> Outcome:
+        """Nova's services, as it knows them."""
+        found = [service.data for service in await self.cloud.compute.services.list()]
+        lines = [f"{s['binary']:<16} {s['host']:<16} {s['status']:<10} {s['state']}" for s in found]
+        return Outcome("cloud", "Binary           Host             Status     State", tuple(lines))
 
     def walked(self, source: str, target: str, walk: Walk | Pinged) -> Outcome:
         """What came of a ping."""
@@ -211,7 +226,7 @@ class Hands(Stage):
             return [replace(outcome, text=outcome.text or line) for outcome in self.lay([line])]
         if verb not in CLOUD_USAGE:
             raise Slip("no-command", given=verb, known=", ".join(self.usage()))
-        if len(words) != (2 if verb == "ping" else 1):
+        if len(words) != WORDS_AFTER.get(verb, 1):
             raise Slip("usage", usage=CLOUD_USAGE[verb])
         return [await self._in_cloud(verb, words)]
 
@@ -223,6 +238,8 @@ class Hands(Stage):
             return self.walked(source, target, result)
         if verb in {"trace", "drivers"}:
             return await (self.trace if verb == "trace" else self.drivers)(words[0])
+        if verb == "services":
+            return await self.services()
         if verb in PROCESS_VERBS:
             try:
                 return await self.plant("process", {"process": words[0], "do": verb})
@@ -236,6 +253,14 @@ class Hands(Stage):
             raise Slip("usage", usage=CLOUD_USAGE[verb])
         await self.cloud.sleep(seconds)
         return Outcome("cloud", self.words("waited", seconds=seconds))
+
+
+def drawn(row: dict[str, Any], start_ms: float) -> str:
+    """A message in a line: when, from whom to whom, what, and how it ended."""
+    where = UUID.sub(r"\1…", row["path_or_topic"]) if row["kind"] == "rest" else ""
+    words = " ".join(str(each) for each in (row["method"], where, row["status"]) if each)
+    arrow, word = ARROWS[row["kind"]]
+    return f"{(row['t_ms'] - start_ms) / 1000:6.3f} {row['source']} {arrow} {row['target']} {word}{words}"
 
 
 def request_of(name: str, entries: list[Entry]) -> str:

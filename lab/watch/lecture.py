@@ -13,6 +13,7 @@ from lab.teach.lesson_hands import CLOUD_USAGE, Outcome
 from lab.teach.lesson_session import Reply, Session, View
 from lab.teach.lesson_table import Table
 from lab.teach.lesson_terms import Slip
+from lab.teach.lesson_words import commands
 from lab.watch import openstack
 from lab.watch.calls import Overheard
 from lab.watch.child import ChildFeed, start
@@ -120,6 +121,13 @@ class Lecture:
             except Slip as slip:
                 self.said.append(Said("refused", slip.say(self.session.lang)))
 
+    @property
+    def client(self) -> str:
+        """Whether the shown step tells to use the openstack client: 'client' if it is here, 'no-client' if not; else empty."""
+        if self.passed or self.view is None or not any(line.startswith(openstack.VERB) for line in commands(self.view.text)):
+            return ""
+        return "client" if openstack.program() else "no-client"
+
     def hint(self) -> None:
         """Give the next hint."""
         if self.kind not in ("passed", "end"):
@@ -148,10 +156,12 @@ class Lecture:
             self.request = outcome.request or self.request
             self.said.append(Said("work" if outcome.ok else "refused", outcome.text, outcome.lines, outcome.request))
 
-    def forget_cloud(self) -> None:
-        """Time was turned back in the cloud: its journal is read anew."""
+    def turned_back(self, seq: int) -> None:
+        """Time was turned back in the cloud to this entry: its journal is read anew, and what was marked later is marked there."""
         glass = OverWire(self.guide.cloud)
         self.guide.glass = self.guide.hands.glass = glass
+        marks = self.session.marks
+        marks.update({step: min(mark, seq) for step, mark in marks.items()})
 
 
 def lecture_in(feed: Feed, session: Session) -> Lecture:

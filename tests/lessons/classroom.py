@@ -137,7 +137,7 @@ async def facts(guide: Guide, right: str) -> dict[str, str]:
     red, web = seen.network("red"), seen.server("web")
     return {
         "right": right,
-        "part": right[:14],
+        "part": right[:8],
         "vlan_of_red": str(red["provider:segmentation_id"]) if red else "",
         "uuid": str(web["id"]) if web else "",
         "other_request": next(e.request_id for e in seen.entries if e.request_id.startswith("req-") and e.request_id != right),

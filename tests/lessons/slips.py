@@ -115,7 +115,7 @@ VLAN = Slips(
 )
 SERVER = Slips(
     answers={
-        "request-id": {"{uuid}": "uuid", "{part}": "partial", "{other_request}": "other-request", "{right}x": "no-id", "req-": "no-id"},
+        "request-id": {"{uuid}": "uuid", "{part}": "partial", "{other_request}": "other-request", "{right}x": "no-id", "req-": "partial"},
         "status": {"200": "poll", "201": "port", "OK": "no-status"},
         "method": {
             "schedule_and_build_instances": "to-conductor", "select_destinations": "to-scheduler", "spawn": "no-message",

@@ -107,6 +107,7 @@ class LessonsRoom(Room):
 
     def entered(self) -> None:
         """Elsewhere a lesson may have been begun or ended."""
+        self._place = None
         self._show()
 
     def restyled(self) -> None:
@@ -136,7 +137,7 @@ class LessonsRoom(Room):
         """Time was turned back."""
         self.lanes.restyle(self.palette, self.desk.names)
         for lecture in self.desk.lectures.values():
-            lecture.forget_cloud()
+            lecture.turned_back(self.desk.film.last_seq)
 
     def _show(self) -> None:
         """Show the list, or the step at which the lesson stands."""
@@ -249,7 +250,7 @@ class LessonsRoom(Room):
         before, lecture = self._begun(lesson)
         if lecture is not None:
             self._forget(before, lesson)
-        desk = Desk(feed, self.desk.lang, lesson.name)
+        desk = Desk(feed, self.desk.lang, feed.title)
         desk.lectures[lesson.name] = lecture_in(feed, Session(lesson, desk.lang))
         self.glass.open_cloud(desk, self.name_)
 
@@ -305,8 +306,11 @@ class LessonsRoom(Room):
         try:
             await what
         finally:
-            self.doing = ""
-            self.call_later(self._show)
+            self.call_later(self._worked)
+
+    def _worked(self) -> None:
+        self.doing = ""
+        self._show()
 
     @on(OptionList.OptionSelected, "#choices")
     def _chosen(self, event: OptionList.OptionSelected) -> None:

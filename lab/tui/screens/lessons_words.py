@@ -36,15 +36,15 @@ TEXTS: Texts = {
     "wants.predict": {"en": "↑↓ ⏎ say what will happen; h gives a hint", "ko": "↑↓ ⏎로 어떻게 될지 예상해 보십시오. h는 힌트입니다"},
     "wants.find": {
         "en": "type the answer, ⏎; esc before a key (h hint, 5 Resources …)",
-        "ko": "답을 쓰고 ⏎. 다른 키(h 힌트, 5 자원 …)는 esc 다음에 누르십시오",
+        "ko": "답을 쓰고 ⏎. 다른 키(h 힌트, 5 자원 …)는 esc 다음에",
     },
     "wants.do": {
         "en": "i type a command; ⏎ have it checked when it is done",
         "ko": "i 명령 입력. 다 했으면 ⏎로 확인을 받으십시오",
     },
     "wants.line": {
-        "en": "⏎ does what you typed, or checks when nothing is typed; esc before any other key",
-        "ko": "⏎ 입력한 것을 실행, 빈 줄이면 확인. 다른 키는 esc 다음에 누르십시오",
+        "en": "⏎ does what you typed; an empty line checks; esc before other keys",
+        "ko": "⏎ 입력한 것을 실행, 빈 줄이면 확인. 다른 키는 esc 다음에",
     },
     "wants.passed": {"en": "✔ Done. ⏎ goes on to the next step", "ko": "✔ 했습니다. ⏎로 다음 단계로 갑니다"},
     "wants.end": {"en": "⏎ back to the list", "ko": "⏎ 목록으로"},
@@ -71,6 +71,15 @@ TEXTS: Texts = {
         "ko": "지금 보고 있는 클라우드({cloud})에서 수업을 합니다. 이미 들어 있는 것(예를 들어 web 서버)은 한 일로 여겨질 수 있습니다. "
         "수업만의 클라우드에서 하려면: glasscloud lesson start {name}",
     },
+    "client": {
+        "en": "(i, then type it as it stands here; or by the forms of Resources, 5.)",
+        "ko": "(i를 누르고 그대로 입력하십시오. 자원(5)의 폼으로 해도 됩니다.)",
+    },
+    "no-client": {
+        "en": "(There is no openstack client here: use Resources, 5, or install it with pip install python-openstackclient.)",
+        "ko": "(여기에는 openstack 클라이언트가 없습니다. 자원(5)에서 하거나 pip install python-openstackclient로 설치하십시오.)",
+    },
+    "in_flow": {"en": "(m shows them in Flow, 1.)", "ko": "(m을 누르면 흐름(1)에서 봅니다.)"},
     "lost": {
         "en": "The lesson's cloud does not answer any more. Esc goes to the list, where a begins the lesson anew.",
         "ko": "수업의 클라우드가 더는 대답하지 않습니다. Esc로 목록에 가서 a를 누르면 수업을 처음부터 다시 합니다.",

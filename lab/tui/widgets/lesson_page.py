@@ -56,12 +56,14 @@ def step_of(lecture: Lecture, inks: Palette, say: Callable[..., str]) -> Rendera
     """The shown step with all that was said to it; of a prediction that was made also its choices."""
     view = lecture.view
     parts: list[RenderableType] = [Written(view.text if view else say("end"), inks), Text()]
+    if lecture.client:
+        parts.append(Text(say(lecture.client) + "\n", inks.muted))
     if view is not None and view.choices and lecture.passed:
         parts.append(Written("\n".join(f"{n}. {words}" for n, (_, words) in enumerate(view.choices, 1)), inks))
-    return Group(*parts, *(_said(said, inks) for said in lecture.said))
+    return Group(*parts, *(_said(said, inks, say) for said in lecture.said))
 
 
-def _said(said: Said, inks: Palette) -> RenderableType:
+def _said(said: Said, inks: Palette, say: Callable[..., str]) -> RenderableType:
     ink = {"good": inks.good, "bad": inks.bad, "refused": inks.bad, "hint": inks.state}.get(said.kind, inks.muted)
     if said.kind in ("good", "bad", "hint"):
         beside = Table.grid(padding=(0, 1))
@@ -70,7 +72,8 @@ def _said(said: Said, inks: Palette) -> RenderableType:
         beside.add_row(SIGNS[said.kind], Written(said.text, inks))
         return Group(beside, Text())
     lines = [Text(f"{SIGNS[said.kind]} {said.text}", ink)] if said.text else []
-    return Group(*lines, *(Text(" " * INDENT + line, inks.plain, no_wrap=True, overflow="ellipsis") for line in said.lines), Text())
+    after = [Text(say("in_flow"), inks.muted)] if said.request else []
+    return Group(*lines, *(Text(" " * INDENT + line, inks.plain, overflow="fold") for line in said.lines), *after, Text())
 
 
 def state_of(lecture: Lecture | None, say: Callable[..., str]) -> str:
