@@ -6,47 +6,37 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError
 
 if TYPE_CHECKING:
-    from lab.cloud import Cloud
+    import httpx
+
     from lab.journal import Entry
     from lab.journal.formats import Flow
 
 
-LOGIN_S = 20.0
-"""How long a log-in may take."""
-
-
 class Running:
-    """The journal of a running cloud, read page by page."""
+    """The journal of a running cloud, read page by page; the cloud itself, whose clock may stand, is asked nothing."""
 
-    def __init__(self, url: str, cloud: Cloud) -> None:
+    def __init__(self, url: str, token: str, password: str) -> None:
         import httpx
 
-        self.url, self.cloud = url.rstrip("/"), cloud
+        self.url = url.rstrip("/")
         self.client = httpx.AsyncClient(timeout=60.0)
-        self.token = ""
-        self._given = True
+        self.token, self._password = token, password
+        self._reached = False
 
     async def log_in(self) -> None:
-        """Get a token. Raises LabError when the cloud refuses, does not answer, or is none."""
-        import asyncio
-
-        from lab.client.session import ApiError
-
+        """Get a token of `/glasscloud`. Raises LabError when the cloud refuses, does not answer, or is none."""
+        answer = await self._send("POST", "login", json={"password": self._password})
+        if answer.status_code == 401:
+            raise LabError(f"{self.url} refuses the password (401); name its clouds.yaml with --clouds")
         try:
-            self.token = await asyncio.wait_for(self.cloud.session.authenticate(), LOGIN_S)
-        except TimeoutError:
-            words = "a cloud whose clock is paused answers nobody; let it go on, or give --token"
-            raise LabError(f"{self.url} has not answered a log-in for {LOGIN_S:.0f} s: {words}") from None
-        except ApiError as error:
-            raise LabError(f"{self.url} refuses the password ({error.status}); name its clouds.yaml with --clouds") from None
-        except (KeyError, ValueError):
+            self.token = str(answer.json()["token"])
+        except (KeyError, TypeError, ValueError):
             raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
-        self._given = False
 
     async def page(self, since: int, limit: int | None = None) -> bytes:
         """The next lines after a seq; empty when there are none yet."""
@@ -58,47 +48,45 @@ class Running:
         return int(json.loads(await self._get("clock", {})).get("run", 0))
 
     async def _get(self, what: str, query: dict[str, str]) -> bytes:
-        """Ask; a token that expired is renewed. Raises Unreachable when the cloud is gone, LabError for what it refuses."""
-        import httpx
-
-        from lab.errors import Unreachable
-
-        for attempt in (1, 2):
-            try:
-                answer = await self.client.get(f"{self.url}/glasscloud/{what}", params=query, headers={"x-auth-token": self.token})
-            except httpx.TransportError as error:
-                raise Unreachable(f"the cloud at {self.url} is gone ({str(error) or type(error).__name__})") from None
-            if answer.status_code == 401 and attempt == 1 and not self._given:
-                await self.log_in()
-                continue
-            break
+        """Ask; a token that is worth nothing any more is renewed. Raises Unreachable for a cloud that is gone, LabError for a refusal."""
+        answer = await self._send("GET", what, params=query)
+        if answer.status_code == 401 and self._password:
+            await self.log_in()
+            answer = await self._send("GET", what, params=query)
         if answer.status_code in (401, 403):
             raise LabError(f"{self.url} refuses the token ({answer.status_code}); it must be an administrator's and not expired")
         if answer.status_code != 200:
             raise LabError(f"{self.url} has no journal to read ({answer.status_code}); is it a `glasscloud up`?")
         return answer.content
 
+    async def _send(self, method: str, what: str, **content: Any) -> httpx.Response:
+        import httpx
+
+        from lab.errors import Unreachable
+
+        try:
+            answer = await self.client.request(method, f"{self.url}/glasscloud/{what}", headers={"x-auth-token": self.token}, **content)
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            if self._reached:
+                raise Unreachable(f"the cloud at {self.url} is gone ({why})") from None
+            raise Unreachable(f"no cloud answers at {self.url}: {why}; start one with `glasscloud up`") from None
+        self._reached = True
+        return answer
+
 
 @asynccontextmanager
 async def running(url: str, clouds: Path, token: str = "") -> AsyncIterator[Running]:
     """Reach a running cloud by a token, or log in with the password of its clouds.yaml."""
-    from lab.client.transports import OverHttp
-    from lab.cloud import Cloud
-    from lab.config import Config
-
     if not url.startswith(("http://", "https://")):
         raise LabError(f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774")
-    transport = OverHttp(url)
-    journal = Running(url, Cloud(transport, Config(), password="" if token else password_of(clouds)))
+    journal = Running(url, token, "" if token else password_of(clouds))
     try:
-        if token:
-            journal.token = token
-        else:
+        if not token:
             await journal.log_in()
         yield journal
     finally:
         await journal.client.aclose()
-        await transport.close()
 
 
 def fetched(url: str, clouds: Path, since: int = 0, token: str = "") -> list[Entry]:

@@ -43,6 +43,8 @@ def record(
         asyncio.run(recorder.run(connect, clouds, token, once))
     except KeyboardInterrupt:
         print(file=sys.stderr)
+        if not recorder.seq:
+            raise typer.Exit(130) from None  # nothing is there yet to go on with
     except LabError as error:
         raise LabError(f"{error}; {recorder.told()}" if recorder.count else str(error)) from None
     print(f"{recorder.told()}; the same command goes on there", file=sys.stderr)

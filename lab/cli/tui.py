@@ -44,6 +44,8 @@ def tui(
 
     if replay is not None and connect:
         raise LabError("choose one of --connect and --replay")
+    if (replay is not None or connect) and (scenario != "default" or seed is not None):
+        raise LabError("--scenario and --seed are for a cloud of your own; what is connected to or replayed has its own")
     if web:
         serve(web_port)
         return

@@ -40,9 +40,10 @@ class Choice:
     end_s: float | None = None
 
     def of(self, entries: Iterable[Entry]) -> list[Entry]:
-        """The chosen entries. Raises LabError when a wanted kind or request does not exist, naming those that do."""
+        """The chosen entries. Raises LabError when a wanted kind, request or service does not exist, naming those that do."""
         rows = list(entries)
         kinds = self.known_kinds()
+        self.check_services(rows)
         requests = self.known_requests(rows)
         kept = [
             entry
@@ -66,6 +67,13 @@ class Choice:
                 raise LabError(f"no kind {kind!r}; known: {', '.join(known)}")
             found.update(FAMILIES.get(kind, (kind,)))
         return frozenset(found)
+
+    def check_services(self, rows: Sequence[Entry]) -> None:
+        """Raise LabError for a service that takes part in nothing."""
+        for wanted in self.services:
+            if not any(is_of(entry, wanted) for entry in rows):
+                here = {service_of(name) for entry in rows for name in (entry.source, entry.target) if "@" in name}
+                raise LabError(f"no service {wanted!r} here; known: {', '.join(sorted(here)) or 'none'}, and their processes")
 
     def known_requests(self, rows: Sequence[Entry]) -> frozenset[str]:
         """The wanted requests' ids in full."""

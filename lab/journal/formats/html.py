@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from lab.journal.entry import Entry
-from lab.journal.formats.choice import is_periodic, is_under
+from lab.journal.formats.choice import is_first_start, is_periodic, is_under
 from lab.journal.formats.diagram import Row, hosts, lanes, place, rows, state_words
 from lab.journal.formats.flow import Flow, service_of
 from lab.journal.formats.page_words import page_words
@@ -51,6 +51,8 @@ def data(flow: Flow, found: list[Row], lang: str) -> Iterator[str]:
     roots = {entry.seq for entry in flow.entries if is_periodic(entry)}
     for at, row in enumerate(found):
         shown = told(flow, row, number)
+        if is_first_start(row.entry):
+            shown["boot"] = True
         if is_under(row.entry, roots, flow.by_seq):
             shown["periodic"] = True
         yield (",\n" if at else "") + inside(shown)

@@ -26,6 +26,7 @@ PAGE: Mapping[str, tuple[str, str]] = MappingProxyType({
     "decision": ("decisions", "결정"),
     "fault": ("faults and errors", "장애와 오류"),
     "periodic": ("periodic work", "주기적인 일"),
+    "boot": ("first starts", "첫 시작"),
     "other": ("other", "그 밖"),
     "from": ("from", "보낸 곳"),
     "to": ("to", "받는 곳"),

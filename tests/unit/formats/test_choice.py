@@ -49,6 +49,7 @@ def test_a_service_is_a_project_or_a_process(created: Flow) -> None:
     ("choice", "words"),
     [
         (Choice(kinds=["rset"]), "no kind 'rset'; known: decision, driver"),
+        (Choice(services=["nowa"]), "no service 'nowa' here; known: cinder, "),
         (Choice(requests=["req-nobody"]), "no request 'req-nobody' here; known: req-"),
     ],
 )

@@ -47,6 +47,11 @@ def test_periodic_work_is_marked_with_all_that_it_caused(created: Flow) -> None:
     assert not marked & {"POST", "build_and_run_instance", "select_destinations"}
 
 
+def test_first_starts_are_told_from_a_process_that_comes_back() -> None:
+    lives = [Entry(life, life, "process", "glance@c", "", "start", "", "", 0, "", 0, None, {"life": life}) for life in (1, 2)]
+    assert [row.get("boot", False) for row in data(page(Flow(lives)))["rows"]] == [True, False]
+
+
 def test_nothing_in_a_body_or_a_title_ends_its_element() -> None:
     entry = Entry(1, 0, "rest", "client@c", "nova-api@c", "GET", "/</script><b>", "", 0, "", 0, b'"</script>"', None)
     text = page(Flow([entry], title="<script>alert(1)</script>"))
