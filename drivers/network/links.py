@@ -8,7 +8,7 @@ import errno
 import hashlib
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ class Links:
         except NetworkError:
             await self.delete(name)
             raise
-        return link
+        return replace(link, alias=alias)
 
     async def change(self, link: Link, **options: Any) -> None:
         """Change a device: state, mtu, master, group, IFLA_IFALIAS… Raises NetworkError."""

@@ -8,8 +8,8 @@ from lab.errors import DriverTimeout, NetworkError
 
 PACKAGES = {
     "dnsmasq": "dnsmasq-base",
-    "ip6tables-restore": "iptables",
     "iptables-restore": "iptables",
+    "iptables-save": "iptables",
     "nft": "nftables",
     "ovs-ofctl": "openvswitch-switch",
 }
