@@ -1,7 +1,8 @@
 """Network devices of guests, as hypervisor, DHCP server and switch agree on them.
 
-Who makes a device names it `tap` + the first 11 characters of the port's id and sets its alias to `port_tag`. The switch
-sees it by that alias: a name alone does not tell the whole id, and says nothing of whose it is.
+Who makes a device names it `tap` + the first 11 characters of the port's id, sets its alias to `port_tag`, and then sets it
+up: at that moment the switch hears of it (the kernel tells of no alias while a device is down). The switch knows it by that
+alias: a name alone does not tell the whole id, and says nothing of whose it is.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         await namespaces.inside(name, lambda: _set_up(device, wiring.mac_address, wiring.mtu, addresses))
         if not link.alias:
             # Last: by its alias the L2 agent knows the device, and wires it.
-            await self.links.change(link, IFLA_IFALIAS=tag)
+            await self.links.change(link, IFLA_IFALIAS=tag, state="up")
         return device
 
     async def _remove(self, network_id: str) -> None:

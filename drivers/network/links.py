@@ -20,6 +20,8 @@ from lab.errors import NetworkError
 NAME_MAX = 15
 """Source: IFNAMSIZ of linux/if.h, less its end."""
 GONE = (errno.ENODEV, errno.ENOENT, errno.EINVAL)
+POLLING_S = 2.0
+"""Source: neutron's Open vSwitch agent, polling_interval."""
 QUIET_S = 0.02
 """The monitor waits this long for more to come: a device is made in several steps, each of which is told."""
 
@@ -185,7 +187,9 @@ class Links:
                         changed(await self.all())
                     except NetworkError:
                         woken.set()  # a device went while the list was made
-                    await woken.wait()
+                    # The kernel does not tell of a new alias while the device is down: it is looked at now and then too.
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(woken.wait(), POLLING_S)
                     await asyncio.sleep(QUIET_S)
             finally:
                 loop.remove_reader(monitor)
