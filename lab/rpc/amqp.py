@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,9 +21,10 @@ from pamqp.common import FieldTable
 from lab.body import encode
 from lab.errors import TransportError
 from lab.far import epoch_ns
+from lab.journal.merge import SPACE
 from lab.process import Process
 from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
-from lab.rpc.amqp_frames import PERSISTENT, Delivery
+from lab.rpc.amqp_frames import PERSISTENT, TRANSIENT, Delivery
 from lab.rpc.amqp_link import Link, Parcel
 from lab.rpc.broker import Broker, answer
 from lab.rpc.consumers import Consumer, Queue
@@ -38,6 +39,10 @@ KNOWN_IDS = 4096
 """Ids of messages that are remembered, to leave out what is sent again."""
 EXCHANGES = {"cinder": "openstack"}
 """A component's exchange where it is not named as the component. Source: as captured, see lab/services/volume/rpc.py."""
+JOURNALS = "glasscloud"
+"""The exchange of journals, the queue of whoever collects them, and their consumer."""
+JOURNALS_MAX: FieldTable = {"x-max-length-bytes": 256 * 2**20}
+"""Batches that lie there while nobody collects; older ones go."""
 FANOUT = "fanout-"
 """How the tags of consumers begin that acknowledge nothing: what was sent to a listener goes with it."""
 
@@ -72,6 +77,9 @@ class AmqpBroker(Broker):
         self._seen_set: set[tuple[str, str]] = set()
         self._depths: dict[str, int] = {}
         self._never: asyncio.Future[bytes] | None = None
+        self._collect: Callable[[Delivery], None] | None = None
+        # So that causes in other programs' journals name one entry: what they all ship is merged and numbered anew.
+        wires.journal.number(wires.runtime.random("journal", self.id).getrandbits(30) << SPACE)
 
     async def open(self) -> None:
         """Connect. Raises Unreachable; later breaks are mended in silence, and told in the journal."""
@@ -124,6 +132,7 @@ class AmqpBroker(Broker):
         self._declared.clear()
         self._private_queue(self.reply_q)
         self.link.tell(commands.Basic.Consume(queue=self.reply_q, consumer_tag=self.reply_q, no_ack=True, nowait=True))
+        self._need_journals()
         for tag, place in self._places.items():
             self._begin_consuming(tag, place)
 
@@ -203,6 +212,9 @@ class AmqpBroker(Broker):
             if call is not None:
                 answer(call, status, data)
             return
+        if delivery.consumer == JOURNALS and self._collect is not None:
+            self._collect(delivery)
+            return
         place = self._places.get(delivery.consumer)
         if place is None:  # it left while the message was on its way
             if not delivery.consumer.startswith(FANOUT):
@@ -274,6 +286,38 @@ class AmqpBroker(Broker):
             for tag, place in self._places.items():
                 if place.consumer is consumer:
                     self._seen_set.discard((tag, message.unique_id))
+
+    # -- journals of all programs -------------------------------------------------------------
+
+    def collect(self, came: Callable[[Delivery], None]) -> None:
+        """Take what the programs of this cloud ship."""
+        self._collect = came
+        self._need_journals()
+
+    def _need_journals(self) -> None:
+        """The queue is declared by all: what is shipped before its collector starts waits for it."""
+        tell = self.link.tell
+        tell(commands.Exchange.Declare(exchange=JOURNALS, exchange_type="topic", durable=True, nowait=True))
+        tell(commands.Queue.Declare(queue=JOURNALS, durable=True, arguments=JOURNALS_MAX, nowait=True))
+        tell(commands.Queue.Bind(queue=JOURNALS, exchange=JOURNALS, routing_key=JOURNALS, nowait=True))
+        if self._collect is not None:
+            tell(commands.Basic.Consume(queue=JOURNALS, consumer_tag=JOURNALS, no_ack=True, nowait=True))
+
+    def ship(self, payload: bytes) -> None:
+        """Send a batch of this program's journal to whoever collects."""
+        self.link.send(Parcel(JOURNALS, JOURNALS, payload, TRANSIENT, None))
+
+    def describe(self) -> dict[str, Any]:
+        """Who here consumes and serves what, and how many messages went through: what other programs cannot see."""
+        fanouts = {topic: [c.process.name for c in consumers] for topic, consumers in self.fanouts.items() if consumers}
+        return {
+            "queues": {name: [c.process.name for c in queue.consumers] for name, queue in self.queues.items() if queue.consumers},
+            "fanouts": fanouts,
+            "services": {service: [x.process.name for x in found] for service, found in self.wires.router.listeners.items() if found},
+            "about": dict(self.about),
+            "processes": {p.name: p.life if p.alive else 0 for p in self.wires.processes.values()},
+            "counts": {name: [queue.published, queue.taken] for name, queue in self.queues.items()},
+        }
 
     # -- looked at ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from lab.journal import Entry
 from lab.process import Process
 from lab.realtime import RealRuntime
 from lab.rpc.amqp import AmqpBroker, over
+from lab.rpc.shipping import Shipper
 from lab.wires import Wires
 from tests.contracts.bus import Bus, BusContract, Play
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
@@ -28,20 +29,23 @@ def server() -> Iterator[RabbitMQ]:
 class OnRabbitMQ(Bus):
     """Each process as if it were a program of its own."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ship: bool = False) -> None:
         super().__init__()
-        self.url = url
+        self.url, self.ship = url, ship
+        self._shippers: list[Shipper] = []
         self._wires: dict[str, Wires] = {}
 
     async def start(self, binary: str, host: str, factory: Callable[[Process], None] = lambda process: None) -> Process:
         wires = self._wires[f"{binary}@{host}"] = Wires(RealRuntime(), make_broker=over(self.url))
-        wires.journal.number((len(self._wires)) << 40)
-        await self._broker(wires).open()
+        await self.broker(wires).open()
+        if self.ship:
+            self._shippers.append(Shipper(self.broker(wires)))
         process = wires.start(binary, host, factory)
-        await self._broker(wires).settled()
+        await self.broker(wires).settled()
         return process
 
-    def _broker(self, wires: Wires) -> AmqpBroker:
+    def broker(self, wires: Wires) -> AmqpBroker:
+        """The broker of a program."""
         assert isinstance(wires.broker, AmqpBroker)
         return wires.broker
 
@@ -51,23 +55,25 @@ class OnRabbitMQ(Bus):
     async def settled(self) -> None:
         for _ in range(2):  # what came in answer to the first is settled, too
             for wires in self._wires.values():
-                await self._broker(wires).settled()
+                await self.broker(wires).settled()
 
     async def depth(self, queue: str) -> int:
         wires = next(iter(self._wires.values()))
-        return await self._broker(wires).link.depth(queue) or 0
+        return await self.broker(wires).link.depth(queue) or 0
 
     def entries(self) -> list[Entry]:
         found = [entry for wires in self._wires.values() for entry in wires.journal.since()]
         return sorted((e for e in found if e.kind not in ("log", "process") or e.name == "asked who"), key=lambda e: e.t)
 
     async def close(self) -> None:
+        for shipper in self._shippers:
+            shipper.close()
         for wires in self._wires.values():
             for name in list(wires.processes):
                 wires.processes[name].kill()
             for queue in list(wires.broker.queues):
-                await self._broker(wires).link.purge(queue)
-            await self._broker(wires).close()
+                await self.broker(wires).link.purge(queue)
+            await self.broker(wires).close()
 
 
 def play_on(server: RabbitMQ) -> Play:
