@@ -8,7 +8,7 @@ request began and carries the status of its answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.journal.entry import Entry
@@ -39,32 +39,35 @@ def trace(
     names: ids to their placeholders ({'<uuid>': '{server}'}). polls: keep the client's repeated GETs.
     periodic: keep state reports and periodic tasks.
     """
-    rows: list[dict[str, Any]] = []
     kept = list(entries)
-    last_poll: dict[str, int] = {}
-    dropped: set[int] = set()
     by_seq = {e.seq: e for e in kept}
-    for entry, answer in finished(kept):
-        if not periodic and (entry.name in PERIODIC or not entry.request_id):
-            continue
-        if not polls and _is_poll(entry):
-            if entry.where in last_poll:
-                dropped.add(last_poll[entry.where])
-            last_poll[entry.where] = entry.seq
-        rows.append(_row(entry, answer, names or {}))
-    return [row for row in rows if not _under(row["seq"], dropped, by_seq)] if dropped else rows
+    dropped = set() if polls else repeated_polls(kept)
+    return [
+        _row(entry, answer, names or {})
+        for entry, answer in finished(kept)
+        if (periodic or (entry.name not in PERIODIC and entry.request_id)) and not is_under(entry, dropped, by_seq)
+    ]
 
 
-def _is_poll(entry: Entry) -> bool:
-    return entry.kind == "rest" and entry.name == "GET" and bare(entry.source) == "client"
+def repeated_polls(entries: Iterable[Entry]) -> set[int]:
+    """The seqs of a client's GETs of a path that it asked for again later."""
+    last: dict[str, int] = {}
+    dropped: set[int] = set()
+    for entry in entries:
+        if entry.kind == "rest" and entry.name == "GET" and bare(entry.source) == "client":
+            if entry.where in last:
+                dropped.add(last[entry.where])
+            last[entry.where] = entry.seq
+    return dropped
 
 
-def _under(seq: int, dropped: set[int], by_seq: dict[int, Entry]) -> bool:
-    entry = by_seq.get(seq)
-    while entry is not None:
-        if entry.seq in dropped:
+def is_under(entry: Entry, roots: set[int], by_seq: Mapping[int, Entry]) -> bool:
+    """Whether one of these caused it, or is it."""
+    at: Entry | None = entry if roots else None
+    while at is not None:
+        if at.seq in roots:
             return True
-        entry = by_seq.get(entry.parent)
+        at = by_seq.get(at.parent)
     return False
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from lab.errors import LabError
 from lab.journal.entry import KINDS, Entry
-from lab.journal.export import PERIODIC, bare
+from lab.journal.export import PERIODIC, bare, is_under, repeated_polls
 from lab.journal.formats.flow import MESSAGES, service_of
 
 FAMILIES: Mapping[str, tuple[str, ...]] = MappingProxyType({
@@ -121,25 +121,3 @@ def is_periodic(entry: Entry) -> bool:
 def is_first_start(entry: Entry) -> bool:
     """Whether it is a process's start at boot, of which every cloud has dozens."""
     return entry.kind == "process" and entry.name == "start" and (entry.note or {}).get("life", 1) <= 1
-
-
-def repeated_polls(entries: Iterable[Entry]) -> set[int]:
-    """The seqs of a client's GETs of a path that it asked for again later."""
-    last: dict[str, int] = {}
-    dropped: set[int] = set()
-    for entry in entries:
-        if entry.kind == "rest" and entry.name == "GET" and bare(entry.source) == "client":
-            if entry.where in last:
-                dropped.add(last[entry.where])
-            last[entry.where] = entry.seq
-    return dropped
-
-
-def is_under(entry: Entry, roots: set[int], by_seq: Mapping[int, Entry]) -> bool:
-    """Whether one of these caused it, or is it."""
-    at: Entry | None = entry
-    while at is not None:
-        if at.seq in roots:
-            return True
-        at = by_seq.get(at.parent)
-    return False

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from lab.journal.entry import Entry
-from lab.journal.formats.choice import is_first_start, is_periodic, is_under
+from lab.journal.export import is_under
+from lab.journal.formats.choice import is_first_start, is_periodic
 from lab.journal.formats.diagram import Row, hosts, lanes, place, rows, state_words
 from lab.journal.formats.flow import Flow, service_of
 from lab.journal.formats.page_words import page_words

@@ -93,14 +93,6 @@ class PreconditionFailed(RequestError):
     """A precondition for this request was not met."""
 
 
-class RangeNotSatisfiable(RequestError):
-    """The Range requested is not available."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__("The Range requested is not available.")
-        self.size = size
-
-
 class WrongChecksum(RequestError):
     """Unable to process the contained instructions"""
 

@@ -37,6 +37,23 @@ def test_an_upload_makes_the_image_active() -> None:
     run(main)
 
 
+def test_a_range_of_the_data_can_be_read() -> None:
+    async def main(cloud: Cloud) -> None:
+        token = await cloud.token("demo")
+        image = await cloud.image(token, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+        for wanted, part in (("3-10", "3-10"), ("20-", "20-25"), ("-2", "24-25"), ("0-99", "0-25")):
+            response = await cloud.ask("GET", image["file"], token=token, headers={"Range": f"bytes={wanted}"})
+            assert (response.status, response.headers["Content-Range"]) == (206, f"bytes {part}/26")
+            assert isinstance(response.body, Stream)
+            first, last = map(int, part.split("-"))
+            data = b"".join([piece async for piece in response.body.open()])
+            assert (data, response.body.size) == (b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"[first : last + 1], last + 1 - first)
+        for wrong in ("bytes=10-5", "bytes=26-", "bytes=0-1,3-4", "lines=1-2"):
+            assert (await cloud.ask("GET", image["file"], token=token, headers={"Range": wrong})).status == 416
+
+    run(main)
+
+
 def test_data_can_come_in_a_stream() -> None:
     async def main(cloud: Cloud) -> None:
         token = await cloud.token("demo")

@@ -9,8 +9,9 @@ from typing import Any
 from lab.context import Context
 from lab.errors import BadRequest, Forbidden, NotFound
 from lab.rest import MEMBER, PUBLIC, READER, TOKEN, Request, Response, Route, Stream
+from lab.rest.ranges import RangeNotSatisfiable, byte_range, cut
 from lab.services.image.api.handlers import ImageHandlers
-from lab.services.image.model import NoData
+from lab.services.image.model import Image, NoData
 from lab.services.image.schemas import PUBLISHED
 
 IMAGE = "/v2/images/{image_id}"
@@ -50,14 +51,27 @@ class DataHandlers(ImageHandlers):
         await self.manager.data.upload(ctx, image_id, chunks)
 
     async def download_image(self, ctx: Context, request: Request) -> Response:
-        """Give the data of an image, or nothing while it has none."""
+        """Give the data of an image or one range of it, or nothing while it has none."""
         image = await self.manager.get(ctx, request.params["image_id"])
         if not self.manager.data.is_readable(ctx, image):
             return Response(204)
         headers = {"Content-Type": OCTETS}
+        wanted = request.headers.get("range")
+        if wanted is not None:
+            return self._part(image, wanted, headers)
         if image.checksum:
             headers["Content-MD5"] = image.checksum
         return Response(200, Stream(partial(self.manager.data.read, image.id), image.size), headers)
+
+
+    def _part(self, image: Image, wanted: str, headers: dict[str, str]) -> Response:
+        """One range of the data; several at once, and those that make no sense, are refused."""
+        part = byte_range(wanted, image.size or 0)
+        if part is None:
+            raise RangeNotSatisfiable(image.size or 0)
+        first, last = part
+        headers["Content-Range"] = f"bytes {first}-{last}/{image.size}"
+        return Response(206, Stream(lambda: cut(self.manager.data.read(image.id), first, last), last + 1 - first), headers)
 
 
 class MemberHandlers(ImageHandlers):

@@ -10,8 +10,9 @@ from urllib.parse import unquote
 from lab.context import Context
 from lab.errors import BadRequest
 from lab.rest import PUBLIC, Request, Response, Route
+from lab.rest.ranges import byte_range
 from lab.services.object.api.part import ObjectPart, metadata_of, object_name, titled
-from lab.services.object.conditions import byte_range, not_modified
+from lab.services.object.conditions import not_modified
 from lab.services.object.driver import Data, StoredObject
 from lab.services.object.manager import entry_of
 from lab.services.object.model import (

@@ -12,6 +12,7 @@ from lab.errors import NoSpace
 from lab.process import Process
 from lab.rest import Api, FaultTable, Request, Response, Route
 from lab.rest.faults import object_style
+from lab.rest.ranges import RangeNotSatisfiable
 from lab.services.object import acl
 from lab.services.object.manager import Databases
 from lab.services.object.model import (
@@ -24,7 +25,6 @@ from lab.services.object.model import (
     NoQuorum,
     ObjectContainer,
     PreconditionFailed,
-    RangeNotSatisfiable,
     WrongChecksum,
 )
 from lab.services.object.replicas import Replicas
