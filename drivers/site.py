@@ -24,6 +24,8 @@ from lab.store import Store
 ROLES = ("controller", "compute", "network", "storage")
 PORTS = ("hypervisor", "network", "dhcp", "volume", "image", "object")
 """The tables that describe drivers."""
+DISKS = ("disk-1", "disk-2", "disk-3")
+"""The object disks of each storage host: as many as the ring has replicas, so that one can be lost."""
 SECRETS = {"cloud": ("admin_password", "service_password"), "messaging": ("url",), "database": ("url",)}
 
 
@@ -92,6 +94,11 @@ class Site:
     def place(self, host: str) -> Place:
         """Where drivers of a host work."""
         return Place(self.cloud.id, host, self.hosts[host].address, self.cloud.state / self.cloud.id / host)
+
+    def tables(self, port: str) -> dict[str, dict[str, Any]]:
+        """The options of the drivers of a port on one host, by name: one driver without a name, or one a disk."""
+        table = dict(self.drivers.get(port, {}))
+        return {disk: {**table, "disk": disk} for disk in DISKS} if port == "object" else {"": table}
 
     def on(self, host: str) -> Site:
         """The same cloud seen from another of its hosts. Raises LabError when it has none of that name."""

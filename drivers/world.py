@@ -7,7 +7,7 @@ from typing import Any
 
 import lab
 from drivers.registry import make
-from drivers.site import Site
+from drivers.site import DISKS, Site
 from lab.body import encode
 from lab.errors import Conflict, LabError
 from lab.medium import Instant
@@ -22,8 +22,6 @@ from lab.store import Store
 from lab.wires import Wires
 from lab.world import World
 
-DISKS = ("disk-1", "disk-2", "disk-3")
-"""The object disks of each storage host: as many as the ring has replicas, so that one can be lost."""
 UNABLE = "a real cloud has no faults to arm; break the machine itself: end a program, take a link down, fill a disk"
 
 
@@ -53,9 +51,7 @@ class RealWorld(World):
     async def open(self, ports: Iterable[str]) -> None:
         """Make and open the drivers of these ports of this host; one that is open stays so."""
         for port in ports:
-            table = self.site.drivers.get(port, {})
-            tables = {disk: {**table, "disk": disk} for disk in DISKS} if port == "object" else {"": table}
-            for name, options in tables.items():
+            for name, options in self.site.tables(port).items():
                 if (port, name) not in self.opened:
                     driver = make(port, options, self.place, f"[{port}] of {self.site.source}")
                     await driver.open()

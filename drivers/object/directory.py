@@ -25,9 +25,14 @@ END = ".object"
 
 @dataclass(frozen=True, slots=True)
 class DirectoryOptions:
-    """path: where the directory of this cloud's objects is made; None is `objects` among the host's own files."""
+    """Where a disk is.
+
+    path: where the disks of this host are directories or mounted; None is `objects` among the host's own files.
+    disk: the name of this one in the ring; the directory of this cloud's objects is made in path/disk.
+    """
 
     path: Path | None = None
+    disk: str = "disk-1"
 
 
 class DirectoryDisk(ObjectDisk, Sweepable):
@@ -37,7 +42,7 @@ class DirectoryDisk(ObjectDisk, Sweepable):
 
     def __init__(self, place: Place, options: DirectoryOptions) -> None:
         self.cloud = place.cloud
-        self.directory = (options.path or place.state / "objects") / place.cloud
+        self.directory = (options.path or place.state / "objects") / options.disk / place.cloud
         self._one_writer = threading.Lock()
 
     @classmethod

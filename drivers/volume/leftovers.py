@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from drivers.owned import TAG, not_ours
 from drivers.sweep import Trace
 from drivers.volume.layers import BASE, SNAPSHOT, VOLUME
 from drivers.volume.pool import Pool
@@ -31,10 +30,20 @@ async def remove(pool: Pool, cloud: str, trace: Trace) -> None:
         if whose != cloud or pool.files.url(name) != trace.name or not is_ours(name):
             raise VolumeError(f"{trace.name} is not the cloud {cloud}'s; it is left as it is")
         await pool.unlink(name)
-    elif whose == cloud:
-        others = await pool.do("it was listed", pool.files.names)
-        if others:
-            raise VolumeError(f"{pool.where} holds {', '.join(others[:3])}, which nobody of ours made; move that away first")
-        await pool.do("it was removed", pool.files.give_up)
-    elif whose is not None:
-        raise VolumeError(f"{not_ours(pool.where)}: {TAG} names the cloud {whose}")
+        return
+    others = await pool.do("it was listed", lambda: names(pool))
+    if others is None:
+        return
+    if whose != cloud:
+        raise VolumeError(f"{pool.where} is not the cloud {cloud}'s; it is left as it is")
+    if others:
+        raise VolumeError(f"{pool.where} holds {', '.join(others[:3])}, which nobody of ours made; move that away first")
+    await pool.do("it was removed", pool.files.give_up)
+
+
+def names(pool: Pool) -> list[str] | None:
+    """List what is in the directory, or None when there is none."""
+    try:
+        return pool.files.names()
+    except FileNotFoundError:
+        return None

@@ -15,8 +15,16 @@ class Era(StrEnum):
     now = "2026"
 
 
-def capabilities(era: Annotated[Era, typer.Option(help="2018 is the Rocky release.")] = Era.now) -> None:
+def capabilities(
+    era: Annotated[Era, typer.Option(help="2018 is the Rocky release.")] = Era.now,
+    tested: Annotated[bool, typer.Option("--tested", help="Print what Glasscloud's own drivers were seen to do instead.")] = False,
+) -> None:
     """Print the matrices: hypervisors, volume backends, ML2 type and mechanism drivers."""
+    if tested:
+        from lab.capabilities import recorded, render_tested
+
+        print(render_tested(recorded()), end="")
+        return
     from lab.capabilities import render
 
     print(render(int(era.value)))

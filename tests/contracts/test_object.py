@@ -70,7 +70,7 @@ class DirectoryBench(ObjectBench):
         return path if self.host is None else self.host.path(path)
 
     def leftovers(self) -> list[str]:
-        directory = self.seen(self.path / "test")
+        directory = self.seen(self.path / "disk-1" / "test")
         files = [path for path in directory.rglob("*") if path.is_file() and path.suffix != ".object" and path.name != TAG]
         empty = [path for path in directory.iterdir() if path.is_dir() and not any(path.iterdir())]
         return [str(path) for path in files + empty]
@@ -90,7 +90,7 @@ class DirectoryBench(ObjectBench):
 
     @contextlib.contextmanager
     def lose(self) -> Iterator[None]:
-        directory = self.seen(self.path / "test")
+        directory = self.seen(self.path / "disk-1" / "test")
         away = directory.rename(directory.with_name("away"))
         directory.mkdir()  # what an empty mount point looks like
         yield

@@ -168,8 +168,8 @@ class NasBench(InsideBench):
 
 
 def qemu_version() -> str:
-    """What qemu-img calls itself."""
-    return " ".join(subprocess.run(["qemu-img", "--version"], capture_output=True, text=True, check=True).stdout.split()[:3])
+    """Which qemu-img it is."""
+    return f"qemu-img {subprocess.run(['qemu-img', '--version'], capture_output=True, text=True, check=True).stdout.split()[2]}"
 
 
 class TestSimulated(VolumeContract):
@@ -227,8 +227,8 @@ def nas(bed: Bed) -> Iterator[Ganesha]:
 
 def nas_versions() -> str:
     """What the NAS and its client are."""
-    nas = subprocess.run(["ganesha.nfsd", "-v"], capture_output=True, text=True, check=False).stdout.split("\n")[0]
-    return f"{qemu_version()}, libnfs 13, {nas}, NFSv3"
+    nas = subprocess.run(["ganesha.nfsd", "-v"], capture_output=True, text=True, check=False).stdout.split()[3]
+    return f"{qemu_version()}, libnfs.so.13, NFS-Ganesha {nas}, NFSv3"
 
 
 @pytest.mark.real
