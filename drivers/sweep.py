@@ -127,6 +127,8 @@ def sweepers(site: Site) -> Iterator[tuple[str, Sweepable | LabError]]:
                 yield port, make(port, options, site.place(site.host), f"[{port}] of {site.source}")
             except LabError as error:
                 yield port, error
+            except ImportError as error:  # a library of the system that a package needs
+                yield port, LabError(str(error))
     yield "state", StateFiles(site)
 
 

@@ -52,7 +52,7 @@ class NfsVolumes(Qcow2Volumes):
 
     @classmethod
     async def probe(cls, place: Place, options: NfsOptions) -> list[Finding]:
-        """Look for qemu-img with NFS, libnfs, and the NAS."""
+        """Look for qemu-img with NFS, for libnfs, and for the NAS when the export is known."""
         found = [await probe()]
         if found[0].ok:
             formats = await qemu_img("this machine", "--help")
@@ -63,12 +63,17 @@ class NfsVolumes(Qcow2Volumes):
             found.append(Finding("libnfs", True, LIBRARY))
         except OSError:
             found.append(Finding("libnfs", False, f"{LIBRARY} is not installed", INSTALL))
+        if options.export:
+            found.append(await cls._probe_nas(place, options))
+        return found
+
+    @classmethod
+    async def _probe_nas(cls, place: Place, options: NfsOptions) -> Finding:
         try:
             await cls(place, options)._alive()
-            found.append(Finding("NAS", True, f"{options.export} answers"))
         except LabError as error:
-            found.append(Finding("NAS", False, error.message))
-        return found
+            return Finding("NAS", False, error.message)
+        return Finding("NAS", True, f"{options.export} answers")
 
     async def open(self) -> None:
         try:

@@ -1,144 +1,119 @@
-"""`glasscloud doctor`: what this machine can do, what is missing, and the one command that installs it."""
+"""`glasscloud doctor`: what this machine can do, what is missing, and the one command that installs it. It changes nothing."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import platform
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from lab.cli import checkup
+from lab.cli.checkup import Group
+from lab.cli.demo import Lang, native
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `install` is the Debian package or pip extra that brings it."""
+if TYPE_CHECKING:
+    from rich.table import Table
 
-    world: str
-    what: str
-    present: bool
-    detail: str
-    install: str = ""
-
-
-def program(world: str, name: str, what: str, package: str) -> Finding:
-    """Look for a program beside this Python, on the path, and in the administrator's folders."""
-    folders = [str(Path(sys.executable).parent), os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]
-    found = shutil.which(name, path=os.pathsep.join(folders))
-    return Finding(world, what, found is not None, found or f"{name} is not installed", package)
-
-
-def module(world: str, name: str, what: str) -> Finding:
-    """Look for a Python package."""
-    found = importlib.util.find_spec(name) is not None
-    return Finding(world, what, found, f"{name} is {'importable' if found else 'not installed'}", "pip:real")
-
-
-def kvm() -> Finding:
-    """Say whether guests can use the processor's virtualisation."""
-    device = Path("/dev/kvm")
-    if not device.exists():
-        return Finding("real", "KVM", False, "no /dev/kvm: guests run by emulation (QEMU), many times slower")
-    usable = os.access(device, os.R_OK | os.W_OK)
-    return Finding("real", "KVM", usable, "usable" if usable else "/dev/kvm is not yours to write: join the group kvm")
-
-
-def namespaces() -> Finding:
-    """Say whether network namespaces can be made."""
-    if os.geteuid() != 0:
-        return Finding("real", "network namespaces", False, "needs root (sudo)")
-    name = f"gc-doctor-{os.getpid()}"
-    tool = shutil.which("ip")
-    if tool is None:
-        return Finding("real", "network namespaces", False, "ip is not installed", "iproute2")
-    made = subprocess.run([tool, "netns", "add", name], capture_output=True, text=True, check=False)  # noqa: S603
-    if made.returncode == 0:
-        subprocess.run([tool, "netns", "delete", name], capture_output=True, check=False)  # noqa: S603
-    return Finding("real", "network namespaces", made.returncode == 0, made.stderr.strip() or "can be made")
+GROUPS: Mapping[str, Mapping[str, str]] = {
+    "simulated": {"en": "Simulated world", "ko": "시뮬레이션 세계"},
+    "clients": {"en": "Clients", "ko": "클라이언트"},
+    "rights": {"en": "Rights", "ko": "권한"},
+    "python": {"en": "Python packages", "ko": "Python 패키지"},
+    "hypervisor": {"en": "Hypervisors", "ko": "하이퍼바이저"},
+    "network": {"en": "Networks", "ko": "네트워크"},
+    "dhcp": {"en": "DHCP", "ko": "DHCP"},
+    "volume": {"en": "Volumes", "ko": "볼륨"},
+    "image": {"en": "Images", "ko": "이미지"},
+    "object": {"en": "Objects", "ko": "오브젝트"},
+    "servers": {"en": "Servers between programs", "ko": "프로그램 사이의 서버"},
+}
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "yes": {"en": "yes", "ko": "있음"},
+    "no": {"en": "no", "ko": "없음"},
+    "elsewhere": {
+        "en": "{system}: the simulated world has everything and runs here. A real cloud needs a Linux machine. Try: glasscloud demo",
+        "ko": "{system}: 시뮬레이션 세계는 모든 것을 갖추었고 여기서 그대로 돕니다. 실제 클라우드는 Linux 기계가 필요합니다."
+        " 먼저 glasscloud demo를 실행해 보십시오.",
+    },
+    "ways": {
+        "en": "The simulated world needs none of what is missing. For a real cloud:",
+        "ko": "시뮬레이션 세계에는 빠진 것들이 필요하지 않습니다. 실제 클라우드를 쓰려면 다음을 실행합니다.",
+    },
+    "whole": {
+        "en": "Nothing is missing that could be installed. Try: sudo glasscloud up --real",
+        "ko": "더 설치할 것이 없습니다. sudo glasscloud up --real을 실행해 보십시오.",
+    },
+}
 
 
-def python() -> Finding:
-    """Say whether this Python is new enough."""
-    good = sys.version_info >= (3, 11)
-    return Finding("simulated", "Python 3.11 or newer", good, platform.python_version(), "python3")
-
-
-def simulator() -> Finding:
-    """Say whether the simulated world's clock is there."""
-    found = importlib.util.find_spec("simpy") is not None
-    return Finding("simulated", "simulated datacenter", found, "in one process, no root, any system", "pip:.")
-
-
-CHECKS: tuple[Callable[[], Finding], ...] = (
-    python,
-    simulator,
-    lambda: program("clients", "openstack", "openstack command line", "python3-openstackclient"),
-    kvm,
-    lambda: program("real", "virsh", "libvirt", "libvirt-daemon-system"),
-    lambda: program("real", "qemu-system-x86_64", "QEMU", "qemu-system-x86"),
-    lambda: program("real", "qemu-img", "disk images", "qemu-utils"),
-    lambda: program("real", "ip", "bridges, VXLAN, taps", "iproute2"),
-    namespaces,
-    lambda: program("real", "ovs-vsctl", "Open vSwitch", "openvswitch-switch"),
-    lambda: program("real", "dnsmasq", "DHCP servers", "dnsmasq-base"),
-    lambda: program("real", "nft", "routers and security groups", "nftables"),
-    lambda: program("real", "mount.nfs", "NFS volumes", "nfs-common"),
-    lambda: program("real", "rabbitmq-server", "RabbitMQ", "rabbitmq-server"),
-    lambda: module("real", "libvirt", "libvirt for Python"),
-    lambda: module("real", "pyroute2", "network devices for Python"),
-    lambda: module("real", "pamqp", "AMQP for Python"),
-)
-
-
-def commands(findings: list[Finding]) -> list[str]:
-    """The commands that install all that is missing."""
-    missing = [f.install for f in findings if not f.present and f.install]
-    packages = sorted({name for name in missing if not name.startswith("pip:")})
-    out = [f"sudo apt-get install -y {' '.join(packages)}"] if packages else []
-    if "pip:real" in missing:
-        out += ["sudo apt-get install -y libvirt-dev pkg-config gcc python3-dev && pip install 'glasscloud[real]'"]
-    return out
-
-
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False) -> None:
-    """Say what this machine can do; exit 1 when not even the simulated world runs."""
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    config: Annotated[Path | None, typer.Option(help="Ask the drivers that a real cloud's configuration chose, not all of them.")] = None,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.")] = None,
+) -> None:
+    """Say what this machine can do; exit 1 when not even the simulated world runs. Nothing is changed."""
     system = platform.system()
-    checks = CHECKS if system == "Linux" else CHECKS[:3]
-    findings = [check() for check in checks]
-    good = all(f.present for f in findings if f.world == "simulated")
+    groups = [checkup.simulated(), checkup.clients()]
+    if system == "Linux":
+        groups += linux(config)
+    fedora = checkup.is_fedora()
+    ways = checkup.install((finding for group in groups for finding in group.findings), fedora)
     if as_json:
         import json
 
-        print(json.dumps({"system": system, "findings": [asdict(f) for f in findings], "install": commands(findings)}))
+        print(json.dumps(document(system, groups, ways, fedora), ensure_ascii=False))
     else:
-        show(findings, system)
-    raise typer.Exit(0 if good else 1)
+        show(system, groups, ways, (lang or native()).value)
+    raise typer.Exit(0 if all(finding.ok for finding in groups[0].findings) else 1)
 
 
-def show(findings: list[Finding], system: str) -> None:
-    """Print the findings as a table, with the way out below."""
-    from rich.console import Console
+def linux(config: Path | None) -> list[Group]:
+    """What there is for a real cloud."""
+    import asyncio
+
+    from drivers.site import load, site
+
+    here = load(config) if config is not None else site({}, "the defaults")
+    return asyncio.run(checkup.real(here, config is not None))
+
+
+def document(system: str, groups: Sequence[Group], ways: Sequence[str], fedora: bool) -> dict[str, Any]:
+    """The findings for programs."""
+    findings = [
+        {"group": group.name, "what": each.what, "ok": each.ok, "detail": each.detail, "remedy": checkup.worded(each.remedy, fedora)}
+        for group in groups
+        for each in group.findings
+    ]
+    return {"system": system, "kernel": platform.release(), "findings": findings, "install": list(ways)}
+
+
+def show(system: str, groups: Sequence[Group], ways: Sequence[str], lang: str) -> None:
+    """Print the findings as one table, with the way out below."""
+    from lab.cli.screen import console
+
+    out = console()
+    out.print(table(groups, checkup.is_fedora(), lang))
+    if system != "Linux":
+        out.print("\n" + WORDS["elsewhere"][lang].format(system=system), soft_wrap=True, markup=False)
+        return
+    out.print("\n" + WORDS["ways" if ways else "whole"][lang], soft_wrap=True, markup=False)
+    for way in ways:
+        out.print(f"    {way}", soft_wrap=True, markup=False)
+
+
+def table(groups: Sequence[Group], fedora: bool, lang: str) -> Table:
+    """One line a finding, under its group's name; what mends it on the next line."""
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for title in ("", "world", "what", "finding"):
-        table.add_column(title)
-    for f in findings:
-        table.add_row("[green]yes[/]" if f.present else "[yellow]no[/]", f.world, f.what, f.detail)
-    console = Console()
-    console.print(table)
-    if system != "Linux":
-        console.print(f"\n{system}: the simulated world has everything; the real drivers need a Linux machine. Try: "
-                      "glasscloud demo", soft_wrap=True)
-        return
-    ways = commands(findings)
-    if ways:
-        console.print("\nThe simulated world needs none of these. For the real one:")
-    for way in ways:
-        console.print(f"    {way}", soft_wrap=True, markup=False, highlight=False)
+    made = Table(box=None, pad_edge=False, show_header=False)
+    for group in groups:
+        made.add_row(f"[bold]{GROUPS[group.name][lang]}[/]")
+        for each in group.findings:
+            remedy = checkup.worded(each.remedy, fedora) if not each.ok else ""
+            told = escape(each.detail) + (f"\n[dim]{escape(remedy)}[/]" if remedy else "")
+            mark = f"[green]{WORDS['yes'][lang]}[/]" if each.ok else f"[yellow]{WORDS['no'][lang]}[/]"
+            made.add_row(f"  {escape(each.what)}", mark, told)
+    return made

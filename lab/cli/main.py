@@ -17,7 +17,7 @@ COMMANDS = {
     "scenario": "List, check and play scenarios of work and faults.",
     "capabilities": "Print which driver can do what, then and now.",
     "doctor": "Say what this machine can do, and what is missing.",
-    "sweep": "Find and remove what a crashed real cloud left on this machine.",
+    "sweep": "Remove what a crashed real cloud left here.",
     "version": "Print the version.",
 }
 
