@@ -16,7 +16,7 @@ from lab.errors import NetworkError
 T = TypeVar("T")
 
 DIRECTORY = Path("/run/netns")
-CLONE_NEWNET, MS_BIND, MNT_DETACH = 0x40000000, 4096, 2
+CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 0x40000000, 4096, 16384, 1 << 20, 2
 """Source: linux/sched.h, sys/mount.h."""
 
 
@@ -27,12 +27,12 @@ def names(head: str) -> list[str]:
 
 async def create(name: str) -> None:
     """Make a namespace; one of that name is no error. Raises NetworkError."""
-    if name in names(name):
-        return
     path = DIRECTORY / name
 
     def work() -> None:
-        DIRECTORY.mkdir(parents=True, exist_ok=True)
+        _share()
+        if path.exists() and path.stat().st_dev != DIRECTORY.stat().st_dev:
+            return  # it is there; what is of the directory's own file system is only a name, left by a crash
         path.touch(mode=0o444)
         try:
             _call("unshare", CLONE_NEWNET)
@@ -50,9 +50,13 @@ async def create(name: str) -> None:
 async def remove(name: str) -> None:
     """Remove a namespace with all that is in it; gone is no error."""
     path = DIRECTORY / name
-    with contextlib.suppress(OSError):  # not mounted: only the name was left
-        _call("umount2", os.fsencode(path), MNT_DETACH)
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # not mounted any more
+        while True:
+            _call("umount2", os.fsencode(path), MNT_DETACH)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise NetworkError(f"namespace {name} could not be removed: {error.strerror}; ip netns delete {name}") from error
 
 
 async def inside(name: str, work: Callable[[], T]) -> T:
@@ -92,6 +96,17 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=body, name="namespace").start()
     return await done
+
+
+def _share() -> None:
+    """Make the directory a shared mount, as `ip netns add` does: who comes later finds it so and lays nothing over it."""
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    where = os.fsencode(DIRECTORY)
+    try:
+        _call("mount", b"", where, b"none", MS_SHARED | MS_REC, None)
+    except OSError:  # it is no mount yet
+        _call("mount", where, where, b"none", MS_BIND | MS_REC, None)
+        _call("mount", b"", where, b"none", MS_SHARED | MS_REC, None)
 
 
 def _call(function: str, *arguments: object) -> None:
