@@ -123,10 +123,12 @@ class Lecture:
 
     @property
     def client(self) -> str:
-        """Whether the shown step tells to use the openstack client: 'client' if it is here, 'no-client' if not; else empty."""
+        """What there is to say when the shown step tells to use the openstack client: 'client', 'client.find', 'no-client', or nothing."""
         if self.passed or self.view is None or not any(line.startswith(openstack.VERB) for line in commands(self.view.text)):
             return ""
-        return "client" if openstack.program() else "no-client"
+        if openstack.program() is None:
+            return "no-client"
+        return "client.find" if self.kind == "find" else "client"
 
     def hint(self) -> None:
         """Give the next hint."""

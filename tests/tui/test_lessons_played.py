@@ -285,8 +285,10 @@ def test_the_lesson_on_a_servers_creation_is_played(monkeypatch: pytest.MonkeyPa
 
 
 async def agents_up(student: Student) -> None:
-    await student.type("openstack compute service list", "services")
-    await student.type(str(sum(line.split()[0::3] == ["nova-compute", "up"] for line in student.page)))
+    await student.type("openstack compute service list -c Binary -c Host -c Status -c State")
+    seen = [line.replace("|", " ").split() for line in student.page]
+    assert max(map(len, student.page)) <= student.room.query_one("#text").size.width
+    await student.type(str(sum(words[::3] == ["nova-compute", "up"] for words in seen)))
 
 
 async def state_of_agent(student: Student) -> None:

@@ -14,25 +14,23 @@ from rich.segment import Segment
 from rich.text import Text
 from textual import events, on
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
-from textual.widgets.option_list import Option
 
 from lab.teach.lesson import Lesson, find, names
-from lab.teach.lesson_session import Session
-from lab.tui.desk import Desk
 from lab.tui.room import Room
 from lab.tui.screens.lessons_words import TEXTS
+from lab.tui.sittings import Sittings
 from lab.tui.widgets.cells import fit
 from lab.tui.widgets.lane_view import LaneHead, LaneView
-from lab.tui.widgets.lesson_page import INDENT, about, head_of, plain, row_of, state_of, step_of
+from lab.tui.widgets.lesson_page import about, head_of, row_of, state_of
+from lab.tui.widgets.lesson_view import LessonView
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
-from lab.watch.feed import Feed
 from lab.watch.film import Filter, View
-from lab.watch.lecture import WORDS, Lecture, cloud_for, lecture_in
+from lab.watch.lecture import WORDS, Lecture, cloud_for
 
 
 class LessonsRoom(Room):
@@ -58,13 +56,9 @@ class LessonsRoom(Room):
     LessonsRoom #head { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     LessonsRoom #servers { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     LessonsRoom #list { height: 6; }
-    LessonsRoom #page { padding: 0 1; height: 1fr; scrollbar-size-vertical: 1; }
     LessonsRoom #left { width: 1fr; }
     LessonsRoom #live { width: 1fr; border-left: solid $border; display: none; }
     LessonsRoom.wide #live { display: block; }
-    LessonsRoom #choices { height: auto; max-height: 8; border: none; background: $panel; padding: 0 1; display: none; }
-    LessonsRoom #choices:focus { border: none; }
-    LessonsRoom #line { display: none; padding: 0 1; }
     LessonsRoom #wants { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     """
     texts: ClassVar[Texts] = TEXTS
@@ -76,22 +70,18 @@ class LessonsRoom(Room):
         """The lesson that is shown; None: the list."""
         self.doing = ""
         """The text of what is being done; empty: nothing."""
-        self._place: object = None
-        """Where it stood when it was shown last: lesson, step, kind."""
 
     def body(self) -> Iterable[Widget]:
         """The list; or a text, choices and a line to type in, with the messages beside them."""
         self.lanes = LaneView(View(self.desk.film, Filter(quiet=True)), self.desk.names, self.palette, id="lanes")
         self.lanes.can_focus = False
         self.list = RowList(self._draw_lesson, self.palette, id="list")
+        self.shown = LessonView(self.say)
         yield Static(id="head")
         with Horizontal():
             with Vertical(id="left"):
                 yield self.list
-                with VerticalScroll(id="page"):
-                    yield Static(id="text")
-                yield OptionList(id="choices", markup=False)
-                yield Input(id="line", compact=True, placeholder=self.say("line.hint"))
+                yield self.shown
             with Vertical(id="live"):
                 yield LaneHead(self.lanes)
                 yield self.lanes
@@ -100,6 +90,7 @@ class LessonsRoom(Room):
 
     def on_mount(self) -> None:
         """Read the lessons."""
+        self.sittings = Sittings(self.glass)
         self.lessons = [find(name) for name in names()]
         self.list.show(len(self.lessons))
         if self.desk is not self.glass.home:  # the cloud of a lesson
@@ -107,7 +98,7 @@ class LessonsRoom(Room):
 
     def entered(self) -> None:
         """Elsewhere a lesson may have been begun or ended."""
-        self._place = None
+        self.shown.forget_place()
         self._show()
 
     def restyled(self) -> None:
@@ -143,41 +134,15 @@ class LessonsRoom(Room):
         """Show the list, or the step at which the lesson stands."""
         lecture = self.lecture
         self.list.display = lecture is None
-        text, page = self.query_one("#text", Static), self.query_one("#page", VerticalScroll)
-        text.update(self._about() if lecture is None else step_of(lecture, self.palette, self.say))
+        if lecture is None:
+            self.list.focus()
+        self.shown.show(lecture, self.palette, "" if lecture else self._about())
         self.query_one("#head", Static).update(head_of(lecture, self.say), layout=False)
-        self._show_choices(lecture)
-        line = self.query_one("#line", Input)
         self.query_one("#wants", Static).update(self._wants(lecture), layout=False)
-        place = (lecture, lecture and lecture.view, lecture and lecture.kind)
-        if place != self._place:  # else what has the keys keeps them
-            self._place = place
-            line.display = lecture is not None and lecture.kind in ("find", "do")
-            (line if lecture and lecture.kind == "find" else self._keyed()).focus()
-        if lecture is not None and lecture.said:
-            self.call_after_refresh(page.scroll_end, animate=False)
-        else:
-            page.scroll_home(animate=False)
-
-    def _keyed(self) -> Widget:
-        """What has the keys while nothing is typed."""
-        if self.lecture is None:
-            return self.list
-        return self.query_one("#choices" if self.lecture.kind == "predict" else "#page")
 
     @on(events.DescendantFocus)
     def _focused(self) -> None:
         self.query_one("#wants", Static).update(self._wants(self.lecture), layout=False)
-
-    def _show_choices(self, lecture: Lecture | None) -> None:
-        options = self.query_one("#choices", OptionList)
-        choices = lecture.view.choices if lecture is not None and lecture.view is not None and lecture.kind == "predict" else ()
-        options.display = bool(choices)
-        if [option.id for option in options.options] != [key for key, _ in choices]:
-            options.clear_options()
-            options.add_options(Option(f"{n} {plain(words)}", id=key) for n, (key, words) in enumerate(choices, 1))
-            if choices:
-                options.highlighted = 0
 
     def _about(self) -> RenderableType:
         """The lesson at the cursor, and why or how it can be taken here."""
@@ -195,23 +160,17 @@ class LessonsRoom(Room):
             return self.say(self.doing)
         if lecture is None:
             return self.say("wants.list")
-        typing = self.query_one("#line", Input).has_focus and lecture.kind != "find"
+        typing = self.shown.line.has_focus and lecture.kind != "find"
         return self.say("wants.line" if typing else f"wants.{lecture.kind}")
 
     def _draw_lesson(self, row: int, width: int) -> list[Segment]:
         lesson = self.lessons[row]
         title = f"{row + 1}  {lesson.words[self.desk.lang].title}"
-        state = state_of(self._begun(lesson)[1], self.say)
+        begun = self.sittings.of(lesson)
+        state = state_of(begun and begun[1], self.say)
         return row_of(title, f"{self.say('minutes', n=lesson.minutes):>8}  {fit(state, 12)}", width, self.palette)
 
     # -- lessons and their clouds -------------------------------------------------------------
-
-    def _begun(self, lesson: Lesson) -> tuple[Desk, Lecture | None]:
-        """The lecture of a lesson that was begun, and the cloud that it is in."""
-        for desk in self.glass.watched:
-            if lesson.name in desk.lectures:
-                return desk, desk.lectures[lesson.name]
-        return self.desk, None
 
     @on(RowList.Chosen, "#list")
     def _looked(self) -> None:
@@ -219,14 +178,13 @@ class LessonsRoom(Room):
 
     @on(RowList.Opened, "#list")
     def _opened(self, event: RowList.Opened) -> None:
-        lesson = self.lessons[event.row]
-        desk, lecture = self._begun(lesson)
-        if lecture is None or lecture.finished:
+        begun = self.sittings.of(self.lessons[event.row])
+        if begun is None or begun[1].finished:
             self.action_anew()
-        elif desk is self.desk:
-            self._enter_lesson(lecture)
+        elif begun[0] is self.desk:
+            self._enter_lesson(begun[1])
         else:
-            self.glass.show_cloud(desk, self.name_)
+            self.glass.show_cloud(begun[0], self.name_)
 
     def action_anew(self) -> None:
         """Begin the lesson at the cursor from its first step, in a new cloud if the watched one is ours."""
@@ -239,26 +197,11 @@ class LessonsRoom(Room):
         if self.desk.feed.own:
             self.work(self._make_cloud(lesson), "starting")
         else:
-            lecture = self.desk.lectures[lesson.name] = lecture_in(self.desk.feed, Session(lesson, self.desk.lang))
-            self._enter_lesson(lecture)
+            self._enter_lesson(self.sittings.begin(lesson, self.desk))
 
     async def _make_cloud(self, lesson: Lesson) -> None:
         feed = await cloud_for(lesson)
-        self.call_later(self._made_cloud, lesson, feed)
-
-    def _made_cloud(self, lesson: Lesson, feed: Feed) -> None:
-        before, lecture = self._begun(lesson)
-        if lecture is not None:
-            self._forget(before, lesson)
-        desk = Desk(feed, self.desk.lang, feed.title)
-        desk.lectures[lesson.name] = lecture_in(feed, Session(lesson, desk.lang))
-        self.glass.open_cloud(desk, self.name_)
-
-    def _forget(self, desk: Desk, lesson: Lesson) -> None:
-        """Forget a lecture, and the cloud that was made for it."""
-        del desk.lectures[lesson.name]
-        if desk is not self.glass.home:
-            self.glass.close_cloud(desk)
+        self.call_later(self.sittings.begin_in, lesson, feed)
 
     def _enter_lesson(self, lecture: Lecture) -> None:
         self.lecture = lecture
@@ -269,38 +212,31 @@ class LessonsRoom(Room):
 
     def action_leave(self) -> None:
         """From the line to the text, from a lesson to the list and to the cloud that was watched before."""
-        lecture, home = self.lecture, self.glass.home
-        if lecture is None:
+        if self.lecture is None:
             return
-        if self.query_one("#line", Input).has_focus:
-            self._keyed().focus()
+        if self.shown.line.has_focus:
+            self.shown.keyed.focus()
             return
-        if self.desk is home:
+        if self.desk is self.glass.home:
             self.lecture = None
             self._show()
-            return
-        self.glass.show_cloud(home, self.name_)
-        if lecture.finished:
-            home.lectures[lecture.session.lesson.name] = lecture  # what is left of it: that it is done
-            self.glass.close_cloud(self.desk)
+        else:
+            self.sittings.leave(self.desk)
 
     # -- what the student does ----------------------------------------------------------------
 
     def work(self, what: Coroutine[Any, Any, None], doing: str = "busy") -> None:
         """Let the lesson do something in a worker, one thing at a time, and show what came of it."""
-        why = ""
-        if self.lecture is not None and self.desk.lost is not None:
-            why = self.say("lost")
-        elif self.lecture is not None and self.desk.clock.get("paused"):
-            why = self.say("paused")
-        if why:
-            self.notify(why, severity="warning")
-        if why or self.doing:
+        still = "lost" if self.desk.lost else "paused" if self.desk.clock.get("paused") else ""
+        if self.lecture is not None and still:
+            self.notify(self.say(still), severity="warning")
             what.close()
-            return
-        self.doing = doing
-        self.query_one("#wants", Static).update(self.say(doing), layout=False)
-        self.order("act", self._working(what))
+        elif self.doing:
+            what.close()
+        else:
+            self.doing = doing
+            self.query_one("#wants", Static).update(self.say(doing), layout=False)
+            self.order("act", self._working(what))
 
     async def _working(self, what: Coroutine[Any, Any, None]) -> None:
         try:
@@ -323,7 +259,7 @@ class LessonsRoom(Room):
         if self.lecture is not None and line in WORDS:
             self.action_hint() if WORDS[line] == "hint" else self.action_show()
         elif self.lecture is not None:
-            self.work(self.lecture.typed(line, self.query_one("#page").size.width - INDENT))
+            self.work(self.lecture.typed(line, self.shown.columns))
 
     def action_next(self) -> None:
         """Go on, have the lesson's work done, or have one's own work checked."""
@@ -347,10 +283,8 @@ class LessonsRoom(Room):
 
     def action_type(self) -> None:
         """Write a line."""
-        line = self.query_one("#line", Input)
         if self.lecture is not None:
-            line.display = True
-            line.focus()
+            self.shown.type()
 
     def action_messages(self) -> None:
         """Show in Flow the messages of the request that the lesson talks of."""
@@ -365,4 +299,4 @@ class LessonsRoom(Room):
 
     def action_scroll(self, lines: int) -> None:
         """Scroll the text, whatever has the keys."""
-        self.query_one("#page", VerticalScroll).scroll_relative(y=lines, animate=False)
+        self.shown.page.scroll_relative(y=lines, animate=False)

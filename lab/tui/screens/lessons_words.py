@@ -75,6 +75,7 @@ TEXTS: Texts = {
         "en": "(i, then type it as it stands here; or by the forms of Resources, 5.)",
         "ko": "(i를 누르고 그대로 입력하십시오. 자원(5)의 폼으로 해도 됩니다.)",
     },
+    "client.find": {"en": "(Type it as it stands here, then your answer.)", "ko": "(그대로 입력하고, 알아낸 다음 답을 입력하십시오.)"},
     "no-client": {
         "en": "(There is no openstack client here: use Resources, 5, or install it with pip install python-openstackclient.)",
         "ko": "(여기에는 openstack 클라이언트가 없습니다. 자원(5)에서 하거나 pip install python-openstackclient로 설치하십시오.)",
