@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import libvirt
 
 from drivers.findings import Finding
-from drivers.hypervisor import devices, domain, findings, leftovers, power
+from drivers.hypervisor import copying, devices, domain, findings, leftovers, power
 from drivers.hypervisor.connection import Connection
 from drivers.hypervisor.console import Recorder, tail
 from drivers.hypervisor.domain import Machine, Mark
@@ -260,6 +260,9 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
 
     async def detach_disk(self, guest_id: str, volume_id: str) -> None:
         await devices.detach_disk(self, guest_id, volume_id)
+
+    async def copy_disk(self, guest_id: str, volume_id: str, target: GuestDisk) -> None:
+        await copying.copy_disk(self, guest_id, volume_id, target)
 
     # -- power that nobody asked for ----------------------------------------------------------
 

@@ -24,7 +24,7 @@ DIGESTS = ".digests"
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """path: where the directory of this cloud's images is made; None is `images` among the host's own files."""
+    """path: where the directory of this cloud's images is made; None is `glance` among the host's own files."""
 
     path: Path | None = None
 
@@ -36,12 +36,12 @@ class FileImages(ImageStore, Sweepable):
 
     def __init__(self, place: Place, options: FileOptions) -> None:
         self.cloud = place.cloud
-        self.directory = (options.path or place.state / "images") / place.cloud
+        self.directory = (options.path or place.state / "glance") / place.cloud
 
     @classmethod
     async def probe(cls, place: Place, options: FileOptions) -> list[Finding]:
         """Say where images go and how much room is there."""
-        directory = options.path or place.state / "images"
+        directory = options.path or place.state / "glance"
         return [await asyncio.to_thread(room, "image files", directory)]
 
     async def open(self) -> None:

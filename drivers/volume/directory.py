@@ -57,8 +57,11 @@ class DirectoryVolumes(Qcow2Volumes):
                 " use the volume driver nfs, or say shared = true when all hosts mount that path"
             )
 
+    def _named(self, name: str) -> str:
+        return str(self.directory / name)
+
     def _connection(self, name: str) -> dict[str, object]:
-        return {"driver_volume_type": "local", "data": {"path": str(self.directory / name), "format": "qcow2"}}
+        return {"driver_volume_type": "local", "data": {"path": self._named(name), "format": "qcow2"}}
 
 
 def parent(place: Place, options: DirectoryOptions) -> Path:

@@ -97,8 +97,11 @@ class NfsVolumes(Qcow2Volumes):
         with contextlib.suppress(OSError):
             await writer.wait_closed()
 
+    def _named(self, name: str) -> str:
+        return f"{self.place.cloud}/{name}"
+
     def _connection(self, name: str) -> dict[str, object]:
-        data = {"export": self.options.export, "name": f"{self.place.cloud}/{name}", "format": "qcow2", "options": None}
+        data = {"export": self.options.export, "name": self._named(name), "format": "qcow2", "options": None}
         return {"driver_volume_type": "nfs", "data": data}
 
 

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from drivers.owned import told_as
+from drivers.owned import PART, told_as
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from drivers.volume import leftovers
@@ -151,9 +151,30 @@ class Qcow2Volumes(VolumeDriver, Sweepable):
                 await self._merge()
                 raise
 
+    async def begin_assisted_snapshot(self, volume_id: str, snapshot_id: str) -> str | None:
+        async with self._arranging:
+            layers, name = await self.pool.layers(), BASE + snapshot_id + PART
+            self._need(layers, volume_id)
+            if SNAPSHOT + snapshot_id in layers.names or not layers.hosts(volume_id):
+                return None
+            size = layers.headers[VOLUME + volume_id].size
+            # As a part it is nobody's layer yet, and goes at the next start when nobody ends this.
+            await self.pool.make(name, "create", "-f", "qcow2", "{}", str(size))
+            return self._named(name)
+
+    async def end_assisted_snapshot(self, snapshot_id: str) -> None:
+        async with self._arranging:
+            layers, base = await self.pool.layers(), BASE + snapshot_id
+            if SNAPSHOT + snapshot_id in layers.names:
+                return
+            if base + PART not in layers.names:
+                raise VolumeError(f"{self.pool.where} has no snapshot {snapshot_id} that was begun")
+            await self.pool.rename(base + PART, base)
+            await self.pool.link(base, SNAPSHOT + snapshot_id)
+
     async def delete_snapshot(self, snapshot_id: str) -> None:
         async with self._arranging:
-            await self.pool.unlink(SNAPSHOT + snapshot_id)
+            await self.pool.unlink(SNAPSHOT + snapshot_id, BASE + snapshot_id + PART)
             await self._merge()
 
     async def _freeze(self, volume: str, base: str) -> None:
@@ -223,6 +244,10 @@ class Qcow2Volumes(VolumeDriver, Sweepable):
         """Raise VolumeError when that host can never reach the volumes."""
         if not connector.host or "/" in connector.host or AT in connector.host:
             raise VolumeError(f"{connector.host!r} is no name of a host")
+
+    @abstractmethod
+    def _named(self, name: str) -> str:
+        """Return how a connection names a file."""
 
     @abstractmethod
     def _connection(self, name: str) -> dict[str, object]:

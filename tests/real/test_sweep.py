@@ -124,7 +124,7 @@ def test_look_alikes_survive(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     host = state / "lab" / "here"
     theirs = {
         host / "volumes" / "lab" / "volume-1": b"of cinder",
-        host / "images" / "lab" / "i1.digests": b"{}",
+        host / "glance" / "lab" / "i1.digests": b"{}",
         host / "objects" / "disk-1" / "lab" / "7" / "x.object": b"of swift",
         state / "lab" / "notes.txt": b"mine",
     }
@@ -147,7 +147,7 @@ def test_strangers_in_our_directories_survive_and_are_named(tmp_path: Path, caps
     told = capsys.readouterr().out
     assert "NOT removed: directory" in told
     assert "notes.txt" in told
-    assert not (state / "lab" / "here" / "images").exists()
+    assert not (state / "lab" / "here" / "glance").exists()
 
 
 def test_a_link_out_of_the_directory_leads_nowhere(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_what_cannot_be_looked_at_is_said(tmp_path: Path, capsys: pytest.Capture
     assert sweeping("--config", str(path), "--yes") == 1
     told = capsys.readouterr().out
     assert "not looked at: volume: there is no volume driver 'floppy'; known: directory, nfs" in told
-    assert not (state / "lab" / "here" / "images" / "lab").exists()
+    assert not (state / "lab" / "here" / "glance" / "lab").exists()
 
 
 def test_the_cloud_is_named_as_clouds_are() -> None:

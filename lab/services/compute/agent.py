@@ -90,6 +90,7 @@ class ComputeAgent:
             "reserve_block_device_name": self._attachments.reserve_block_device_name,
             "attach_volume": self._attachments.attach_volume,
             "detach_volume": self._attachments.detach_volume,
+            "volume_snapshot_create": self._attachments.volume_snapshot_create,
             "attach_interface": self._attachments.attach_interface,
             "detach_interface": self._attachments.detach_interface,
             "get_console_output": self.get_console_output,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, NotFound
-from lab.services.compute.guest import guest_nic, next_device, volume_disk
+from lab.services.compute.guest import disk_beside, guest_nic, next_device, volume_disk
 from lab.services.compute.model import BlockDevice, Server
 from lab.services.compute.rpc import brief_device
 
@@ -136,6 +136,12 @@ class Attachments:
             told = {"instance_id": server.id, "volume_id": volume_id}
             bench.process.notify(ctx, "compute.instance.volume.detach", "instance.volume_detach.end", told)
             await bench.conductor.on(ctx, "BlockDeviceMapping", "destroy", {"id": device.id})
+
+    async def volume_snapshot_create(self, ctx: Context, instance: Json, volume_id: str, new_file: str) -> None:
+        """Copy a volume of the server, as it is at one instant, into a file beside its own."""
+        bench, asked = self._bench, Server.load(instance)
+        found = await bench.conductor.of(ctx, "BlockDeviceMapping", "get_by_volume_and_instance", volume_id, asked.id)
+        await bench.driver.copy_disk(asked.id, volume_id, disk_beside(BlockDevice.load(found), new_file))
 
     # -- network cards --------------------------------------------------------------------------
 

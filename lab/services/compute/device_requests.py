@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import BadRequest, Conflict, NotFound, RemoteError, RemoteFault
+from lab.errors import BadRequest, Conflict, DriverError, NotFound, RemoteError, RemoteFault
 from lab.services.compute import records
 from lab.services.compute.model import BlockDevice, BuildAbort, Server
 from lab.services.compute.network_requests import NetworkRequests
@@ -112,6 +112,27 @@ class DeviceRequests:
         except RemoteFault as fault:
             raise BadRequest(f"Invalid volume: {fault.message}") from fault
         self._compute.cast(ctx, server, "detach_volume", volume_id=volume_id, attachment_id=device.attachment_id)
+
+    async def copy_volume(self, ctx: Context, volume_id: str, new_file: str) -> None:
+        """Have an attached volume copied, as it is at one instant, into a file beside its own; waits for the host.
+
+        Raises:
+            NotFound: no server has it. Conflict: the host could not copy it; nothing was changed.
+        """
+
+        def read(tx: Transaction) -> Server:
+            device = next(iter(tx.find(BlockDevice, volume_id=volume_id)), None)
+            if device is None:
+                raise NotFound(f"No server has volume {volume_id}")
+            return records.need_server(tx, device.server_id)
+
+        server = await self._process.store.run(read)
+        if server.host is None:
+            raise Conflict(f"Instance {server.id} is not ready")
+        try:
+            await self._compute.call(ctx, server, "volume_snapshot_create", long=True, volume_id=volume_id, new_file=new_file)
+        except (DriverError, RemoteFault, RemoteError) as error:
+            raise Conflict(f"Volume {volume_id} could not be copied: {error}") from error
 
     async def update_block_device(self, ctx: Context, server: Server, bdm: BlockDevice, delete_on_termination: bool) -> None:
         """Say whether a volume ends with the server."""

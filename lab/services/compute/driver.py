@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import field
 
+from lab.errors import HypervisorError
 from lab.values import value
 
 Content = Callable[[], AsyncIterator[bytes]]
@@ -138,6 +139,10 @@ class HypervisorDriver(ABC):
     @abstractmethod
     async def detach_disk(self, guest_id: str, volume_id: str) -> None:
         """Unplug the volume; none is no error."""
+
+    async def copy_disk(self, guest_id: str, volume_id: str, target: GuestDisk) -> None:
+        """Copy a volume that the guest has open, as it is at one instant, into the empty file of `target`. Optional."""
+        raise HypervisorError(f"this hypervisor cannot copy volume {volume_id} while guest {guest_id} has it open; detach it first")
 
     @abstractmethod
     def on_power_change(self, callback: Callable[[str, int], None]) -> None:

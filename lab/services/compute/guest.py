@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec
@@ -34,6 +35,16 @@ def volume_disk(device: BlockDevice) -> GuestDisk:
         volume_id=device.volume_id,
         connection=device.connection_info,
     )
+
+
+def disk_beside(device: BlockDevice, new_file: str) -> GuestDisk:
+    """Another file of the backend that an attached volume is on, which the connection names as it names the volume's."""
+    disk = volume_disk(device)
+    connection = disk.connection or {}
+    data = connection.get("data")
+    told = data if isinstance(data, dict) else {}
+    named = {"path": new_file} if "path" in told else {"name": new_file}
+    return replace(disk, connection={**connection, "data": {**told, **named}})
 
 
 def guest_spec(server: Server, devices: list[BlockDevice]) -> GuestSpec:

@@ -38,6 +38,7 @@ class ComputeManager:
         self.create_servers = ServerCreator(process).create_servers
         self.delete_server = ServerDeleter(process).delete_server
         self.attach_volume = devices.attach_volume
+        self.copy_volume = devices.copy_volume
         self.detach_volume = devices.detach_volume
         self.update_block_device = devices.update_block_device
         self.attach_interface = devices.attach_interface

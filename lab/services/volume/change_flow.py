@@ -9,6 +9,7 @@ from typing import Any
 
 from lab.context import Context
 from lab.errors import LabError, RemoteFault, TransportError
+from lab.services.volume import assisted
 from lab.services.volume.driver import Connector
 from lab.services.volume.host import VolumeHost
 from lab.services.volume.model import (
@@ -131,7 +132,7 @@ class ChangeFlow:
                 return
             self.process.notify(ctx, "snapshot.create.start", None, snapshot_usage(record))
             try:
-                await self.host.driver.snapshot(record.volume_id, record.id)
+                await assisted.take(self.host, ctx, record)
             except LabError as error:
                 self.process.log(ctx, f"Snapshot {record.id}: create failed: {error.message}", level="error")
                 await self.ledger.move_snapshot(ctx, record.id, "error", ("creating",))

@@ -10,6 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from lab.errors import VolumeError
+
 Content = Callable[[], AsyncIterator[bytes]]
 """Begins to read a file's bytes; called once at most."""
 
@@ -64,6 +66,18 @@ class VolumeDriver(ABC):
     @abstractmethod
     async def snapshot(self, volume_id: str, snapshot_id: str) -> None:
         """Keep the volume as it is now under `snapshot_id`."""
+
+    async def begin_assisted_snapshot(self, volume_id: str, snapshot_id: str) -> str | None:
+        """Prepare a snapshot of a volume that a guest has open, for a backend that needs the hypervisor's help.
+
+        Answers an empty file beside the volume's, named as `connect` names that, into which the hypervisor copies the
+        volume as it is at one instant; None where `snapshot` works by itself. `delete_snapshot` takes it back.
+        """
+        return None
+
+    async def end_assisted_snapshot(self, snapshot_id: str) -> None:
+        """Keep what the hypervisor copied as the snapshot. A repeat converges; raises VolumeError when nothing was begun."""
+        raise VolumeError(f"no snapshot {snapshot_id} was begun here")
 
     @abstractmethod
     async def delete_snapshot(self, snapshot_id: str) -> None:

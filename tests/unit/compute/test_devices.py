@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lab.errors import Conflict
+from lab.errors import Conflict, HypervisorError
+from lab.services.compute.driver import GuestDisk
 from lab.services.compute.model import BlockDevice
 from sim.faults import Match
 from tests.unit.compute.neighbours import IMAGE, NETWORK
-from tests.unit.compute.small_nova import SmallNova, active, attached, play
+from tests.unit.compute.small_nova import ADMIN, SmallNova, active, attached, play
 
 # -- volumes and cards --------------------------------------------------------------------------
 
@@ -41,6 +42,38 @@ def test_repeated_volume_messages_do_it_once(name: str) -> None:
         await cloud.settle()
         assert cloud.cinder.volumes[volume_id]["status"] == "available"
         assert cloud.cinder.attachments == {}
+
+    play(main)
+
+
+def test_the_volume_service_has_a_volume_copied_by_the_host_that_has_it_open() -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        volume_id = await attached(cloud, server_id)
+        copied: list[tuple[str, str, object]] = []
+        refusal: list[HypervisorError] = []
+
+        async def copy_disk(guest_id: str, volume: str, target: GuestDisk) -> None:
+            if refusal:
+                raise refusal[0]
+            copied.append((guest_id, volume, (target.connection or {})["data"]))
+
+        cloud.hypervisors["compute-1"].copy_disk = copy_disk  # type: ignore[method-assign]
+        snapshot = "5d1b1f6e-0c1e-4bb5-9f0d-2f6f6f5b1c11"
+
+        def asked(volume: str) -> dict[str, object]:
+            return {"snapshot": {"volume_id": volume, "create_info": {"snapshot_id": snapshot, "type": "qcow2", "new_file": "base-s"}}}
+
+        path = "/v2.1/os-assisted-volume-snapshots"
+        answer = await cloud.call("POST", path, asked(volume_id), ADMIN)
+        assert (answer.status, answer.json()) == (200, {"snapshot": {"id": snapshot, "volumeId": volume_id}})
+        device = (await cloud.wires.store.run(lambda tx: tx.find(BlockDevice, volume_id=volume_id)))[0]
+        assert copied == [(server_id, volume_id, {**(device.connection_info or {})["data"], "name": "base-s"})]
+        refusal.append(HypervisorError("the guest does not run"))
+        answer = await cloud.call("POST", path, asked(volume_id), ADMIN)
+        assert answer.status == 409
+        assert "could not be copied: the guest does not run" in answer.json()["conflictingRequest"]["message"]
+        assert (await cloud.call("POST", path, asked(snapshot), ADMIN)).status == 404
 
     play(main)
 

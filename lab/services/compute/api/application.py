@@ -9,6 +9,7 @@ from lab.rest import Route
 from lab.services.compute.api import (
     actions,
     aggregates,
+    assisted_volume_snapshots,
     external_events,
     flavors,
     hypervisors,
@@ -44,6 +45,7 @@ class ComputeApi(
     quotas.QuotasPart,
     usage.UsagePart,
     external_events.ExternalEventsPart,
+    assisted_volume_snapshots.AssistedVolumeSnapshotsPart,
     metadata.MetadataPart,
     versions.VersionsPart,
 ):
@@ -67,5 +69,6 @@ class ComputeApi(
         *quotas.ROUTES,
         *usage.ROUTES,
         *external_events.ROUTES,
+        *assisted_volume_snapshots.ROUTES,
         *metadata.ROUTES,
     )
