@@ -35,7 +35,7 @@ class Stuck(RuntimeError):
 
 
 Ready = tuple[Any, Any, Any]
-"""(callback, its arguments, its context) of what runs next."""
+"""(callback, its arguments, its context) of what runs next, or (None, handle, None) of what may be cancelled."""
 Timer = tuple[int, int, Any, Any]
 """(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
 
@@ -99,7 +99,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.steps = 0
         """Callbacks run so far: where in a run an input came in."""
         self.frozen: dict[int, list[Any]] = {}
-        self._ready: deque[Ready | SimHandle] = deque()
+        self._ready: deque[Ready] = deque()
         self._timers: list[Timer] = []
         self._order = self.env.order
         self._cancelled = 0
@@ -130,9 +130,7 @@ class SimLoop(_Base):  # type: ignore[misc]
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         """Call back bare after a delay in nanoseconds, unless it is called off."""
         if delay_ns <= 0:
-            handle = SimHandle(self, callback, args, None, -1)
-            self._ready.append(handle)
-            return handle
+            return self._soon(callback, args, None)
         when = self.env._now + delay_ns
         handle = SimHandle(self, callback, args, None, when)
         heappush(self._timers, (when, next(self._order), None, handle))
@@ -143,8 +141,11 @@ class SimLoop(_Base):  # type: ignore[misc]
             # A task or future of asyncio's, which never calls it off: it needs no handle, and there are very many.
             self._ready.append((callback, args, context))
             return None
-        handle = SimHandle(self, callback, args, contextvars.copy_context(), -1)
-        self._ready.append(handle)
+        return self._soon(callback, args, contextvars.copy_context())
+
+    def _soon(self, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None) -> SimHandle:
+        handle = SimHandle(self, callback, args, context, -1)
+        self._ready.append((None, handle, None))
         return handle
 
     def call_later(self, delay: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
@@ -212,11 +213,13 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Make up to `budget` steps, until the clock would pass the limit or it is done."""
         ready, timers, burst, env = self._ready, self._timers, self._burst, self.env
         events: list[Any] = env._queue
+        if done():
+            return
         for _ in range(budget):
-            if done():
-                return
             if ready:
                 self._drain()
+                if done():  # only what was ready can have ended it: a program is a task
+                    return
             elif timers and (not events or timers[0][0] < events[0][0] or _precedes(timers[0], events[0])):
                 if timers[0][0] > limit_ns:
                     return
@@ -228,8 +231,7 @@ class SimLoop(_Base):  # type: ignore[misc]
                     self._still = 0
                     env._now = when
                 if callback is None:
-                    ready.append(rest)
-                    self._drain()
+                    ready.append((None, rest, None))
                     continue
                 # A hop: most of what happens, so it goes without the queue.
                 self.steps += 1
@@ -254,22 +256,24 @@ class SimLoop(_Base):  # type: ignore[misc]
             self._still = 0
         self.steps += 1
         env.step()
-        self._tick()
+        self._still += 1
+        if self._still > STILL_LIMIT:
+            self._stuck()
         return True
 
     def _drain(self, most: int | None = None) -> None:
         """Run the callbacks that are ready now, or as many of them; those that they make ready run in the next round."""
-        ready, burst = self._ready, self._burst
+        ready, burst, frozen = self._ready, self._burst, self.frozen
         count = len(ready)
         if most is not None and most < count:
             count = most
             self._still -= 1  # a piece of a round
         self.steps += count
         for _ in range(count):
-            item = ready.popleft()
-            taken = item.taken() if isinstance(item, SimHandle) else item
-            callback, args, context = taken
-            if callback is None or (self.frozen and self._hold(taken)):
+            callback, args, context = ready.popleft()
+            if callback is None:
+                callback, args, context = args.taken()
+            if callback is None or (frozen and self._hold((callback, args, context))):
                 continue
             try:
                 if context is None:
@@ -280,13 +284,13 @@ class SimLoop(_Base):  # type: ignore[misc]
                 self._failed(callback, error)
             if burst:
                 self._order_burst()
-        self._tick()
-
-    def _tick(self) -> None:
-        """Count a round in this instant. Raises Stuck when there were so many that time will never move."""
         self._still += 1
         if self._still > STILL_LIMIT:
-            raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
+            self._stuck()
+
+    def _stuck(self) -> None:
+        """Raise Stuck: there were so many rounds in this instant that time will never move."""
+        raise Stuck(f"{STILL_LIMIT} rounds of callbacks at t={self.time():.3f} s without time moving; {self._waiting()}")
 
     def _failed(self, callback: object, error: BaseException) -> None:
         """Keep what a callback raised, unless it is to end the program."""
@@ -310,8 +314,7 @@ class SimLoop(_Base):  # type: ignore[misc]
             return
         places = [
             i for i, item in enumerate(self._ready)
-            if isinstance(item, tuple)
-            and isinstance(owner := getattr(item[0], "__self__", None), SimTask)
+            if isinstance(owner := getattr(item[0], "__self__", None), SimTask)
             and owner in burst
         ]
         wakeups: list[Any] = sorted((self._ready[i] for i in places), key=lambda item: item[0].__self__.serial)
