@@ -5,8 +5,28 @@ from __future__ import annotations
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+from lab.values import value
+
+_new = object.__new__
 _IMPLIED = {"admin": ("manager", "member", "reader"), "manager": ("member", "reader"), "member": ("reader",)}
 """Implied roles. Source: keystone's bootstrap (admin implies manager implies member implies reader)."""
+
+
+@value
+class Scope:
+    """Names and domains behind a token, which few ask for."""
+
+    user_name: str = ""
+    user_domain_id: str = ""
+    project_name: str = ""
+    project_domain_id: str = ""
+    domain_id: str = ""
+    """Of a token scoped to a domain."""
+    system: bool = False
+    """Whether the token is scoped to the whole system."""
+
+
+UNSCOPED = Scope()
 
 
 @dataclass(slots=True)
@@ -19,37 +39,24 @@ class Context:
     roles: tuple[str, ...] = ()
     token: str = ""
     cause: int = 0
-    user_name: str = ""
-    user_domain_id: str = ""
-    project_name: str = ""
-    project_domain_id: str = ""
-    domain_id: str = ""
-    system: bool = False
-    expires: float = 0.0
     periodic: bool = False
+    scope: Scope = UNSCOPED
 
     def at(self, cause: int) -> Context:
         """The same context, caused by the journal entry `cause`."""
-        new: Context = object.__new__(Context)
-        new.request_id, new.user_id, new.project_id, new.roles = (
-            self.request_id,
-            self.user_id,
-            self.project_id,
-            self.roles,
-        )
-        new.token, new.cause, new.user_name, new.user_domain_id = self.token, cause, self.user_name, self.user_domain_id
-        new.project_name, new.project_domain_id, new.domain_id = (
-            self.project_name,
-            self.project_domain_id,
-            self.domain_id,
-        )
-        new.system, new.expires, new.periodic = self.system, self.expires, self.periodic
-        return new
+        return self.within(self, cause)
 
     def within(self, sender: Context, cause: int) -> Context:
         """The same caller in the sender's request, caused by the journal entry `cause`."""
-        new = self.at(cause)
-        new.request_id, new.periodic = sender.request_id, sender.periodic
+        new = _new(Context)
+        new.request_id = sender.request_id
+        new.user_id = self.user_id
+        new.project_id = self.project_id
+        new.roles = self.roles
+        new.token = self.token
+        new.cause = cause
+        new.periodic = sender.periodic
+        new.scope = self.scope
         return new
 
     def elevated(self) -> Context:

@@ -16,7 +16,7 @@ from lab.runtime import NANOSECOND, Handle, Runtime
 class Deadlines:
     """All futures with the same timeout; they expire in order of asking, with the error made for their subject."""
 
-    __slots__ = ("_armed", "_error", "_pending", "_queue", "_runtime", "timeout_ns")
+    __slots__ = ("_armed", "_error", "_queue", "_runtime", "timeout_ns")
 
     def __init__(self, runtime: Runtime, timeout_s: float, error: Callable[[Any], Exception]) -> None:
         self._runtime = runtime
@@ -24,25 +24,21 @@ class Deadlines:
         self.timeout_ns = round(timeout_s * NANOSECOND)
         self._queue: deque[tuple[int, asyncio.Future[Any], Any]] = deque()
         self._armed: Handle | None = None
-        self._pending = 0
 
     def add(self, future: asyncio.Future[Any], subject: Any, now_ns: int) -> None:
-        """Expire the future when its time is up; the one who awaits it calls `done` afterwards."""
-        self._pending += 1
+        """Expire the future when its time is up; the one who awaits it sees to it that it is done, and calls `done` then."""
         self._queue.append((now_ns + self.timeout_ns, future, subject))
         if self._armed is None:
             self._armed = self._runtime.after(self.timeout_ns, self._fire)
 
     def done(self) -> None:
-        """One waiter is done; with the last the timer goes, so that it never moves the clock."""
-        self._pending -= 1
-        if not self._pending:
-            self._queue.clear()
-            if self._armed is not None:
-                self._armed.cancel()
-                self._armed = None
-        elif len(self._queue) > 2 * self._pending + 64:
-            self._queue = deque(entry for entry in self._queue if not entry[1].done())
+        """A waiter is done: forget those before whom none waits. With the last the timer goes, so that it never moves the clock."""
+        queue = self._queue
+        while queue and queue[0][1].done():
+            queue.popleft()
+        if not queue and self._armed is not None:
+            self._armed.cancel()
+            self._armed = None
 
     def _fire(self) -> None:
         self._armed = None

@@ -18,7 +18,7 @@ from lab.errors import (
     ProcessKilled,
     VolumeError,
 )
-from lab.medium import Passing
+from lab.medium import Verdict
 from lab.runtime import NANOSECOND
 
 if TYPE_CHECKING:
@@ -91,9 +91,11 @@ class DriverHandle:
             counted = ctx is None or not ctx.periodic
             runtime.busy += counted
             try:
-                result = await self._pass(
-                    Passing("driver", process.name, target, name, where, seq), method, args, kwargs
-                )
+                if process.wires.interference is None:
+                    result = await method(*args, **kwargs)
+                else:
+                    verdict = process.wires.judge("driver", process.name, target, name, where, seq)
+                    result = await self._disturbed(verdict, name, method, args, kwargs)
             except Exception as error:
                 status = type(error).__name__
                 raise
@@ -120,25 +122,25 @@ class DriverHandle:
 
         return call
 
-    async def _pass(self, passing: Passing, method: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -> Any:
-        interference = self._process.wires.interference
-        verdict = interference.judge(passing) if interference is not None else None
+    async def _disturbed(self, verdict: Verdict | None, name: str, method: Callable[..., Awaitable[Any]], args: Any, kwargs: Any) -> Any:
+        """Make a call through interference, which may delay it, let it fail or hang, or make its driver lie."""
         if verdict is None:
             return await method(*args, **kwargs)
+        process = self._process
         if verdict.before is not None:
-            verdict.before(passing.source)
-            if not self._process.alive:
-                raise ProcessKilled(self._process.name)
+            verdict.before(process.name)
+            if not process.alive:
+                raise ProcessKilled(process.name)
         if verdict.delay_ns:
             await asyncio.sleep(verdict.delay_ns / NANOSECOND)
         error = PORT_ERRORS.get(self._port, DriverError)
         if verdict.fail == "raise":
-            raise error(f"{passing.name} failed: a fault was armed")
+            raise error(f"{name} failed: a fault was armed")
         if verdict.fail == "hang":
             await asyncio.get_running_loop().create_future()
         result = await method(*args, **kwargs)
         if verdict.after is not None:
-            verdict.after(passing.source)
+            verdict.after(process.name)
         if verdict.fail == "lie":
-            raise error(f"{passing.name} reported failure: a fault was armed")
+            raise error(f"{name} reported failure: a fault was armed")
         return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 
 from lab.values import value
 
@@ -25,6 +26,10 @@ class Medium(ABC):
 
         What the handler awaits comes on top.
         """
+
+    def pace(self, binary: str, name: str) -> Callable[[], int]:
+        """What says `work` of one route or method again and again."""
+        return partial(self.work, binary, name)
 
     @abstractmethod
     def workers(self, binary: str, kind: str) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lab.config import Config
 from lab.journal import Journal
-from lab.medium import Instant, Interference, Medium
+from lab.medium import Instant, Interference, Medium, Passing, Verdict
 from lab.process import Process
 from lab.runtime import Runtime
 from lab.store import MemoryStore, Store
@@ -96,6 +96,10 @@ class Wires:
         if name not in self._factories:
             known = sorted(self._factories)
             raise KeyError(f"no process {name!r}; known: {', '.join(known[:20])}{' …' if len(known) > 20 else ''}")
+
+    def judge(self, kind: str, source: str, target: str, name: str, where: str, seq: int) -> Verdict | None:
+        """What interference, when there is any, does to a message or driver call that is about to happen."""
+        return self.interference.judge(Passing(kind, source, target, name, where, seq)) if self.interference is not None else None
 
     def woken(self, process: Process) -> None:
         """A hung process goes on: hand it what waited for it."""

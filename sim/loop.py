@@ -210,15 +210,13 @@ class SimLoop(_Base):  # type: ignore[misc]
             self._run(1, NEVER, _never)
 
     def _run(self, budget: int, limit_ns: int, done: Callable[[], bool]) -> None:
-        """Make up to `budget` steps, until the clock would pass the limit or it is done."""
+        """Make up to `budget` steps, until the clock would pass the limit or, after a round of callbacks, it is done."""
         ready, timers, burst, env = self._ready, self._timers, self._burst, self.env
         events: list[Any] = env._queue
-        if done():
-            return
         for _ in range(budget):
             if ready:
                 self._drain()
-                if done():  # only what was ready can have ended it: a program is a task
+                if done():
                     return
             elif timers and (not events or timers[0][0] < events[0][0] or _precedes(timers[0], events[0])):
                 if timers[0][0] > limit_ns:
@@ -358,7 +356,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Run the world until the future is done; whatever else is in flight stays where it is."""
         task = asyncio.ensure_future(future, loop=self)
         with self._as_running():
-            self._run(NEVER, NEVER, task.done)
+            if not task.done():
+                self._run(NEVER, NEVER, task.done)
         return task.result()
 
     def run_forever(self) -> None:

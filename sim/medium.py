@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from random import Random
 
 from lab.medium import Medium
 from sim.datacenter.datacenter import Datacenter
-from sim.timing import Duration
 
 
 class SimMedium(Medium):
@@ -16,20 +16,19 @@ class SimMedium(Medium):
     def __init__(self, dc: Datacenter) -> None:
         self.dc = dc
         self.latency = dc.fabric.ways.latency_ns  # type: ignore[method-assign]  # the ways' own, without a call in between
-        self._work: dict[tuple[str, str], tuple[Duration, Random]] = {}
         self._dice: dict[str, Random] = {}
 
     def latency(self, a: str, b: str) -> int | None:
         return self.dc.fabric.ways.latency_ns(a, b)
 
     def work(self, binary: str, name: str) -> int:
-        found = self._work.get((binary, name))
-        if found is None:
-            dice = self._dice.get(binary)
-            if dice is None:
-                dice = self._dice[binary] = self.dc.fabric.streams("medium", binary)
-            found = self._work[binary, name] = (self.dc.timing.work_of(binary, name), dice)
-        return found[0].draw(found[1])
+        return self.pace(binary, name)()
+
+    def pace(self, binary: str, name: str) -> Callable[[], int]:
+        dice = self._dice.get(binary)
+        if dice is None:
+            dice = self._dice[binary] = self.dc.fabric.streams("medium", binary)
+        return partial(self.dc.timing.work_of(binary, name).draw, dice)
 
     def workers(self, binary: str, kind: str) -> int:
         pool = self.dc.timing.pool_of(binary)

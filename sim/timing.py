@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -28,14 +29,19 @@ class Duration:
 
     quantiles: tuple[int, ...]
     source: str
+    steps: tuple[tuple[int, int], ...] = field(init=False, repr=False)
+    """Each quantile but the last, and how much more the next one is."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple((low, high - low) for low, high in pairwise(self.quantiles)))
 
     def draw(self, dice: Random) -> int:
         """Draw one duration in nanoseconds."""
-        table = self.quantiles
-        place = dice.random() * (len(table) - 1)
+        steps = self.steps
+        place = dice.random() * len(steps)
         step = int(place)
-        low = table[step]
-        return low + int((table[step + 1] - low) * (place - step))
+        low, more = steps[step]
+        return low + int(more * (place - step))
 
     @property
     def median_ns(self) -> int:

@@ -15,7 +15,10 @@ SECRET = re.compile(
 )
 """Whether a body that brings something in, or answers one that did, may hold a secret."""
 _WORDS = (b"password", b"adminPass", b"secret", b"private_key", b"user_data", b'"token"')
-"""One of them is in every body that the pattern finds; they are looked for in a sixth of its time."""
+"""One of them is in every body that the pattern finds; they are looked for in a sixth of its time.
+
+By `find`: `in` first takes what it looks for as a number, and its failing costs more than all the looking.
+"""
 SHOWN = b'user_data":"'
 """The only secret that a service shows to whoever reads a resource. Looked for alone: most bodies are answers to reads."""
 SECRET_KEYS = frozenset(
@@ -36,9 +39,14 @@ STARS = "***"
 def harmless(body: bytes) -> bytes:
     """The body as the journal may keep it."""
     for word in _WORDS:
-        if word in body:
+        if body.find(word) >= 0:
             return masked(body) if SECRET.search(body) else body
     return body
+
+
+def shown(body: bytes) -> bytes:
+    """The body of an answer to a read as the journal may keep it."""
+    return masked(body) if body.find(SHOWN) >= 0 else body
 
 
 def masked(body: bytes) -> bytes:

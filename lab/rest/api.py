@@ -21,17 +21,18 @@ from lab.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from lab.journal import LazyBody
 from lab.process import CURRENT, Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
-from lab.rest.message import Request, Response, Stream
+from lab.rest.message import Request, Response, Served, Stream
 from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange, explain
 
 Handler = Callable[[Context, Request], Awaitable[Any]]
 
-PATHS_MAX = 512
-"""Paths whose routes an API remembers."""
+REMEMBERED_MAX = 512
+"""Paths, and ways to serve requests, that an API remembers."""
+NO_VERSION: Version = (0, 0)
+"""The microversion of what has none."""
 JSON_TYPES = ("application/json", "application/vnd.openstack", "application/openstack-images")
 
 
@@ -64,9 +65,11 @@ class Api:
         self.table = self.faults or FaultTable(STYLES[self.service])
         self.authenticator = Authenticator(process)
         self._handlers: dict[str, Handler] = {route.handler: getattr(self, route.handler) for route in self.routes}
-        self._versions: dict[str, Version] = {}
-        self._found: dict[str, Found] = {}
+        self._legacy = self.versions.legacy_header.lower() if self.versions is not None else ""
+        self._found: dict[str, Found | None] = {}
         """What lay at the last paths: the services ask each other for the same ones over and over."""
+        self._served: dict[tuple[str, str, str, str], Served] = {}
+        """How requests are served by method, path pattern and asked versions."""
 
     def start(self) -> None:
         """Listen for requests until the process ends."""
@@ -76,18 +79,44 @@ class Api:
         """The public URL of a path of this service."""
         return f"{self.config.public_url}/{self.prefix or self.service}{path}"
 
-    def label(self, request: Request) -> str:
-        """How timing tables name a request: its method and route pattern, or its bare method."""
-        found = self._found.get(request.path)
+    def plan(self, request: Request) -> Served:
+        """How the request will be served. It is noted in the request, with what lies at its path."""
+        path, headers = request.path, request.headers
+        found = self._found.get(path)
         if found is None:
-            found = self.trie.match(request.path)
-            if found is None:
-                return request.method
-            if len(self._found) >= PATHS_MAX:
+            found = self.trie.match(path)
+            if len(self._found) >= REMEMBERED_MAX:
                 self._found.clear()
-            self._found[request.path] = found
+            self._found[path] = found
         request.found = found
-        return f"{request.method} {found[2]}"
+        asked = headers.get("openstack-api-version", "") if self.versions is not None else ""
+        legacy = headers.get(self._legacy, "") if self._legacy else ""
+        key = (request.method, found[2] if found is not None else "", asked, legacy)
+        served = self._served.get(key)
+        if served is None:
+            if len(self._served) >= REMEMBERED_MAX:
+                self._served.clear()
+            served = self._served[key] = self._plan(request, key[1])
+        request.served, request.version = served, served.version
+        return served
+
+    def _plan(self, request: Request, pattern: str) -> Served:
+        method, found, version = request.method, request.found, NO_VERSION
+        label = f"{method} {pattern}" if pattern else method
+        pace = self.process.wires.medium.pace(self.process.binary, label)
+        headers: dict[str, str] = {}
+        if self.versions is not None:
+            try:
+                version = self.negotiate(request.headers)
+            except LabError:  # `handle` negotiates again, and answers the error
+                return Served(label, pace, NO_VERSION, headers, None)
+            self._version_headers(version, headers)
+        routes = found[0].get(method) or (found[0].get("GET") if method == "HEAD" else None) if found is not None else None
+        route = next((route for route in routes or () if self.versions is None or route.serves(version)), None)
+        served = Served(label, pace, version, headers, route)
+        if route is not None:
+            served.handler, served.public = self._handlers[route.handler], route.policy is PUBLIC
+        return served
 
     # -- one request --------------------------------------------------------------------------
 
@@ -97,9 +126,11 @@ class Api:
         Every LabError becomes the service's own fault, another exception a 500 and a kept error.
         """
         ctx = sender
+        served = request.served or self.plan(request)
         try:
-            route = self._choose(request)
-            public = route is not None and route.policy is PUBLIC
+            if self.versions is not None and served.version is NO_VERSION:
+                self.negotiate(request.headers)
+            public = served.public
             token = request.headers.get("x-auth-token", "")
             known = self.authenticator.remembered(token)
             if known is not None:
@@ -108,9 +139,10 @@ class Api:
                 ctx = Context(request_id=sender.request_id, cause=cause, periodic=sender.periodic)
                 if token or not public:
                     ctx = await self.authenticator.identify(request, ctx, required=not public)
-            handler = self._admit(route, request, ctx)
+            route = self._admit(served, request, ctx)
             CURRENT.set(ctx)
-            response = self._answer(request, await handler(ctx, request))
+            result = await served.handler(ctx, request)
+            response = result if isinstance(result, Response) else Response(route.success, result)
         except LabError as error:
             response = self.table.answer(error, ctx.request_id)
         except Exception as error:
@@ -122,46 +154,40 @@ class Api:
                 LabError(f"An unexpected error prevented the server from fulfilling your request: {error}"),
                 ctx.request_id,
             )
-        headers = response.headers
+        return self._finish(request, served, response, ctx)
+
+    def _finish(self, request: Request, served: Served, response: Response, ctx: Context) -> Response:
+        """Give an answer the headers that every one has."""
+        headers, body = response.headers, response.body
+        if served.headers:
+            headers = response.headers = served.headers | headers
         headers.setdefault("x-openstack-request-id", ctx.request_id)
-        if self.versions is not None:
-            self._version_headers(request, headers)
+        if isinstance(body, Stream):
+            if body.size is not None:
+                headers.setdefault("Content-Length", str(body.size))
+        elif body:
+            headers.setdefault("Content-Type", "application/json")
         if request.method == "HEAD":
-            size = response.body.size if isinstance(response.body, Stream) else len(response.content())
+            size = body.size if isinstance(body, Stream) else len(response.content())
             if size is not None:
                 headers.setdefault("Content-Length", str(size))
             response.body = b""
         return response
 
-    def _version_headers(self, request: Request, headers: dict[str, str]) -> None:
+    def _version_headers(self, version: Version, headers: dict[str, str]) -> None:
+        """The headers that say in which version a request was served."""
         versions = self.versions
-        if versions is None or request.version == (0, 0):
-            return
-        text = f"{request.version[0]}.{request.version[1]}"
-        headers.setdefault("OpenStack-API-Version", f"{versions.kind} {text}")
-        headers.setdefault("Vary", "OpenStack-API-Version")
+        assert versions is not None
+        text = f"{version[0]}.{version[1]}"
+        headers["OpenStack-API-Version"] = f"{versions.kind} {text}"
+        headers["Vary"] = "OpenStack-API-Version"
         if versions.legacy_header:
-            headers.setdefault(versions.legacy_header, text)
+            headers[versions.legacy_header] = text
             headers["Vary"] = f"OpenStack-API-Version, {versions.legacy_header}"
 
-    def _choose(self, request: Request) -> Route | None:
-        """The route of the request's path, method and version; None when there is none."""
-        found = request.found = request.found or self.trie.match(request.path)
-        versions = self.versions
-        if versions is not None:
-            request.version = self.negotiate(request.headers)
-        if found is None:
-            return None
-        method = request.method
-        for route in found[0].get(method) or (found[0].get("GET") if method == "HEAD" else None) or ():
-            if versions is None or route.serves(request.version):
-                request.route = route
-                return route
-        return None
-
-    def _admit(self, route: Route | None, request: Request, ctx: Context) -> Handler:
-        """The handler of a request that may be served. Raises the error of one that may not."""
-        found = request.found
+    def _admit(self, served: Served, request: Request, ctx: Context) -> Route:
+        """The route of a request that may be served. Raises the error of one that may not."""
+        found, route = request.found, served.route
         if found is None:
             raise NotFound("The resource could not be found.")
         if route is None:
@@ -172,7 +198,7 @@ class Api:
             request.params = dict(zip(route.names, found[1], strict=True))
         if request.body or request.method != "GET":
             self._read(route, request)
-        return self._handlers[route.handler]
+        return route
 
     def _refusal(self, methods: dict[str, list[Route]], request: Request) -> LabError:
         """No route of that method and version: 404 when another version has it, else 405."""
@@ -194,12 +220,7 @@ class Api:
                     asked = number.strip()
         if not asked and versions.legacy_header:
             asked = headers.get(versions.legacy_header.lower(), "")
-        if not asked:
-            return versions.default or versions.low
-        known = self._versions.get(asked)
-        if known is None:
-            known = self._versions[asked] = self._parse(asked, versions)
-        return known
+        return self._parse(asked, versions) if asked else versions.default or versions.low
 
     def _parse(self, asked: str, versions: VersionRange) -> Version:
         if asked == "latest":
@@ -240,20 +261,6 @@ class Api:
             request.data = schema.model_validate(content)
         except ValidationError as error:
             raise BadRequest(explain(error)) from None
-
-    def _answer(self, request: Request, result: Any) -> Response:
-        if isinstance(result, Response):
-            response = result
-        else:
-            assert request.route is not None
-            response = Response(request.route.success, result)
-        body = response.body
-        if isinstance(body, Stream):
-            if body.size is not None:
-                response.headers.setdefault("Content-Length", str(body.size))
-        elif body or isinstance(body, LazyBody):
-            response.headers.setdefault("Content-Type", "application/json")
-        return response
 
     async def authenticate(self, token: str) -> Context | None:
         """Check a token without asking keystone; only keystone itself can."""

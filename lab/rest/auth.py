@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from lab.context import Context
+from lab.context import Context, Scope
 from lab.errors import RemoteFault, ServiceUnavailable, TransportError, Unauthorized
 from lab.process import Process
 from lab.rest.message import Request
@@ -94,13 +94,15 @@ def context_of(body: dict[str, Any], token: str) -> Context:
     user, project, domain = body.get("user", {}), body.get("project") or {}, body.get("domain") or {}
     return Context(
         user_id=user.get("id", ""),
-        user_name=user.get("name", ""),
-        user_domain_id=user.get("domain", {}).get("id", ""),
         project_id=project.get("id", ""),
-        project_name=project.get("name", ""),
-        project_domain_id=project.get("domain", {}).get("id", ""),
-        domain_id=domain.get("id", ""),
         roles=tuple(role["name"] for role in body.get("roles", ())),
-        system=bool(body.get("system")),
         token=token,
+        scope=Scope(
+            user_name=user.get("name", ""),
+            user_domain_id=user.get("domain", {}).get("id", ""),
+            project_name=project.get("name", ""),
+            project_domain_id=project.get("domain", {}).get("id", ""),
+            domain_id=domain.get("id", ""),
+            system=bool(body.get("system")),
+        ),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -10,7 +11,9 @@ import orjson
 
 from lab.body import encode
 from lab.journal import LazyBody
-from lab.rest.routes import Found, Route
+from lab.rest.routes import Found, Route, Version
+
+NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
 
 def parse_query(text: str) -> dict[str, list[str]]:
@@ -46,6 +49,22 @@ class Stream:
         self.open, self.size = open, size
 
 
+class Served:
+    """How an API serves requests of one method, path pattern and asked version; worked out once."""
+
+    __slots__ = ("handler", "headers", "label", "pace", "public", "route", "version")
+
+    def __init__(self, label: str, pace: Callable[[], int], version: Version, headers: dict[str, str], route: Route | None) -> None:
+        self.label = label
+        """How timing tables name them: method and route pattern, or the bare method."""
+        self.pace = pace
+        """Says how long a worker is held by the next one."""
+        self.version, self.headers, self.route = version, headers, route
+        """The headers are those of every answer in this version."""
+        self.handler: Any = None
+        self.public = False
+
+
 class Request:
     """What a handler sees of a request."""
 
@@ -59,7 +78,7 @@ class Request:
         "params",
         "path",
         "query_string",
-        "route",
+        "served",
         "source",
         "stream",
         "target",
@@ -83,11 +102,11 @@ class Request:
         self.body = body
         self.source = source
         self.stream = stream
-        self.version: tuple[int, int] = (0, 0)
-        self.params: dict[str, str] = {}
+        self.version: Version = (0, 0)
+        self.params: Mapping[str, str] = NO_PARAMS
         self.data: Any = None
-        self.route: Route | None = None
         self.found: Found | None = None
+        self.served: Served | None = None
         self._query: dict[str, list[str]] | None = None
 
     @property

@@ -6,6 +6,7 @@ A request travels, takes a worker, is handled in a task of the callee, and its a
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,8 @@ from lab.context import Context
 from lab.deadlines import Deadlines
 from lab.errors import RestTimeout, Unreachable
 from lab.journal import LazyBody
-from lab.journal.masking import SHOWN, harmless, masked
-from lab.medium import Passing, Verdict
+from lab.journal.masking import harmless, shown
+from lab.medium import Verdict
 from lab.process import Process
 from lab.rest.api import Api
 from lab.rest.message import Request, Response, Stream
@@ -32,26 +33,25 @@ class Listener:
     __slots__ = ("api", "busy", "limit", "process", "waiting")
 
     def __init__(self, process: Process, api: Api, limit: int) -> None:
-        self.process, self.api, self.limit = process, api, limit
+        self.process, self.api, self.limit = process, api, limit or sys.maxsize
         self.busy = 0
         self.waiting: deque[Exchange] = deque()
 
     def free(self) -> bool:
         """Whether a worker is idle."""
-        return not self.process.hung and (not self.limit or self.busy < self.limit)
+        return self.busy < self.limit and not self.process.hung
 
 
 class Exchange:
     """One request under way."""
 
-    __slots__ = ("client", "ctx", "future", "label", "request", "sent_ns", "seq", "service", "verdict")
+    __slots__ = ("client", "ctx", "future", "request", "sent_ns", "seq", "service", "verdict")
 
     def __init__(
         self, client: Process, ctx: Context, service: str, request: Request, future: asyncio.Future[Response]
     ) -> None:
         self.client, self.ctx, self.service, self.request, self.future = client, ctx, service, request, future
         self.seq = self.sent_ns = 0
-        self.label = ""
         self.verdict: Verdict | None = None
 
 
@@ -60,8 +60,9 @@ class Router:
 
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
+        self._runtime, self._new_future = wires.runtime, wires.runtime.new_future
         self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
-        self._latency, self._work = wires.medium.latency, wires.medium.work
+        self._latency = wires.medium.latency
         self.listeners: dict[str, list[Listener]] = {}
         self._turns: dict[str, int] = {}
         self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
@@ -106,32 +107,31 @@ class Router:
 
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
-        wires = self.wires
-        future = wires.runtime.new_future()
+        runtime, future = self._runtime, self._new_future()
         exchange = Exchange(client, ctx, service, request, future)
         listener = self._send(exchange)
         counted = not ctx.periodic
-        wires.runtime.busy += counted
+        runtime.busy += counted
         self._deadlines.add(future, exchange, exchange.sent_ns)
         try:
             if request.stream is not None and request.stream.size:
                 future.add_done_callback(_ignore)
-                await wires.medium.transfer(client.host, listener.process.host, request.stream.size)
+                await self.wires.medium.transfer(client.host, listener.process.host, request.stream.size)
             response: Response = await future
             if type(response.body) is Stream and response.body.size:
-                await wires.medium.transfer(listener.process.host, client.host, response.body.size)
+                await self.wires.medium.transfer(listener.process.host, client.host, response.body.size)
         finally:
             # When the body's path broke nobody waits for the answer, and its error must not count as one that was lost.
             future.cancel()
             self._deadlines.done()
-            wires.runtime.busy -= counted
+            runtime.busy -= counted
         return response
 
     def _send(self, exchange: Exchange) -> Listener:
-        wires, request, client, ctx = self.wires, exchange.request, exchange.client, exchange.ctx
+        request, client, ctx = exchange.request, exchange.client, exchange.ctx
         listener = self._pick(exchange.service)
         target = listener.process.name if listener is not None else exchange.service
-        now = exchange.sent_ns = self._now()
+        exchange.sent_ns = now = self._now()
         exchange.seq = self._add(
             "rest",
             client.name,
@@ -154,23 +154,26 @@ class Router:
                 if listener is not None
                 else f"no {exchange.service} API listens; its process is down, restart it"
             )
-        if wires.interference is not None:
-            passing = Passing(
-                "rest", client.name, target, f"{request.method} {request.path}", request.target, exchange.seq
-            )
-            verdict = exchange.verdict = wires.interference.judge(passing)
-            if verdict is not None:
-                if verdict.drop:
-                    return listener
-                for _ in range(verdict.copies):
-                    copy = Exchange(client, ctx, exchange.service, request, wires.runtime.new_future())
-                    copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
-                    copy.future.add_done_callback(_ignore)
-                    self._hop(verdict.delay_ns, self._arrive, listener, copy, distance)
-                self._hop(verdict.delay_ns, self._arrive, listener, exchange, distance)
-                return listener
-        self._arrive(listener, exchange, distance)
+        if self.wires.interference is None:
+            self._arrive(listener, exchange, distance)
+        else:
+            self._send_disturbed(listener, exchange, distance)
         return listener
+
+    def _send_disturbed(self, listener: Listener, exchange: Exchange, distance: int) -> None:
+        """Send a request through interference, which may drop, delay or double it."""
+        request, target = exchange.request, listener.process.name
+        name = f"{request.method} {request.path}"
+        verdict = exchange.verdict = self.wires.judge("rest", exchange.client.name, target, name, request.target, exchange.seq)
+        if verdict is None:
+            self._arrive(listener, exchange, distance)
+        elif not verdict.drop:
+            for _ in range(verdict.copies):
+                copy = Exchange(exchange.client, exchange.ctx, exchange.service, request, self._new_future())
+                copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
+                copy.future.add_done_callback(_ignore)
+                self._hop(verdict.delay_ns, self._arrive, listener, copy, distance)
+            self._hop(verdict.delay_ns, self._arrive, listener, exchange, distance)
 
     def _note(self, headers: dict[str, str]) -> dict[str, Any] | None:
         """The part of the headers that the journal keeps: version asked, and which token, by number."""
@@ -195,21 +198,20 @@ class Router:
         """Take a worker for the request, or put it in line for one."""
         if not listener.process.alive:
             self._reset(listener, exchange)
-        elif listener.free() and not listener.waiting:
+        elif listener.busy < listener.limit and not listener.waiting and not listener.process.hung:
             self._hand(listener, exchange, distance)
         else:
             listener.waiting.append(exchange)
 
     def _hand(self, listener: Listener, exchange: Exchange, distance: int) -> None:
         listener.busy += 1
-        api, request = listener.api, exchange.request
-        exchange.label = api.label(request)
-        self._hop(distance + self._work(listener.process.binary, exchange.label), self._begin, listener, exchange)
+        served = listener.api.plan(exchange.request)
+        self._hop(distance + served.pace(), self._begin, listener, exchange, served.label)
 
-    def _begin(self, listener: Listener, exchange: Exchange) -> None:
+    def _begin(self, listener: Listener, exchange: Exchange, label: str) -> None:
         process, verdict = listener.process, exchange.verdict
         if process.hung:
-            process.waking.append(partial(self._begin, listener, exchange))
+            process.waking.append(partial(self._begin, listener, exchange, label))
             return
         # The worker takes the next request while this one's handler waits for others, as with green threads.
         listener.busy -= 1
@@ -219,42 +221,40 @@ class Router:
             self._reset(listener, exchange)
             return
         handling = listener.api.handle(exchange.request, exchange.ctx, exchange.seq)
-        process.handle(handling, exchange.label, partial(self._finish, listener, exchange))
+        process.handle(handling, label, partial(self._finish, listener, exchange))
         if listener.waiting:
             self._feed(listener)
 
-    def _reply(self, listener: Listener, exchange: Exchange, response: Response) -> None:
-        wires, process, client = self.wires, listener.process, exchange.client
-        seq = self._journal_answer(process.name, exchange, str(response.status), self._kept(exchange.request, response))
-        delay = self._latency(process.host, client.host)
+    def _finish(self, listener: Listener, exchange: Exchange, response: Response, error: BaseException | None) -> None:
         verdict = exchange.verdict
+        if verdict is not None and error is None and verdict.after is not None:
+            verdict.after(listener.process.name)
+        if error is None and listener.process.alive:
+            self._reply(listener.process, exchange, response)
+            return
+        self._reset(listener, exchange)
+        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
+            self.wires.runtime.errors.append(error)
+
+    def _reply(self, process: Process, exchange: Exchange, response: Response) -> None:
+        request, client, verdict, body = exchange.request, exchange.client, exchange.verdict, response.body
+        kept: bytes | LazyBody | None
+        if type(body) is bytes:
+            kept = (harmless(body) if request.method in WRITES else shown(body)) if body else None
+        else:
+            kept = None if isinstance(body, Stream) else body
+        seq = self._journal_answer(process.name, exchange, str(response.status), kept)
+        delay = self._latency(process.host, client.host)
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
-        if wires.interference is not None:
-            passing = Passing(
-                "rest_reply",
-                process.name,
-                client.name,
-                f"{exchange.request.method} {exchange.request.path}",
-                exchange.request.target,
-                seq,
-            )
-            verdict = wires.interference.judge(passing)
+        if self.wires.interference is not None:
+            name = f"{request.method} {request.path}"
+            verdict = self.wires.judge("rest_reply", process.name, client.name, name, request.target, seq)
             if verdict is not None:
                 if verdict.drop:
                     return
                 delay += verdict.delay_ns
         self._hop(delay, _deliver, exchange.future, response)
-
-    @staticmethod
-    def _kept(request: Request, response: Response) -> bytes | LazyBody | None:
-        """What the journal keeps of an answer's body."""
-        body = response.body
-        if type(body) is bytes:
-            if request.method in WRITES:
-                return harmless(body) or None
-            return masked(body) if SHOWN in body else body or None
-        return None if isinstance(body, Stream) else body
 
     def _journal_answer(self, source: str, exchange: Exchange, status: str, body: bytes | LazyBody | None) -> int:
         request, now = exchange.request, self._now()
@@ -272,17 +272,6 @@ class Router:
             None,
             now,
         )
-
-    def _finish(self, listener: Listener, exchange: Exchange, response: Response, error: BaseException | None) -> None:
-        verdict = exchange.verdict
-        if error is None and verdict is not None and verdict.after is not None:
-            verdict.after(listener.process.name)
-        if error is None and listener.process.alive:
-            self._reply(listener, exchange, response)
-        else:
-            self._reset(listener, exchange)
-        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
-            self.wires.runtime.errors.append(error)
 
     def _feed(self, listener: Listener) -> None:
         while listener.waiting and listener.free() and listener.process.alive:

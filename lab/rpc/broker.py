@@ -17,7 +17,6 @@ import orjson
 from lab.body import encode
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
-from lab.medium import Passing
 from lab.process import CURRENT, NEVER_NS, Process
 from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
@@ -38,7 +37,7 @@ class Broker:
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
         self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
-        self._latency, self._work = wires.medium.latency, wires.medium.work
+        self._latency = wires.medium.latency
         self.queues: dict[str, Queue] = {}
         self.fanouts: dict[str, dict[Consumer, None]] = {}
         self.about: dict[str, dict[str, str]] = {}
@@ -178,11 +177,10 @@ class Broker:
             self._notes[topic],
             now,
         )
-        interference = self.wires.interference
-        if interference is None:
+        if self.wires.interference is None:
             return True
-        passing = Passing(message.kind, message.sender.name, target, message.display, where, message.seq)
-        verdict = message.verdict = interference.judge(passing)
+        verdict = self.wires.judge(message.kind, message.sender.name, target, message.display, where, message.seq)
+        message.verdict = verdict
         if verdict is None:
             return True
         if not verdict.drop:
@@ -264,7 +262,10 @@ class Broker:
         if not message.ctx.periodic:
             wires.runtime.busy += 1
         way = distance + onward
-        self._hop(way + self._work(process.binary, message.display), self._begin, consumer, message, self._now() + way)
+        pace = consumer.paces.get(message.display)
+        if pace is None:
+            pace = consumer.paces[message.display] = wires.medium.pace(process.binary, message.display)
+        self._hop(way + pace(), self._begin, consumer, message, self._now() + way)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int) -> None:
@@ -330,7 +331,7 @@ class Broker:
             self._reply(process, message, status, data)
 
     def _reply(self, process: Process, message: Message, status: str, data: bytes) -> None:
-        sender, interference, now = message.sender, self.wires.interference, self._now()
+        sender, now = message.sender, self._now()
         where = f"reply_{sender.binary}"
         seq = self._add(
             "rpc_reply",
@@ -347,8 +348,8 @@ class Broker:
             now,
         )
         delay = 0
-        if interference is not None:
-            verdict = interference.judge(Passing("rpc_reply", process.name, sender.name, message.display, where, seq))
+        if self.wires.interference is not None:
+            verdict = self.wires.judge("rpc_reply", process.name, sender.name, message.display, where, seq)
             if verdict is not None:
                 if verdict.drop:
                     return

@@ -69,6 +69,7 @@ class RpcClient:
         try:
             data = await waiter
         finally:
+            waiter.cancel()
             deadlines.done()
         if not self._process.alive:
             raise ProcessKilled(self._process.name)

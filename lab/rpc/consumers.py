@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lab.process import Process
@@ -24,11 +25,13 @@ class Pool:
 class Consumer:
     """One process consuming one topic."""
 
-    __slots__ = ("handlers", "interests", "own", "pool", "process", "published", "queues", "taken", "topic")
+    __slots__ = ("handlers", "interests", "own", "paces", "pool", "process", "published", "queues", "taken", "topic")
 
     def __init__(self, process: Process, topic: str, handlers: dict[str, Handler], pool: Pool) -> None:
         self.process, self.topic, self.handlers, self.pool = process, topic, handlers, pool
         self.queues: list[Queue] = []
+        self.paces: dict[str, Callable[[], int]] = {}
+        """How long each kind of message holds a worker, by the name that the journal shows."""
         self.own: deque[Message] = deque()
         """Fanout messages that wait for a worker of this consumer."""
         self.interests: dict[str, None] = {}

@@ -12,17 +12,17 @@ from lab.services.identity.model import ActionForbidden
 
 def system_reader(ctx: Context) -> bool:
     """Administrators, and readers of the whole system."""
-    return ctx.is_admin or (ctx.system and ctx.has("reader"))
+    return ctx.is_admin or (ctx.scope.system and ctx.has("reader"))
 
 
 def domain_reader(ctx: Context) -> bool:
     """Those, and readers of a domain, who see only what is in it."""
-    return system_reader(ctx) or bool(ctx.domain_id and ctx.has("reader"))
+    return system_reader(ctx) or bool(ctx.scope.domain_id and ctx.has("reader"))
 
 
 def domain_manager(ctx: Context) -> bool:
     """Readers of the whole system, and managers of a domain."""
-    return system_reader(ctx) or bool(ctx.domain_id and ctx.has("manager"))
+    return system_reader(ctx) or bool(ctx.scope.domain_id and ctx.has("manager"))
 
 
 def check_reader(ctx: Context, action: str, domain_id: str, own: bool = False) -> None:
@@ -36,6 +36,6 @@ def check_reader(ctx: Context, action: str, domain_id: str, own: bool = False) -
     """
     if own or system_reader(ctx):
         return
-    if domain_id and ctx.domain_id == domain_id and ctx.has("reader"):
+    if domain_id and ctx.scope.domain_id == domain_id and ctx.has("reader"):
         return
     raise ActionForbidden(f"identity:{action}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from lab.body import encode
-from lab.context import Context
-from lab.runtime import NANOSECOND, Runtime
+from lab.context import Context, Scope
+from lab.runtime import Runtime
 from lab.services.identity.grants import is_usable, roles_of
 from lab.services.identity.model import SYSTEM, Domain, NoSuchToken, Project, Role, Token, User
 from lab.services.identity.views import catalog_view, dates_view, token_view
@@ -31,7 +31,6 @@ class KnownToken:
     def __init__(self, token: Token, worth: Worth, runtime: Runtime) -> None:
         self.token, self.worth, self.expires_ns, self._runtime = token, worth, token.expires_ns, runtime
         self.context = worth.context.at(0)
-        self.context.expires = token.expires_ns / NANOSECOND
         self._body = self._bare_body = b""
 
     @property
@@ -86,12 +85,14 @@ def context_of(view: dict[str, Any], roles: list[Role]) -> Context:
     user, project = view["user"], view.get("project")
     return Context(
         user_id=user["id"],
-        user_name=user["name"],
-        user_domain_id=user["domain"]["id"],
         project_id=project["id"] if project else "",
-        project_name=project["name"] if project else "",
-        project_domain_id=project["domain"]["id"] if project else "",
-        domain_id=view["domain"]["id"] if "domain" in view else "",
         roles=tuple(role.name for role in roles),
-        system=SYSTEM in view,
+        scope=Scope(
+            user_name=user["name"],
+            user_domain_id=user["domain"]["id"],
+            project_name=project["name"] if project else "",
+            project_domain_id=project["domain"]["id"] if project else "",
+            domain_id=view["domain"]["id"] if "domain" in view else "",
+            system=SYSTEM in view,
+        ),
     )

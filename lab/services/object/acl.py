@@ -25,8 +25,8 @@ def listed(ctx: Context, acl: str) -> bool:
     """Say whether an access list names the caller: project:user, project:*, *:user, *:*."""
     if not ctx.token:
         return False
-    projects = ("*", ctx.project_id, ctx.project_name)
-    users = ("*", ctx.user_id, ctx.user_name)
+    projects = ("*", ctx.project_id, ctx.scope.project_name)
+    users = ("*", ctx.user_id, ctx.scope.user_name)
     for item in acl.split(","):
         project, colon, user = item.strip().partition(":")
         if colon and project in projects and user in users:

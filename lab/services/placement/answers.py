@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from lab.context import Context
 from lab.errors import BadRequest, LabError, MethodNotAllowed, NotAcceptable, NotFound, UnsupportedMedia
 from lab.rest import Api, Request, Response, Route, VersionRange
-from lab.rest.api import Handler
+from lab.rest.message import Served
 from lab.services.placement.query import Version
 from lab.services.placement.wording import schema_words
 
@@ -42,10 +42,9 @@ class Answers(Api):
             self._date = (second, f"{day} {moment:%H:%M:%S} GMT")
         return self._date[1]
 
-    def _version_headers(self, request: Request, headers: dict[str, str]) -> None:
-        super()._version_headers(request, headers)
-        if "Vary" in headers:
-            headers["Vary"] = headers["Vary"].lower()
+    def _version_headers(self, version: Version, headers: dict[str, str]) -> None:
+        super()._version_headers(version, headers)
+        headers["Vary"] = headers["Vary"].lower()
 
     def _parse(self, asked: str, versions: VersionRange) -> Version:
         try:
@@ -60,12 +59,12 @@ class Answers(Api):
             return NotFound("The resource could not be found.")
         return MethodNotAllowed(f"The method {request.method} is not allowed for this resource.", tuple(sorted(methods)))
 
-    def _admit(self, route: Route | None, request: Request, ctx: Context) -> Handler:
-        handler = super()._admit(route, request, ctx)
+    def _admit(self, served: Served, request: Request, ctx: Context) -> Route:
+        route = super()._admit(served, request, ctx)
         accept = request.headers.get("accept", "")
         if accept and request.method == "GET" and not _accepts_json(accept):
             raise NotAcceptable("Only application/json is provided")
-        return handler
+        return route
 
     def _read(self, route: Route, request: Request) -> None:
         """As every API does, in placement's words and with its stricter view of headers."""

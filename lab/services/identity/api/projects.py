@@ -39,7 +39,7 @@ class ProjectHandlers(IdentityHandlers):
         """Domains by name or state."""
         domains = await self.manager.read(lambda tx: tx.all(Domain))
         if not system_reader(ctx):
-            domains = [domain for domain in domains if domain.id == ctx.domain_id]
+            domains = [domain for domain in domains if domain.id == ctx.scope.domain_id]
         return self.collect("domains", domains, request, ("name", "enabled"))
 
     async def create_domain(self, ctx: Context, request: Request) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class ProjectHandlers(IdentityHandlers):
         """One domain; everybody sees the domain of the own project."""
         domain_id = request.params["domain_id"]
         found = await self.manager.read(lambda tx: tx.get(Domain, domain_id))
-        own = found is not None and domain_id in (ctx.project_domain_id, ctx.domain_id)
+        own = found is not None and domain_id in (ctx.scope.project_domain_id, ctx.scope.domain_id)
         check_reader(ctx, "get_domain", found.id if found else "", own)
         if found is None:
             raise NoSuchEntity("domain", domain_id)
@@ -77,7 +77,7 @@ class ProjectHandlers(IdentityHandlers):
             return self.listing("projects", [], request)
         equals = {name: query[name][0] for name in ("domain_id", "name") if query.get(name)}
         if not system_reader(ctx):
-            equals["domain_id"] = ctx.domain_id
+            equals["domain_id"] = ctx.scope.domain_id
         projects = await self.manager.read(lambda tx: tx.find(Project, **equals))
         return self.collect("projects", projects, request, ("name", "domain_id", "parent_id", "enabled", "tags"))
 
@@ -86,7 +86,7 @@ class ProjectHandlers(IdentityHandlers):
         if request.data.project.is_domain:
             raise BadRequest("A project that acts as a domain is made by POST /v3/domains.")
         values = fields_of(request.data.project, Project)
-        values["domain_id"] = values.get("domain_id") or ctx.domain_id or DEFAULT_DOMAIN
+        values["domain_id"] = values.get("domain_id") or ctx.scope.domain_id or DEFAULT_DOMAIN
         return self.show("project", await self.manager.resources.create_project(values))
 
     async def get_project(self, ctx: Context, request: Request) -> dict[str, Any]:

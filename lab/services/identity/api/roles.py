@@ -210,10 +210,10 @@ class RoleHandlers(IdentityHandlers):
     @staticmethod
     def _is_in_sight(tx: Transaction, ctx: Context, found: RoleAssignment) -> bool:
         """Readers of one domain see what is given in it."""
-        if system_reader(ctx) or found.target_id == ctx.domain_id:
+        if system_reader(ctx) or found.target_id == ctx.scope.domain_id:
             return True
         project = tx.get(Project, found.target_id) if found.target == "project" else None
-        return project is not None and project.domain_id == ctx.domain_id
+        return project is not None and project.domain_id == ctx.scope.domain_id
 
     def _assignment_view(self, tx: Transaction, found: RoleAssignment, source: RoleAssignment, names: bool) -> dict[str, Any]:
         role: dict[str, Any] = {"id": found.role_id}

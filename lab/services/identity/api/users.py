@@ -45,14 +45,14 @@ class UserHandlers(IdentityHandlers):
         """Users by name, domain or state."""
         equals = {name: request.query[name][0] for name in ("domain_id", "name") if request.query.get(name)}
         if not system_reader(ctx):
-            equals["domain_id"] = ctx.domain_id
+            equals["domain_id"] = ctx.scope.domain_id
         users = await self.manager.read(lambda tx: tx.find(User, **equals))
         return self.collect("users", users, request, ("name", "domain_id", "enabled"))
 
     async def create_user(self, ctx: Context, request: Request) -> dict[str, Any]:
         """Make a user."""
         values = fields_of(request.data.user, User)
-        values["domain_id"] = values.get("domain_id") or ctx.domain_id or DEFAULT_DOMAIN
+        values["domain_id"] = values.get("domain_id") or ctx.scope.domain_id or DEFAULT_DOMAIN
         return self.show("user", await self.manager.users.create_user({**values, **password_of(request.data.user)}))
 
     async def get_user(self, ctx: Context, request: Request) -> dict[str, Any]:
@@ -94,14 +94,14 @@ class UserHandlers(IdentityHandlers):
 
     async def list_groups(self, ctx: Context, request: Request) -> dict[str, Any]:
         """Groups by name or domain."""
-        equals = {} if system_reader(ctx) else {"domain_id": ctx.domain_id}
+        equals = {} if system_reader(ctx) else {"domain_id": ctx.scope.domain_id}
         groups = await self.manager.read(lambda tx: tx.find(Group, **equals))
         return self.collect("groups", groups, request, ("name", "domain_id"))
 
     async def create_group(self, ctx: Context, request: Request) -> dict[str, Any]:
         """Make a group."""
         values = fields_of(request.data.group, Group)
-        values["domain_id"] = values.get("domain_id") or ctx.domain_id or DEFAULT_DOMAIN
+        values["domain_id"] = values.get("domain_id") or ctx.scope.domain_id or DEFAULT_DOMAIN
         return self.show("group", await self.manager.users.create_group(values))
 
     async def get_group(self, ctx: Context, request: Request) -> dict[str, Any]:
