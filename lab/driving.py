@@ -88,7 +88,7 @@ class DriverHandle:
             runtime = process.runtime
             started = runtime.now_ns()
             status, result = "ok", None
-            counted = ctx is None or not ctx.periodic
+            counted = 0 if ctx is not None and ctx.periodic else 1
             runtime.busy += counted
             try:
                 if process.wires.interference is None:

@@ -35,8 +35,8 @@ __all__ = ["CURRENT", "NEVER_NS", "Process"]
 
 T = TypeVar("T")
 
-Done = Callable[[Any, BaseException | None], None]
-"""Told what a handler answered and None, or None and the exception that ended it."""
+Done = Callable[[Any, Any, BaseException | None], None]
+"""Told what a message is about, and what its handler answered and None, or None and the exception that ended it."""
 
 NEVER_NS = 1 << 62
 """An instant that does not come."""
@@ -60,9 +60,9 @@ def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any
             return end.value
 
 
-async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any, done: Done) -> None:
+async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any, done: Done, about: Any) -> None:
     """`go_on` as a task takes it: from Python 3.12 on, tasks refuse coroutines made of generators."""
-    done(await go_on(coro, waited_for), None)
+    done(about, await go_on(coro, waited_for), None)
 
 
 class ProcessStore(Store):
@@ -167,7 +167,7 @@ class Process:
         """Journal an error that ended a piece of this process's work."""
         self.entry(ctx, "error", self.name, name, status=type(error).__name__, body={"message": str(error)})
 
-    def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Done) -> None:
+    def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Done, about: Any = None) -> None:
         """Run the handler of a message: at once as far as it does not wait, and in a task of this process from there on.
 
         Most handlers never wait, and a task for each of them would cost more than what they do.
@@ -178,18 +178,18 @@ class Process:
             if self.runtime.eager:
                 waited_for = context.run(coro.send, None)
         except StopIteration as end:
-            done(end.value, None)
+            done(about, end.value, None)
             return
         except BaseException as error:
-            done(None, error)
+            done(about, None, error)
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
         if not self.alive:  # it was killed by what it did itself: no task of it may come after that
             coro.close()
-            done(None, ProcessKilled(self.name))
+            done(about, None, ProcessKilled(self.name))
             return
-        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for, done), f"{self.name}:{name}", self)
+        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for, done, about), f"{self.name}:{name}", self)
         self.tasks[rest] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
@@ -197,7 +197,7 @@ class Process:
             coro.close()  # its task never began when the process was killed in this instant
             error = asyncio.CancelledError() if task.cancelled() else task.exception()
             if error is not None:
-                done(None, error)
+                done(about, None, error)
 
         rest.add_done_callback(ended)
 

@@ -41,7 +41,6 @@ class Journal:
         self.runtime = runtime
         self.seq = self.first = 0
         """The newest seq, and the one before the oldest: not 0 in a program that has a number space of its own."""
-        self._now = runtime.now_ns
         self._open: list[Row] = []
         self._chunks: deque[list[Row]] = deque()
         self._keep = max(1, min(window, PLAIN) // CHUNK)
@@ -79,16 +78,16 @@ class Journal:
         parent: int = 0,
         body: bytes | LazyBody | None = None,
         note: dict[str, Any] | None = None,
-        t: int = -1,
+        t: int | None = None,
     ) -> int:
         """Append an entry and answer its seq (from 1). Whoever has just looked at the clock gives the time too."""
         self.seq = seq = self.seq + 1
-        if t < 0:
-            t = self._now()
+        if t is None:
+            t = self.runtime.now_ns()
         row = (seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note)
         chunk = self._open
         chunk.append(row)
-        if len(chunk) >= CHUNK:
+        if not seq % CHUNK:
             self._close_chunk()
         if self._sinks:
             entry = _new(Entry, row)

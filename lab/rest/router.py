@@ -45,12 +45,14 @@ class Listener:
 class Exchange:
     """One request under way."""
 
-    __slots__ = ("client", "ctx", "future", "request", "sent_ns", "seq", "service", "verdict")
+    __slots__ = ("client", "ctx", "future", "listener", "request", "sent_ns", "seq", "service", "verdict")
 
     def __init__(
         self, client: Process, ctx: Context, service: str, request: Request, future: asyncio.Future[Response]
     ) -> None:
         self.client, self.ctx, self.service, self.request, self.future = client, ctx, service, request, future
+        self.listener: Listener | None = None
+        """Who serves it, once it has a worker."""
         self.seq = self.sent_ns = 0
         self.verdict: Verdict | None = None
 
@@ -60,9 +62,8 @@ class Router:
 
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
-        self._runtime, self._new_future = wires.runtime, wires.runtime.new_future
-        self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
-        self._latency = wires.medium.latency
+        self._runtime, self._journal = wires.runtime, wires.journal
+        self._hop, self._latency = wires.runtime.hop, wires.medium.latency
         self.listeners: dict[str, list[Listener]] = {}
         self._turns: dict[str, int] = {}
         self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
@@ -107,10 +108,11 @@ class Router:
 
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
-        runtime, future = self._runtime, self._new_future()
+        runtime = self._runtime
+        future = runtime.new_future()
         exchange = Exchange(client, ctx, service, request, future)
         listener = self._send(exchange)
-        counted = not ctx.periodic
+        counted = 0 if ctx.periodic else 1
         runtime.busy += counted
         self._deadlines.add(future, exchange, exchange.sent_ns)
         try:
@@ -131,8 +133,8 @@ class Router:
         request, client, ctx = exchange.request, exchange.client, exchange.ctx
         listener = self._pick(exchange.service)
         target = listener.process.name if listener is not None else exchange.service
-        exchange.sent_ns = now = self._now()
-        exchange.seq = self._add(
+        exchange.sent_ns = now = self._runtime.now_ns()
+        exchange.seq = self._journal.add(
             "rest",
             client.name,
             target,
@@ -146,7 +148,8 @@ class Router:
             self._note(request.headers),
             now,
         )
-        distance = self._latency(client.host, listener.process.host) if listener is not None else None
+        latency = self._latency
+        distance = latency(client.host, listener.process.host) if listener is not None else None
         if listener is None or distance is None:
             self._journal_answer(target, exchange, "unreachable", None)
             raise Unreachable(
@@ -169,7 +172,7 @@ class Router:
             self._arrive(listener, exchange, distance)
         elif not verdict.drop:
             for _ in range(verdict.copies):
-                copy = Exchange(exchange.client, exchange.ctx, exchange.service, request, self._new_future())
+                copy = Exchange(exchange.client, exchange.ctx, exchange.service, request, self._runtime.new_future())
                 copy.seq, copy.sent_ns = exchange.seq, exchange.sent_ns
                 copy.future.add_done_callback(_ignore)
                 self._hop(verdict.delay_ns, self._arrive, listener, copy, distance)
@@ -205,8 +208,9 @@ class Router:
 
     def _hand(self, listener: Listener, exchange: Exchange, distance: int) -> None:
         listener.busy += 1
-        served = listener.api.plan(exchange.request)
-        self._hop(distance + served.pace(), self._begin, listener, exchange, served.label)
+        exchange.listener = listener
+        hop, served = self._hop, listener.api.plan(exchange.request)
+        hop(distance + served.pace(), self._begin, listener, exchange, served.label)
 
     def _begin(self, listener: Listener, exchange: Exchange, label: str) -> None:
         process, verdict = listener.process, exchange.verdict
@@ -221,12 +225,13 @@ class Router:
             self._reset(listener, exchange)
             return
         handling = listener.api.handle(exchange.request, exchange.ctx, exchange.seq)
-        process.handle(handling, label, partial(self._finish, listener, exchange))
+        process.handle(handling, label, self._finish, exchange)
         if listener.waiting:
             self._feed(listener)
 
-    def _finish(self, listener: Listener, exchange: Exchange, response: Response, error: BaseException | None) -> None:
-        verdict = exchange.verdict
+    def _finish(self, exchange: Exchange, response: Response, error: BaseException | None) -> None:
+        verdict, listener = exchange.verdict, exchange.listener
+        assert listener is not None
         if verdict is not None and error is None and verdict.after is not None:
             verdict.after(listener.process.name)
         if error is None and listener.process.alive:
@@ -244,7 +249,8 @@ class Router:
         else:
             kept = None if isinstance(body, Stream) else body
         seq = self._journal_answer(process.name, exchange, str(response.status), kept)
-        delay = self._latency(process.host, client.host)
+        hop, latency = self._hop, self._latency
+        delay = latency(process.host, client.host)
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
         if self.wires.interference is not None:
@@ -254,11 +260,11 @@ class Router:
                 if verdict.drop:
                     return
                 delay += verdict.delay_ns
-        self._hop(delay, _deliver, exchange.future, response)
+        hop(delay, _deliver, exchange.future, response)
 
     def _journal_answer(self, source: str, exchange: Exchange, status: str, body: bytes | LazyBody | None) -> int:
-        request, now = exchange.request, self._now()
-        return self._add(
+        request, now = exchange.request, self._runtime.now_ns()
+        return self._journal.add(
             "rest_reply",
             source,
             exchange.client.name,

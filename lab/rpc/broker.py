@@ -17,6 +17,7 @@ import orjson
 from lab.body import encode
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
+from lab.medium import Verdict
 from lab.process import CURRENT, NEVER_NS, Process
 from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
@@ -36,8 +37,8 @@ class Broker:
 
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
-        self._now, self._hop, self._add = wires.runtime.now_ns, wires.runtime.hop, wires.journal.add
-        self._latency = wires.medium.latency
+        self._runtime, self._journal = wires.runtime, wires.journal
+        self._hop, self._latency = wires.runtime.hop, wires.medium.latency
         self.queues: dict[str, Queue] = {}
         self.fanouts: dict[str, dict[Consumer, None]] = {}
         self.about: dict[str, dict[str, str]] = {}
@@ -78,7 +79,7 @@ class Broker:
         for name in (topic, f"{topic}.{host}" if host else ""):
             if name:
                 queue = self.queue(name)
-                queue.consumers.append(consumer)
+                queue.join(consumer)
                 consumer.queues.append(queue)
         if fanout:
             self.fanouts.setdefault(topic, {})[consumer] = None
@@ -95,7 +96,7 @@ class Broker:
 
     def _leave(self, consumer: Consumer) -> None:
         for queue in consumer.queues:
-            queue.consumers.remove(consumer)
+            queue.leave(consumer)
         self._waiting -= len(consumer.own)  # a fanout's queue goes with its listener
         consumer.own.clear()
         self.fanouts.get(consumer.topic, {}).pop(consumer, None)
@@ -147,25 +148,22 @@ class Broker:
         """Journal a call or cast and put it on its way to its queue."""
         topic = message.topic
         queue = self.queues.get(topic) or self.queue(topic)
-        consumers = queue.consumers
-        if consumers:
-            first = consumers[0].process
-            target = first.name if len(consumers) == 1 or "." in topic else first.binary
-        else:
-            target = topic
-        if self._journal(message, target, topic, self._enqueue, queue):
+        verdict = self._note(message, queue.target, topic)
+        if verdict is None:
             self._enqueue(message, queue)
+        else:
+            self._send_disturbed(message, verdict, self._enqueue, queue)
 
-    def _journal(self, message: Message, target: str, where: str, send: Callable[..., None], rest: object) -> bool:
-        """Journal a message; whether it goes on as it is. What is to disturb it may send it later, twice or never."""
-        ctx, topic = message.ctx, message.topic
+    def _note(self, message: Message, target: str, where: str) -> Verdict | None:
+        """Journal a message; what is to disturb it on its way."""
+        ctx, topic, sender = message.ctx, message.topic, message.sender
         if topic not in self._notes:
             self._notes[topic] = self.about.get(topic.split(".", 1)[0]) or self.about.get(topic)
         self._order = message.order = self._order + 1
-        now = message.sent_ns = self._now()
-        message.seq = self._add(
+        now = message.sent_ns = self._runtime.now_ns()
+        message.seq = self._journal.add(
             message.kind,
-            message.sender.name,
+            sender.name,
             target,
             message.display,
             where,
@@ -177,19 +175,19 @@ class Broker:
             self._notes[topic],
             now,
         )
-        if self.wires.interference is None:
-            return True
-        verdict = self.wires.judge(message.kind, message.sender.name, target, message.display, where, message.seq)
-        message.verdict = verdict
-        if verdict is None:
-            return True
+        if self.wires.interference is not None:
+            message.verdict = self.wires.judge(message.kind, sender.name, target, message.display, where, message.seq)
+        return message.verdict
+
+    def _send_disturbed(self, message: Message, verdict: Verdict, send: Callable[..., None], rest: object) -> None:
+        """Send a message later, twice or never."""
         if not verdict.drop:
             for each in (message, *(message.twin() for _ in range(verdict.copies))):
                 self._hop(verdict.delay_ns, send, each, rest)
-        return False
 
     def _enqueue(self, message: Message, queue: Queue) -> None:
-        distance = self._latency(message.sender.host, self.wires.mq_host)
+        latency = self._latency
+        distance = latency(message.sender.host, self.wires.mq_host)
         if distance is None:
             self._send_later(message, self._enqueue, queue)
             return
@@ -225,8 +223,11 @@ class Broker:
         message.fanout = True
         target = self._targets.get(message.topic) or self._fanout_target(message.topic)
         where = f"{message.topic}_fanout fanout"
-        if self._journal(message, target, where, self._spread, keys):
+        verdict = self._note(message, target, where)
+        if verdict is None:
             self._spread(message, keys)
+        else:
+            self._send_disturbed(message, verdict, self._spread, keys)
 
     def _spread(self, message: Message, keys: Sequence[str] | None) -> None:
         distance = self._latency(message.sender.host, self.wires.mq_host)
@@ -254,18 +255,18 @@ class Broker:
 
     def _hand(self, consumer: Consumer, message: Message, distance: int) -> bool:
         """Give the message to a free consumer, if there is a path to it; its worker is taken now."""
-        wires, process = self.wires, consumer.process
-        onward = self._latency(wires.mq_host, process.host)
+        process, hop, latency = consumer.process, self._hop, self._latency
+        onward = latency(self.wires.mq_host, process.host)
         if onward is None:
             return False
         consumer.pool.busy += 1
         if not message.ctx.periodic:
-            wires.runtime.busy += 1
-        way = distance + onward
+            self._runtime.busy += 1
         pace = consumer.paces.get(message.display)
         if pace is None:
-            pace = consumer.paces[message.display] = wires.medium.pace(process.binary, message.display)
-        self._hop(way + pace(), self._begin, consumer, message, self._now() + way)
+            pace = consumer.paces[message.display] = self.wires.medium.pace(process.binary, message.display)
+        way = distance + onward
+        hop(way + pace(), self._begin, consumer, message, self._runtime.now_ns() + way)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int) -> None:
@@ -284,11 +285,11 @@ class Broker:
             verdict.before(process.name)
         if not process.alive:
             if not message.ctx.periodic:
-                self.wires.runtime.busy -= 1
+                self._runtime.busy -= 1
             if process.ended_ns < taken_ns and not message.fanout:
                 self._give_back(message)
             return
-        process.handle(self._handle(consumer, message), message.method, partial(self._finish, message))
+        process.handle(self._handle(consumer, message), message.method, self._finish, message)
         if self._waiting:
             self._feed(consumer)
 
@@ -331,9 +332,9 @@ class Broker:
             self._reply(process, message, status, data)
 
     def _reply(self, process: Process, message: Message, status: str, data: bytes) -> None:
-        sender, now = message.sender, self._now()
+        sender, now = message.sender, self._runtime.now_ns()
         where = f"reply_{sender.binary}"
-        seq = self._add(
+        seq = self._journal.add(
             "rpc_reply",
             process.name,
             sender.name,
@@ -358,18 +359,18 @@ class Broker:
 
     def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
         """Bring a reply to its caller; without a path it is sent again as long as the caller waits for it."""
-        mq_host = self.wires.mq_host
-        out, back = self._latency(process.host, mq_host), self._latency(mq_host, message.sender.host)
+        mq_host, hop, latency = self.wires.mq_host, self._hop, self._latency
+        out, back = latency(process.host, mq_host), latency(mq_host, message.sender.host)
         if out is not None and back is not None:
-            self._hop(out + back + delay, answer, message, status, data)
+            hop(out + back + delay, answer, message, status, data)
         elif process.alive and message.waiter is not None and not message.waiter.done():
-            self._hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
+            hop(RETRY_NS, self._carry_back, process, message, status, data, delay)
 
     def _finish(self, message: Message, _: None, error: BaseException | None) -> None:
         if not message.ctx.periodic:
-            self.wires.runtime.busy -= 1
-        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
-            self.wires.runtime.errors.append(error)
+            self._runtime.busy -= 1
+        if error is not None and isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
+            self._runtime.errors.append(error)
 
     def _feed(self, consumer: Consumer) -> None:
         """Give a consumer that has a free worker what has waited longest for it, on any topic of its process."""

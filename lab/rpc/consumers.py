@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Pool:
-    """The RPC workers of one process; `limit` 0 is no limit."""
+    """The RPC workers of one process; given 0 their number has no limit."""
 
     __slots__ = ("busy", "limit")
 
     def __init__(self, limit: int) -> None:
-        self.limit, self.busy = limit, 0
+        self.limit, self.busy = limit or sys.maxsize, 0
 
 
 class Consumer:
@@ -40,19 +41,37 @@ class Consumer:
 
     def free(self) -> bool:
         """Whether it can take a message now."""
-        pool = self.pool
-        return self.process.alive and not self.process.hung and (not pool.limit or pool.busy < pool.limit)
+        pool, process = self.pool, self.process
+        return pool.busy < pool.limit and process.alive and not process.hung
 
 
 class Queue:
     """One queue: messages that wait, and who consumes it."""
 
-    __slots__ = ("consumers", "messages", "name", "published", "taken", "turn")
+    __slots__ = ("consumers", "messages", "name", "published", "taken", "target", "turn")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = self.target = name
+        """The target is what the journal calls those who take from it."""
         self.messages: deque[Message] = deque()
         self.consumers: list[Consumer] = []
         self.turn = 0
         self.published = self.taken = 0
         """Messages that came in, and those that a consumer took: what is neither taken nor waits is on its way."""
+
+    def join(self, consumer: Consumer) -> None:
+        """Let a consumer take from it."""
+        self.consumers.append(consumer)
+        self._name_target()
+
+    def leave(self, consumer: Consumer) -> None:
+        """Take a consumer off."""
+        self.consumers.remove(consumer)
+        self._name_target()
+
+    def _name_target(self) -> None:
+        if not self.consumers:
+            self.target = self.name
+            return
+        first = self.consumers[0].process
+        self.target = first.name if len(self.consumers) == 1 or "." in self.name else first.binary

@@ -153,7 +153,7 @@ def test_a_handler_killed_before_its_task_began_ends_with_its_finally() -> None:
             finally:
                 ended.append("finally")
 
-        process.handle(handler(), "test", lambda _, error: ended.append(type(error).__name__))
+        process.handle(handler(), "test", lambda *ends: ended.append(type(ends[-1]).__name__))
         process.kill()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
@@ -171,7 +171,7 @@ def test_a_handler_that_kills_its_own_process_is_not_resumed() -> None:
             await asyncio.sleep(1)
             ended.append("went on")
 
-        process.handle(handler(), "test", lambda _, error: ended.append(type(error).__name__))
+        process.handle(handler(), "test", lambda *ends: ended.append(type(ends[-1]).__name__))
         await asyncio.sleep(5)
         return ended
 
