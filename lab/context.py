@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 
 from lab.values import value
 
 _new = object.__new__
 _IMPLIED = {"admin": ("manager", "member", "reader"), "manager": ("member", "reader"), "member": ("reader",)}
 """Implied roles. Source: keystone's bootstrap (admin implies manager implies member implies reader)."""
+
+
+@cache
+def _held(roles: tuple[str, ...]) -> frozenset[str]:
+    """These roles and those that they imply."""
+    return frozenset(roles).union(*(_IMPLIED.get(role, ()) for role in roles))
 
 
 @value
@@ -67,7 +74,7 @@ class Context:
 
     def has(self, role: str) -> bool:
         """Whether the roles hold this one, directly or implied."""
-        return role in self.roles or any(role in _IMPLIED.get(mine, ()) for mine in self.roles)
+        return role in _held(self.roles)
 
     @property
     def is_admin(self) -> bool:

@@ -161,5 +161,6 @@ class Response:
 
     def json(self) -> Any:
         """The body decoded; None when it is empty."""
-        data = self.content()
+        body = self.body
+        data = body if type(body) is bytes else self.content()
         return orjson.loads(data) if data else None

@@ -230,37 +230,43 @@ class Router:
             self._feed(listener)
 
     def _finish(self, exchange: Exchange, response: Response, error: BaseException | None) -> None:
+        """Send the answer back, when there is one and somebody to send it."""
         verdict, listener = exchange.verdict, exchange.listener
         assert listener is not None
+        process = listener.process
         if verdict is not None and error is None and verdict.after is not None:
-            verdict.after(listener.process.name)
-        if error is None and listener.process.alive:
-            self._reply(listener.process, exchange, response)
+            verdict.after(process.name)
+        if error is not None or not process.alive:
+            self._reset(listener, exchange)
+            if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
+                self._runtime.errors.append(error)
             return
-        self._reset(listener, exchange)
-        if isinstance(error, Exception):  # what a handler raises was answered: this is a bug of ours
-            self.wires.runtime.errors.append(error)
-
-    def _reply(self, process: Process, exchange: Exchange, response: Response) -> None:
-        request, client, verdict, body = exchange.request, exchange.client, exchange.verdict, response.body
+        body = response.body
         kept: bytes | LazyBody | None
         if type(body) is bytes:
-            kept = (harmless(body) if request.method in WRITES else shown(body)) if body else None
+            kept = (harmless(body) if exchange.request.method in WRITES else shown(body)) if body else None
         else:
             kept = None if isinstance(body, Stream) else body
         seq = self._journal_answer(process.name, exchange, str(response.status), kept)
         hop, latency = self._hop, self._latency
-        delay = latency(process.host, client.host)
+        delay = latency(process.host, exchange.client.host)
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
         if self.wires.interference is not None:
-            name = f"{request.method} {request.path}"
-            verdict = self.wires.judge("rest_reply", process.name, client.name, name, request.target, seq)
-            if verdict is not None:
-                if verdict.drop:
-                    return
-                delay += verdict.delay_ns
+            late = self._reply_delay(process, exchange, seq)
+            if late is None:
+                return
+            delay += late
         hop(delay, _deliver, exchange.future, response)
+
+    def _reply_delay(self, process: Process, exchange: Exchange, seq: int) -> int | None:
+        """How much later interference lets an answer arrive; None is never."""
+        request = exchange.request
+        name = f"{request.method} {request.path}"
+        verdict = self.wires.judge("rest_reply", process.name, exchange.client.name, name, request.target, seq)
+        if verdict is None:
+            return 0
+        return None if verdict.drop else verdict.delay_ns
 
     def _journal_answer(self, source: str, exchange: Exchange, status: str, body: bytes | LazyBody | None) -> int:
         request, now = exchange.request, self._runtime.now_ns()
