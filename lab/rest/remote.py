@@ -84,8 +84,8 @@ class RemoteRouter(Router):
     def begin_call(self, exchange: Exchange) -> None:
         """Journal a request that goes to another program, or comes from none of ours."""
         request, ctx = exchange.request, exchange.ctx
-        now = exchange.sent_ns = self._now()
-        exchange.seq = self._add(
+        now = exchange.sent_ns = self._runtime.now_ns()
+        exchange.seq = self._journal.add(
             "rest", exchange.client.name, exchange.service, request.method, request.target, "", 0, ctx.request_id, ctx.cause,
             harmless(request.body) if request.body else None, self._note(request.headers), now,
         )  # fmt: skip

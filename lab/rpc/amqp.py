@@ -263,7 +263,7 @@ class AmqpBroker(Broker):
         consumer.pool.busy += 1
         if not message.ctx.periodic:
             self.wires.runtime.busy += 1
-        self._begin(consumer, message, self._now())
+        self._begin(consumer, message, self._runtime.now_ns())
 
     def _feed(self, consumer: Consumer) -> None:
         """It can go on: hand it what was held for it."""

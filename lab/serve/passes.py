@@ -24,7 +24,7 @@ class Passes:
         if not hmac.compare_digest(password.encode(errors="surrogatepass"), wanted.encode(errors="surrogatepass")):
             return None
         token = self._secrets.draw(PASS_BYTES)
-        self._given[token] = Context(user_name="admin", roles=("admin",))
+        self._given[token] = Context(roles=("admin",))
         if len(self._given) > PASSES:
             del self._given[next(iter(self._given))]
         return token
