@@ -36,8 +36,10 @@ class Stuck(RuntimeError):
 
 Ready = tuple[Any, Any, Any]
 """(callback, its arguments, its context) of what runs next, or (None, handle, None) of what may be cancelled."""
-Timer = tuple[int, int, Any, Any]
-"""(time, order, callback, its arguments) of a bare hop, or (time, order, None, handle) of what may be cancelled."""
+Hop = tuple[int, int, Any, Any]
+"""(time, order, callback, its arguments) of what comes for sure."""
+Timer = tuple[int, int, SimHandle]
+"""(time, order, handle) of what may be cancelled."""
 
 
 class SimRuntime(Runtime):
@@ -83,10 +85,10 @@ def _never() -> bool:
     return False
 
 
-def _precedes(timer: Timer, event: tuple[Any, ...]) -> bool:
-    """Whether a timer comes before a SimPy event; of two at one time the one that was scheduled first."""
+def _precedes(due: Hop | Timer, event: tuple[Any, ...]) -> bool:
+    """Whether a hop or timer comes before a SimPy event; of two at one time the one that was scheduled first."""
     when: int = event[0]
-    return timer[0] < when or (timer[0] == when and timer[1] < event[2])
+    return due[0] < when or (due[0] == when and due[1] < event[2])
 
 
 class SimLoop(_Base):  # type: ignore[misc]
@@ -100,6 +102,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         """Callbacks run so far: where in a run an input came in."""
         self.frozen: dict[int, list[Any]] = {}
         self._ready: deque[Ready] = deque()
+        self._hops: list[Hop] = []
+        """A heap of its own: the few messages under way need not be sorted in among the many that sleep for long."""
         self._timers: list[Timer] = []
         self._order = self.env.order
         self._cancelled = 0
@@ -125,7 +129,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         if delay_ns <= 0:
             self._ready.append((callback, args, None))
         else:
-            heappush(self._timers, (self.env._now + delay_ns, next(self._order), callback, args))
+            heappush(self._hops, (self.env._now + delay_ns, next(self._order), callback, args))
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         """Call back bare after a delay in nanoseconds, unless it is called off."""
@@ -133,7 +137,7 @@ class SimLoop(_Base):  # type: ignore[misc]
             return self._soon(callback, args, None)
         when = self.env._now + delay_ns
         handle = SimHandle(self, callback, args, None, when)
-        heappush(self._timers, (when, next(self._order), None, handle))
+        heappush(self._timers, (when, next(self._order), handle))
         return handle
 
     def call_soon(self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None) -> Any:
@@ -158,13 +162,13 @@ class SimLoop(_Base):  # type: ignore[misc]
         self, when: int, callback: Callable[..., object], args: tuple[Any, ...], context: contextvars.Context | None
     ) -> SimHandle:
         handle = SimHandle(self, callback, args, contextvars.copy_context() if context is None else context, when)
-        heappush(self._timers, (when, next(self._order), None, handle))
+        heappush(self._timers, (when, next(self._order), handle))
         return handle
 
     def _timer_cancelled(self) -> None:
         self._cancelled += 1
         if self._cancelled > PURGE_MIN and self._cancelled * 2 > len(self._timers):
-            self._timers[:] = [entry for entry in self._timers if entry[2] is not None or entry[3].callback is not None]
+            self._timers[:] = [entry for entry in self._timers if entry[2].callback is not None]
             heapify(self._timers)
             self._cancelled = 0
 
@@ -193,11 +197,11 @@ class SimLoop(_Base):  # type: ignore[misc]
         """When the next thing happens: now if anything is ready, NEVER if nothing is left."""
         if self._ready:
             return self.env._now
-        timers = self._timers
-        while timers and timers[0][2] is None and timers[0][3].callback is None:
+        hops, timers = self._hops, self._timers
+        while timers and timers[0][2].callback is None:
             heappop(timers)
             self._cancelled -= 1
-        return min(timers[0][0] if timers else NEVER, self.env.head()[0])
+        return min(hops[0][0] if hops else NEVER, timers[0][0] if timers else NEVER, self.env.head()[0])
 
     def step(self, most: int | None = None) -> None:
         """Run what is ready, or else move the clock to the next timer or event and fire it.
@@ -211,36 +215,48 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def _run(self, budget: int, limit_ns: int, done: Callable[[], bool]) -> None:
         """Make up to `budget` steps, until the clock would pass the limit or, after a round of callbacks, it is done."""
-        ready, timers, burst, env = self._ready, self._timers, self._burst, self.env
+        ready, hops, timers, burst, env = self._ready, self._hops, self._timers, self._burst, self.env
         events: list[Any] = env._queue
         for _ in range(budget):
             if ready:
                 self._drain()
                 if done():
                     return
-            elif timers and (not events or timers[0][0] < events[0][0] or _precedes(timers[0], events[0])):
-                if timers[0][0] > limit_ns:
+            elif hops and (not timers or hops[0] < timers[0]) and (not events or _precedes(hops[0], events[0])):
+                if hops[0][0] > limit_ns:
                     return
-                when, _, callback, rest = heappop(timers)
-                if callback is None and rest.callback is None:
-                    self._cancelled -= 1
-                    continue
+                when, _, callback, args = heappop(hops)
                 if when > env._now:
                     self._still = 0
                     env._now = when
-                if callback is None:
-                    ready.append((None, rest, None))
-                    continue
-                # A hop: most of what happens, so it goes without the queue.
+                # Most of what happens, so it goes without the queue.
                 self.steps += 1
                 try:
-                    callback(*rest)
+                    callback(*args)
                 except BaseException as error:
                     self._failed(callback, error)
                 if burst:
                     self._order_burst()
-            elif not self._next_event(limit_ns):
+            elif not self._next_timer(limit_ns):
                 return
+
+    def _next_timer(self, limit_ns: int) -> bool:
+        """Make the next timer ready, or let SimPy make its next step, unless the clock would pass the limit."""
+        timers, env = self._timers, self.env
+        if not timers or (env._queue and not _precedes(timers[0], env._queue[0])):
+            return self._next_event(limit_ns)
+        when, _, handle = timers[0]
+        if when > limit_ns:
+            return False
+        heappop(timers)
+        if handle.callback is None:
+            self._cancelled -= 1
+            return True
+        if when > env._now:
+            self._still = 0
+            env._now = when
+        self._ready.append((None, handle, None))
+        return True
 
     def _next_event(self, limit_ns: int) -> bool:
         """Let SimPy make its next step, unless the clock would pass the limit."""
@@ -389,6 +405,7 @@ class SimLoop(_Base):  # type: ignore[misc]
                 rounds += 1
         self._closed = True
         self._ready.clear()
+        self._hops.clear()
         self._timers.clear()
 
     async def shutdown_asyncgens(self) -> None:

@@ -169,7 +169,7 @@ def test_an_idle_wire_is_not_busy_and_holds_no_timer() -> None:
 
     busy, timers = play(main)
     assert busy == 0
-    assert [t for t in timers if t[2] is not None or t[3].callback is not None] == []
+    assert [handle for _, _, handle in timers if handle.callback is not None] == []
 
 
 def test_a_rule_counts_its_matches_and_acts_on_the_nth() -> None:
