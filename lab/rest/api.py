@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -27,6 +27,8 @@ from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Served, Stream
 from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange, explain
 
+Key = TypeVar("Key")
+What = TypeVar("What")
 Handler = Callable[[Context, Request], Awaitable[Any]]
 
 REMEMBERED_MAX = 512
@@ -66,8 +68,8 @@ class Api:
         self.authenticator = Authenticator(process)
         self._handlers: dict[str, Handler] = {route.handler: getattr(self, route.handler) for route in self.routes}
         self._legacy = self.versions.legacy_header.lower() if self.versions is not None else ""
-        self._found: dict[str, Found | None] = {}
-        """What lay at the last paths: the services ask each other for the same ones over and over."""
+        self._planned: dict[tuple[str, str, str, str], tuple[Found | None, Served]] = {}
+        """What lay where the last requests went: the services ask each other for the same over and over."""
         self._served: dict[tuple[str, str, str, str], Served] = {}
         """How requests are served by method, path pattern and asked versions."""
 
@@ -81,24 +83,20 @@ class Api:
 
     def plan(self, request: Request) -> Served:
         """How the request will be served. It is noted in the request, with what lies at its path."""
-        path, headers = request.path, request.headers
-        found = self._found.get(path)
-        if found is None:
-            found = self.trie.match(path)
-            if len(self._found) >= REMEMBERED_MAX:
-                self._found.clear()
-            self._found[path] = found
-        request.found = found
-        asked = headers.get("openstack-api-version", "") if self.versions is not None else ""
-        legacy = headers.get(self._legacy, "") if self._legacy else ""
-        key = (request.method, found[2] if found is not None else "", asked, legacy)
-        served = self._served.get(key)
-        if served is None:
-            if len(self._served) >= REMEMBERED_MAX:
-                self._served.clear()
-            served = self._served[key] = self._plan(request, key[1])
-        request.served, request.version = served, served.version
-        return served
+        headers = request.headers
+        version, legacy = headers.get("openstack-api-version", ""), headers.get(self._legacy, "")
+        asked = (request.method, request.path, version, legacy)
+        planned = self._planned.get(asked)
+        if planned is None:
+            found = request.found = self.trie.match(request.path)
+            alike = (request.method, found[2] if found is not None else "", version, legacy)
+            served = self._served.get(alike)
+            if served is None:
+                served = _remember(self._served, alike, self._plan(request, alike[1]))
+            planned = _remember(self._planned, asked, (found, served))
+        request.found, request.served = planned
+        request.version = planned[1].version
+        return planned[1]
 
     def _plan(self, request: Request, pattern: str) -> Served:
         method, found, version = request.method, request.found, NO_VERSION
@@ -265,3 +263,11 @@ class Api:
     async def authenticate(self, token: str) -> Context | None:
         """Check a token without asking keystone; only keystone itself can."""
         raise Unauthorized
+
+
+def _remember(known: dict[Key, What], key: Key, what: What) -> What:
+    """Keep it, and forget all others when they are too many."""
+    if len(known) >= REMEMBERED_MAX:
+        known.clear()
+    known[key] = what
+    return what

@@ -60,7 +60,7 @@ class RemoteRouter(Router):
             raise Unreachable(text) from error
         finally:
             exchange.future.cancel()
-            self._deadlines.done()
+            self._deadlines.done(exchange.future)
             wires.runtime.busy -= counted
         fault = response.headers.pop(FAULT, None)
         if fault is not None:

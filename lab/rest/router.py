@@ -125,7 +125,7 @@ class Router:
         finally:
             # When the body's path broke nobody waits for the answer, and its error must not count as one that was lost.
             future.cancel()
-            self._deadlines.done()
+            self._deadlines.done(future)
             runtime.busy -= counted
         return response
 

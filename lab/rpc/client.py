@@ -69,8 +69,7 @@ class RpcClient:
         try:
             data = await waiter
         finally:
-            waiter.cancel()
-            deadlines.done()
+            deadlines.done(waiter)
         if not self._process.alive:
             raise ProcessKilled(self._process.name)
         return orjson.loads(data)

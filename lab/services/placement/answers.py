@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
 
 from lab.context import Context
 from lab.errors import BadRequest, LabError, MethodNotAllowed, NotAcceptable, NotFound, UnsupportedMedia
+from lab.process import Process
 from lab.rest import Api, Request, Response, Route, VersionRange
 from lab.rest.message import Served
 from lab.services.placement.query import Version
@@ -23,7 +25,12 @@ class Answers(Api):
     """Base of placement's handlers."""
 
     refusal = "Policy does not allow {service}:{handler} to be performed."
-    _date = (-1, "")
+
+    def __init__(self, process: Process) -> None:
+        super().__init__(process)
+        self._epoch_s = int(process.runtime.epoch.timestamp())
+        self._day = (-1, "")
+        """The day that was last written out, since 1970, and how."""
 
     def answer(self, request: Request, body: Any, status: int = 200, changed_ns: int | None = None) -> Response:
         """An answer that from 1.15 on says when its subject changed (now, when nobody knows)."""
@@ -34,13 +41,14 @@ class Answers(Api):
         return response
 
     def _http_date(self, t_ns: int | None) -> str:
-        second = (self.process.runtime.now_ns() if t_ns is None else t_ns) // 1_000_000_000
-        if self._date[0] != second:
-            moment = self.process.runtime.at(second * 1_000_000_000)
+        runtime = self.process.runtime
+        second = self._epoch_s + (runtime.now_ns() if t_ns is None else t_ns) // 1_000_000_000
+        day, second = divmod(second, 86_400)
+        if self._day[0] != day:
+            date = datetime.fromtimestamp(day * 86_400, UTC)
             # Not by strftime: its names follow the machine's locale.
-            day = f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year}"
-            self._date = (second, f"{day} {moment:%H:%M:%S} GMT")
-        return self._date[1]
+            self._day = (day, f"{_DAYS[date.weekday()]}, {date.day:02d} {_MONTHS[date.month - 1]} {date.year}")
+        return f"{self._day[1]} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} GMT"
 
     def _version_headers(self, version: Version, headers: dict[str, str]) -> None:
         super()._version_headers(version, headers)
