@@ -112,10 +112,10 @@ class Site:
 
     def store(self) -> Store:
         """Open where the records are. Raises LabError."""
-        from lab.store.sql import SqlStore  # SQL is slow to import, and agents have no database
+        from lab.store.sql import open_store  # SQL is slow to import, and agents have no database
 
         if self.database.url:
-            return SqlStore(self.database.url)
+            return open_store(self.database.url)
         directory = self.cloud.state / self.cloud.id
         try:
             directory.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ class Site:
             raise LabError(
                 f"{directory} cannot be made: {error.strerror}; run as root, or choose another [cloud] state in {self.source}"
             ) from None
-        return SqlStore(f"sqlite:///{directory / 'cloud.db'}")
+        return open_store(f"sqlite:///{directory / 'cloud.db'}")
 
 
 def load(path: Path) -> Site:

@@ -14,7 +14,7 @@ from typing import Any
 
 from lab.runtime import NANOSECOND, Runtime
 from lab.store import Field, Record
-from lab.store.sql import SqlStore
+from lab.store.sql import open_store
 
 LEASE_NS = 30 * NANOSECOND
 """How far the stored clock may lie ahead of the shown one; it is renewed each half of that."""
@@ -45,8 +45,8 @@ class Keeper:
     """Keeps one simulated cloud in a database."""
 
     def __init__(self, url: str) -> None:
-        self.store = SqlStore(url)
-        self.store.check(_kept(Record), url)
+        self.store = open_store(url)
+        self.store.check(_kept(Record))
         self.store.transact(lambda tx: (tx.all(WorldClock), tx.all(WorldDisk)))
 
     def boot(self, seed: int | str, epoch: str) -> WorldClock:

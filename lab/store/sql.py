@@ -1,4 +1,4 @@
-"""The store in SQL: SQLite by the plain driver on the loop, PostgreSQL by URL.
+"""The store in SQL: SQLite by the plain driver on the loop; `lab.store.postgres` has what several programs share.
 
 Constraints are checked here, in the words of the memory store, and declared to
 the database besides. What the process has committed survives its kill -9.
@@ -6,9 +6,8 @@ the database besides. What the process has committed survives its kill -9.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
@@ -138,11 +137,16 @@ class SqlTransaction(Transaction):
 
 
 class SqlStore(Store):
-    """All records of one cloud in a SQL database."""
+    """All records of one cloud in a SQLite database, for one program."""
+
+    mark: ClassVar[str] = "?"
+    """How the driver marks a value in a statement."""
+    tables_there: ClassVar[str] = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
+    columns_there: ClassVar[str] = "SELECT name FROM pragma_table_info('{table}')"
 
     def __init__(self, url: str) -> None:
         try:
-            self._engine: Engine = create_engine(url, connect_args={"timeout": BUSY_S} if url.startswith("sqlite") else {})
+            self._engine: Engine = create_engine(url, connect_args=self._options())
         except ArgumentError:
             raise LabError(
                 f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
@@ -151,66 +155,71 @@ class SqlStore(Store):
             raise LabError(
                 f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]"
             ) from None
-        self._sqlite = self._engine.dialect.name == "sqlite"
-        self.mark = "?" if self._sqlite else "%s"
+        self.name = self._engine.url.render_as_string(hide_password=True)
         self._tables: dict[type[Record], SqlTable] = {}
         self._followers: dict[SqlTable, list[Changed]] = {}
         self.is_open = True
+        self._connection: Any = None
         try:
-            connection: Any = self._engine.raw_connection().driver_connection
-            self._connection = connection
-            if self._sqlite:
-                # The driver shall not begin transactions by itself; WAL survives the process's death at any moment.
-                connection.isolation_level = None
-                connection.execute("PRAGMA locking_mode=EXCLUSIVE")
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("BEGIN IMMEDIATE")
-            self._there = self._identify(url)
-            connection.commit()
-        except LabError:
-            raise
+            self._connection = self._connect()
+            self._claim()
+            self._there = self._identify()
+            self._connection.commit()
         except Exception as error:
+            if self._connection is not None:
+                self._connection.close()
+            if isinstance(error, LabError):
+                raise
             hint = "another program uses it; end that one first" if "locked" in str(error) else "choose another one"
-            raise LabError(f"the database {url} cannot be opened: {error}; {hint}") from error
+            raise LabError(f"the database {self.name} cannot be opened: {error}; {hint}") from error
 
-    def _identify(self, url: str) -> set[str]:
+    @classmethod
+    def _options(cls) -> dict[str, Any]:
+        return {"timeout": BUSY_S}
+
+    def _connect(self) -> Any:
+        """A connection to the database, ready for transactions."""
+        connection: Any = self._engine.raw_connection().driver_connection
+        # The driver shall not begin transactions by itself; WAL survives the process's death at any moment.
+        connection.isolation_level = None
+        connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        return connection
+
+    def _claim(self) -> None:
+        """Begin the transaction in which the tables are looked at: of all programs only one at a time."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def _identify(self) -> set[str]:
         """The tables that are there; those of another program, or of another version of this one, are an error."""
-        tables = self._all(
-            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'"
-            if self._sqlite
-            else "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
-        )
+        tables = self._all(self.tables_there)
         there = {name for (name,) in tables}
         if not there:
             self._all(f"CREATE TABLE {ABOUT} (layout INTEGER NOT NULL)")
             self._all(f"INSERT INTO {ABOUT} VALUES ({LAYOUT})")
         elif ABOUT not in there:
-            raise LabError(f"the database {url} holds tables of another program, such as {min(there)}; choose another one")
+            raise LabError(f"the database {self.name} holds tables of another program, such as {min(there)}; choose another one")
         else:
             [(layout,)] = self._all(f"SELECT layout FROM {ABOUT}")
             if layout != LAYOUT:
                 raise LabError(
-                    f"the database {url} was made by another version of Glasscloud: its layout is {layout}, this one's {LAYOUT}; "
+                    f"the database {self.name} was made by another version of Glasscloud: its layout is {layout}, this one's {LAYOUT}; "
                     "open it with that version, or choose another one"
                 )
         return there
 
-    def check(self, models: Iterable[type[Record]], url: str) -> None:
+    def check(self, models: Iterable[type[Record]]) -> None:
         """Compare the tables that are there with what these classes need. Raises LabError naming the first that differs."""
         for model in models:
             name = table_name(model)
             if name not in self._there:
                 continue
-            columns = self._all(
-                f"SELECT name FROM pragma_table_info('{name}')"
-                if self._sqlite
-                else f"SELECT column_name FROM information_schema.columns WHERE table_name = '{name}'"
-            )
+            columns = self._all(self.columns_there.format(table=name))
             have, need = {column for (column,) in columns} - {"seq_"}, set(model.fields())
             if have != need:
                 raise LabError(
-                    f"the database {url} was made by another version of Glasscloud: {name} differs in "
+                    f"the database {self.name} was made by another version of Glasscloud: {name} differs in "
                     f"{', '.join(sorted(have ^ need))}; open it with that version, or choose another one"
                 )
 
@@ -221,29 +230,29 @@ class SqlStore(Store):
         cursor.close()
         return rows
 
+    def _make(self, statements: Iterable[str]) -> None:
+        for statement in statements:
+            self._all(statement)
+
     def table(self, model: type[Record]) -> SqlTable:
         """The table of a record class, created in the database at its first use."""
         table = self._tables.get(model)
         if table is None:
             table = SqlTable(model, self.mark)
             if table.name not in self._there:
-                for statement in table.statements(self._engine.dialect):
-                    self._all(statement)
+                self._make(table.statements(self._engine.dialect))
             self._tables[model] = table
             for name, target in table.plan.foreign:
                 self.table(target).referrers.append((table, name))
         return table
 
     async def run(self, work: Callable[[Any], T]) -> T:
-        if self._sqlite or not isinstance(asyncio.get_running_loop(), asyncio.BaseEventLoop):
-            return self.transact(work)
-        return await asyncio.to_thread(self.transact, work)
+        return self.transact(work)
 
     def transact(self, work: Callable[[Any], T]) -> T:
         """The same without the loop."""
         cursor = self._connection.cursor()
-        if self._sqlite:
-            cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("BEGIN IMMEDIATE")
         tx, known = SqlTransaction(self, cursor), len(self._tables)
         try:
             result = work(tx)
@@ -277,3 +286,12 @@ class SqlStore(Store):
         self.is_open = False
         self._connection.close()
         self._engine.dispose()
+
+
+def open_store(url: str) -> SqlStore:
+    """The store at a URL. Raises LabError when it cannot be used, with the way out."""
+    if url.startswith("postgres"):
+        from lab.store.postgres import PostgresStore
+
+        return PostgresStore(url)
+    return SqlStore(url)

@@ -65,7 +65,11 @@ class Stores(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stores: list[Any] = [MemoryStore(), SqlStore("sqlite://")]
+        self.stores: list[Any] = [MemoryStore(), self.database()]
+
+    def database(self) -> Any:
+        """An empty store in a database."""
+        return SqlStore("sqlite://")
 
     def same(self, work: Any) -> Any:
         first, *others = [outcome(store, work) for store in self.stores]

@@ -52,6 +52,8 @@ class Postgres:
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="gc-postgres-", dir=_open_to_all()))
         self._server: subprocess.Popen[bytes] | None = None
+        self.made = 0
+        """How many databases were made in it."""
         self._as: dict[str, Any] = {}
         if os.geteuid() == 0:
             entry = pwd.getpwnam(USER)
@@ -90,15 +92,21 @@ class Postgres:
                 raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()[-2000:]}")
             time.sleep(0.05)
 
-    def create(self, database: str) -> str:
-        """Make an empty database; answers its URL."""
+    def create(self, database: str = "") -> str:
+        """Make an empty database, of a new name where none is given; answers its URL."""
+        self.made += 1
+        database = database or f"made{self.made}"
         host = ["-h", str(self.folder), "-p", str(self.port), "-U", USER]
         subprocess.run([self._tool("createdb"), *host, database], check=True, capture_output=True)
         return self.url(database)
 
+    def stop(self) -> None:
+        """End it; what was committed is there when it starts again."""
+        end(self._server, signal.SIGINT)  # its fast shutdown: clients are cut off
+
     def close(self) -> None:
         """End it and remove its directory."""
-        end(self._server, signal.SIGINT)  # its fast shutdown: clients are cut off
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
