@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.events import Resize
+from textual.geometry import Size
 from textual.worker import Worker
 
 from lab.errors import LabError, Unreachable
+from lab.journal.export import TRACED
 from lab.tui.browser.parent import end_with_server, served
 from lab.tui.desk import LOADING, Desk
 from lab.tui.messages import Branched, Came, Fetched, Inspect, Looks, Refused
@@ -23,7 +26,7 @@ from lab.tui.room import Room
 from lab.tui.rooms import ROOMS
 from lab.tui.theme import THEMES
 from lab.tui.words import say
-from lab.watch.feed import ClockNow, Feed, Lost, Missed, Unable
+from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Unable
 
 if TYPE_CHECKING:
     from lab.tui.screens.branch import Choice
@@ -64,6 +67,8 @@ class GlassApp(App[None]):
         self._first = room
         self._changed = False
         self._ticks = 0
+        self._stepped_from = -1
+        """The last seq when a message was stepped to, until it has come; -1: none is awaited."""
 
     def say(self, key: str, **values: object) -> str:
         """Word something in the language of the user."""
@@ -72,9 +77,30 @@ class GlassApp(App[None]):
     def on_mount(self) -> None:
         """Enter the first room and begin to watch."""
         self.open_cloud(self.home, self._first)
+        self.call_after_refresh(lambda: self.cover(self.size))
         self.set_interval(TOLD_S, self.tell)
         if served():
             end_with_server(self)
+
+    def on_resize(self, event: Resize) -> None:
+        """Cover what does not fit, and show it again when it does."""
+        self.cover(event.size)
+
+    def cover(self, size: Size) -> None:
+        """Lay one plain message over a screen that would be drawn cut; take it away where there is room."""
+        from lab.tui.screens.too_small import TooSmall, fits
+
+        covered = isinstance(self.screen, TooSmall)
+        if fits(size) and covered:
+            self.pop_screen()
+        elif not fits(size) and not covered:
+            self.push_screen(TooSmall())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Under the cover no key does anything but to end."""
+        from lab.tui.screens.too_small import fits
+
+        return action == "quit" or fits(self.size)
 
     # -- watching -----------------------------------------------------------------------------
 
@@ -93,6 +119,8 @@ class GlassApp(App[None]):
         else:
             known = desk.lost
             desk.take(seen)
+            if isinstance(seen, Entries):
+                self._tell_hidden_step(desk)
             if isinstance(seen, Lost) and (known is None or known.reason != seen.reason):
                 self.notify(self.lost_words(seen), severity="warning", timeout=8)
             elif isinstance(seen, Missed):
@@ -171,7 +199,19 @@ class GlassApp(App[None]):
 
     def action_step(self) -> None:
         """Let one message happen."""
+        self._stepped_from = self.desk.film.last_seq
         self.order("step", self.desk.feed.clock(step=1))
+
+    def _tell_hidden_step(self, desk: Desk) -> None:
+        """Say what a step has done when the shown room leaves it out: else it looks as if nothing had happened."""
+        if self._stepped_from < 0 or desk is not self.desk:
+            return
+        film = desk.film
+        came = [entry for entry in film.slice(film.index(self._stepped_from + 1)) if entry.kind in TRACED]
+        if came:
+            self._stepped_from = -1
+            if isinstance(self.screen, Room) and all(self.screen.hides(entry.seq) for entry in came):
+                self.notify(self.say("step.hidden", seq=came[0].seq, what=f"{came[0].kind} {came[0].name}"), timeout=3)
 
     def action_step_event(self) -> None:
         """Let one event of the loop happen."""
@@ -204,6 +244,7 @@ class GlassApp(App[None]):
         from lab.tui.screens.compare import Compare
 
         self.push_screen(Compare(Desk(message.feed, self.desk.lang), message.choice))
+        self.cover(self.size)
 
     # -- clouds and rooms ---------------------------------------------------------------------
 

@@ -118,6 +118,10 @@ class Room(Screen[None]):
     def restyled(self) -> None:
         """The theme has changed: give what is drawn by hand its new colours."""
 
+    def hides(self, seq: int) -> bool:
+        """Whether an entry is left out by what the room shows."""
+        return False
+
     async def poll(self) -> Any:
         """Ask the cloud something; runs in a worker and touches no widget."""
         return None

@@ -93,6 +93,10 @@ WORDS: Texts = {
         "en": "The cloud has this entry no more: time was turned back to before it.",
         "ko": "클라우드에 이제 이 항목이 없습니다. 그 전으로 시간을 되돌렸기 때문입니다.",
     },
+    "step.hidden": {
+        "en": "The step was made: #{seq} {what}, which is hidden here. p in Flow shows such messages, Esc ends a filter.",
+        "ko": "한 메시지 진행했습니다: #{seq} {what}. 여기서는 숨겨져 있습니다. 흐름 방에서 p로 보이고, Esc로 거르기를 끝냅니다.",
+    },
     # A long list that the stream left out.
     "left.loading": {"en": "… the list of {n} rows is being fetched", "ko": "… {n}줄짜리 목록을 가져오는 중입니다"},
     "left.failed": {"en": "✗ The list of {n} rows could not be fetched. {why}", "ko": "✗ {n}줄짜리 목록을 가져오지 못했습니다. {why}"},

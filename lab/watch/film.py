@@ -245,6 +245,13 @@ class View:
         """The film's index of a row of the view."""
         return self._found[index] if self.filter else index
 
+    def shows(self, seq: int) -> bool:
+        """Whether the entry with this seq passes the filter."""
+        film, at = self.film, self.film.index(seq)
+        if at >= len(film) or (self.filter.quiet and film._quiet[at]):
+            return False
+        return self._test is None or self._test(film._rows[at])
+
     def nearest(self, seq: int) -> int:
         """The row of the view with this seq, or the first one after it, or the last one."""
         at = self.film.index(seq)

@@ -82,6 +82,11 @@ def _plugged(known: Resources, thing: Thing | None) -> tuple[Field, ...]:
     return (choice("volume", held),)
 
 
+def _subnets_of(known: Resources, thing: Thing | None) -> tuple[Field, ...]:
+    own = [s for s in known.of("subnet") if thing is not None and s.data.get("network_id") == thing.id]
+    return (choice("subnet", [(f"{s.label}  {s.data.get('cidr', '')}", s.id) for s in own]),)
+
+
 def _servers(known: Resources, thing: Thing | None) -> tuple[Field, ...]:
     return (choice("server", _named(known, "server")),)
 
@@ -102,8 +107,13 @@ MAKE: Mapping[str, Order] = {
         "network.create", "POST /network/v2.0/networks, POST /network/v2.0/subnets", _make_network,
         lambda known, _: (Field("name", _next_name(known, "network", "net")), Field("cidr", f"10.{len(known.of('network'))}.0.0/24")),
     ),
+    "port": Order(
+        "port.create", "POST /network/v2.0/ports",
+        lambda cloud, _, given: cloud.network.ports.create(given["network"], name=given["name"]),
+        lambda known, _: (Field("name", _next_name(known, "port", "port")), choice("network", _named(known, "network"))),
+    ),
 }
-"""How each kind is made; ports and images are made by others."""
+"""How each kind is made; images need their bytes."""
 
 DO: Mapping[str, tuple[Order, ...]] = {
     "server": (
@@ -130,6 +140,8 @@ DO: Mapping[str, tuple[Order, ...]] = {
         Order("subnet.create", "POST /network/v2.0/subnets",
               lambda c, at, given: c.network.subnets.create(at, given["cidr"], name=given["name"]),
               lambda known, thing: (Field("name", _next_name(known, "subnet", "subnet")), Field("cidr", "10.9.0.0/24"))),
+        Order("subnet.delete", "DELETE /network/v2.0/subnets/…",
+              lambda c, at, given: c.network.subnets.delete(given["subnet"]), _subnets_of),
         Order("network.delete", "DELETE /network/v2.0/networks/{id}", lambda c, at, _: c.network.networks.delete(at)),
     ),
     "port": (Order("port.delete", "DELETE /network/v2.0/ports/{id}", lambda c, at, _: c.network.ports.delete(at)),),

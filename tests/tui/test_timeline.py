@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import OptionList, Static
 
 from lab.journal import Entry
 from lab.tui.desk import Desk
+from lab.tui.messages import Came
 from lab.tui.screens.branch import Branch, Choice, choices
 from lab.tui.screens.compare import Compare
 from lab.tui.screens.timeline import TimelineRoom
@@ -110,6 +112,60 @@ def test_a_message_can_be_lost_in_the_other_future(recording: Path) -> None:
     assert chosen[0].then["fault"]["act"] == "drop"
     assert chosen[0].then["fault"]["match"]["name"] == "build_and_run_instance"
     assert [key for key, *_ in choices(cast)] == ["drop", "delay", "duplicate", "kill"]
+
+
+@pytest.mark.parametrize(("lang", "words"), [("ko", "아무도 기다리지"), ("en", "Nobody waits")])
+def test_what_cannot_be_lost_is_not_offered_and_said(recording: Path, lang: str, words: str) -> None:
+    feed = StubFeed(recording)
+    notice = next(entry for entry in feed.entries if entry.kind == "notify")
+    app = app_of(feed, lang, "timeline")
+
+    async def story(pilot: Pilot[None]) -> None:
+        await app.push_screen(Branch(notice))
+        await pilot.pause()
+        assert words in str(app.screen.query_one("#whole", Static).content)
+        keys = [option.id for option in app.screen.query_one(OptionList).options]
+        assert set(keys) <= {"kill", "seed"}
+
+    play(app, story)
+
+
+def test_an_answer_is_broken_by_what_it_answers(recording: Path) -> None:
+    feed = StubFeed(recording)
+    reply = next(entry for entry in feed.entries if entry.kind == "rpc_reply")
+    app = app_of(feed, room="timeline")
+
+    async def story(pilot: Pilot[None]) -> None:
+        room = app.screen
+        assert isinstance(room, TimelineRoom)
+        room.scrubber.seq = reply.seq
+        await pilot.press("x")
+        assert isinstance(app.screen, Branch)
+        assert [then["fault"]["match"]["kinds"] for _, _, then, _ in app.screen._choices[:1]] == [["rpc_call"]]
+
+    play(app, story)
+
+
+@pytest.mark.parametrize(("room", "shown"), [("flow", False), ("timeline", False), ("queues", True)])
+def test_a_step_that_is_hidden_is_said(recording: Path, room: str, shown: bool) -> None:
+    everything = StubFeed(recording).entries
+    notice = next(entry for entry in everything if entry.kind == "notify")
+    visible = next(entry for entry in everything if entry.seq > notice.seq and entry.kind == "rest")
+    feed = StubFeed(recording, {"PUT clock": {"t_s": 20.0, "paused": True, "speed": 1}}, upto=notice.seq - 1)
+    app = app_of(feed, "ko", room)
+
+    async def story(pilot: Pilot[None]) -> None:
+        await pilot.press("n")
+        app.post_message(Came(app.desk, Entries([notice])))
+        await pilot.pause()
+        told = [note.message for note in app._notifications if f"#{notice.seq} notify" in note.message]
+        assert len(told) == (not shown)
+        await pilot.press("n")
+        app.post_message(Came(app.desk, Entries([visible])))
+        await pilot.pause()
+        assert len([note for note in app._notifications if "한 메시지 진행" in note.message]) == len(told)
+
+    play(app, story)
 
 
 def test_a_recording_says_why_it_cannot_go_back(recording: Path) -> None:

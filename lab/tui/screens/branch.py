@@ -14,9 +14,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from lab.journal import Entry
-from lab.journal.export import TRACED
 from lab.tui.words import Texts, say
-from lab.watch.breakage import name_of
+from lab.watch.breakage import MESSAGES, name_of
 from lab.watch.lanes import binary
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ class Branch(ModalScreen[Choice | None]):
     Branch Vertical { width: 64; max-width: 95%; height: auto; background: $panel; padding: 1 2; border: round $border; }
     Branch OptionList { height: auto; max-height: 10; border: none; background: $panel; }
     Branch OptionList:focus { border: none; }
+    Branch #whole { color: $warning; margin-bottom: 1; }
     Branch Input { display: none; border: tall $border; }
     """
     texts: ClassVar[Texts] = {
@@ -51,6 +51,14 @@ class Branch(ModalScreen[Choice | None]):
         "delay": {"en": "{name} comes {s:g} s late", "ko": "{name} 메시지 {s:g}초 지연"},
         "duplicate": {"en": "{name} comes twice", "ko": "{name} 메시지 중복"},
         "kill": {"en": "{process} dies", "ko": "{process} 프로세스 죽음"},
+        "whole": {
+            "en": "This {kind} entry cannot be lost or late: only requests, calls and casts can.",
+            "ko": "이 {kind} 항목은 유실이나 지연시킬 수 없습니다. REST 요청과 call, cast만 됩니다.",
+        },
+        "whole.notify": {
+            "en": "Nobody waits for a notification, so losing it would change nothing: only requests, calls and casts can be broken.",
+            "ko": "알림(notify)은 아무도 기다리지 않아 유실되어도 달라지는 것이 없습니다. REST 요청과 call, cast만 고장 낼 수 있습니다.",
+        },
         "seed": {"en": "other luck: another seed …", "ko": "다른 운: 다른 시드 …"},
         "seeded": {"en": "seed {n}", "ko": "시드 {n}"},
         "seed.hint": {"en": "a number, then Enter", "ko": "숫자를 쓰고 Enter"},
@@ -69,6 +77,9 @@ class Branch(ModalScreen[Choice | None]):
         """What can be done to this entry, and the seed."""
         with Vertical():
             yield Static(self.say("title", seq=self._entry.seq), markup=False)
+            if self._entry.kind not in MESSAGES:
+                key = "whole.notify" if self._entry.kind == "notify" else "whole"
+                yield Static(self.say(key, kind=self._entry.kind), id="whole", markup=False)
             options = [Option(self.say(key, **values), id=key) for key, values, _, _ in self._choices]
             yield OptionList(*options, Option(self.say("seed"), id="seed"), markup=False)
             yield Input(placeholder=self.say("seed.hint"), type="integer", compact=True)
@@ -96,7 +107,7 @@ def choices(entry: Entry) -> list[tuple[str, dict[str, Any], dict[str, Any], int
     A message is broken by going to just before it; a process is killed right after the entry.
     """
     found: list[tuple[str, dict[str, Any], dict[str, Any], int]] = []
-    if entry.kind in TRACED:
+    if entry.kind in MESSAGES:
         match = {"name": name_of(entry), "kinds": [entry.kind], "source": entry.source, "target": entry.target, "times": 1}
         for act in ("drop", "delay", "duplicate"):
             fault = {"act": act, "match": match} | ({"delay_s": DELAY_S} if act == "delay" else {})

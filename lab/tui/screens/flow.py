@@ -104,6 +104,10 @@ class FlowRoom(Room):
         """Names may have changed."""
         self.restyled()
 
+    def hides(self, seq: int) -> bool:
+        """Whether the filter leaves an entry out."""
+        return not self.lanes.view.shows(seq)
+
     def entered(self) -> None:
         """Stand where another room stood."""
         self.lanes.stand_at(self.desk.chosen)

@@ -21,12 +21,11 @@ TEXTS: Texts = {
     "empty.server": {"en": "No server is known yet. c creates one.", "ko": "아직 아는 서버가 없습니다. c로 만듭니다."},
     "empty.volume": {"en": "No volume is known yet. c creates one.", "ko": "아직 아는 볼륨이 없습니다. c로 만듭니다."},
     "empty.network": {"en": "No network is known yet. c creates one.", "ko": "아직 아는 네트워크가 없습니다. c로 만듭니다."},
-    "empty.port": {"en": "No port is known yet. A server gets its own.", "ko": "아직 아는 포트가 없습니다. 서버를 만들면 생깁니다."},
-    "empty.image": {"en": "No image is known yet. u asks the cloud.", "ko": "아직 아는 이미지가 없습니다. u로 클라우드에 묻습니다."},
-    "made.port": {
-        "en": "A port comes with a server: Nova asks Neutron for it. Create a server.",
-        "ko": "포트는 서버와 함께 생깁니다. Nova가 Neutron에 요청합니다. 서버를 만들어 보십시오.",
+    "empty.port": {
+        "en": "No port is known yet. c creates one; a server gets its own.",
+        "ko": "아직 아는 포트가 없습니다. c로 만듭니다. 서버를 만들 때도 생깁니다.",
     },
+    "empty.image": {"en": "No image is known yet. u asks the cloud.", "ko": "아직 아는 이미지가 없습니다. u로 클라우드에 묻습니다."},
     "made.image": {
         "en": "An image needs its bytes: openstack image create --file …",
         "ko": "이미지에는 파일이 필요합니다: openstack image create --file …",
@@ -64,6 +63,8 @@ TEXTS: Texts = {
     "order.volume.delete": {"en": "Delete the volume", "ko": "볼륨 삭제"},
     "order.network.create": {"en": "Create a network with a subnet", "ko": "네트워크와 서브넷 만들기"},
     "order.subnet.create": {"en": "Add a subnet", "ko": "서브넷 추가"},
+    "order.subnet.delete": {"en": "Delete a subnet", "ko": "서브넷 삭제"},
+    "order.port.create": {"en": "Create a port", "ko": "포트 만들기"},
     "order.network.delete": {"en": "Delete the network", "ko": "네트워크 삭제"},
     "order.port.delete": {"en": "Delete the port", "ko": "포트 삭제"},
     "order.image.delete": {"en": "Delete the image", "ko": "이미지 삭제"},
@@ -74,6 +75,7 @@ TEXTS: Texts = {
     "field.host": {"en": "Host (or empty)", "ko": "호스트(선택)"},
     "field.size": {"en": "Size in GiB", "ko": "크기(GiB)"},
     "field.cidr": {"en": "Address range", "ko": "주소 범위(CIDR)"},
+    "field.subnet": {"en": "Subnet", "ko": "서브넷"},
     "field.volume": {"en": "Volume", "ko": "볼륨"},
     "field.server": {"en": "Server", "ko": "서버"},
 }

@@ -17,6 +17,7 @@ from lab.tui.screens.branch import Branch, Choice
 from lab.tui.widgets.lane_view import LaneHead, LaneView
 from lab.tui.widgets.scrubber import Scrubber
 from lab.tui.words import Texts
+from lab.watch.breakage import asked
 from lab.watch.film import Filter, View
 
 SPEEDS: tuple[float | str, ...] = (0.1, 0.25, 0.5, 1, 2, 5, 10, 100, "max")
@@ -93,6 +94,10 @@ class TimelineRoom(Room):
         self.scrubber.seq = 0
         self.restyled()
 
+    def hides(self, seq: int) -> bool:
+        """Whether the filter leaves an entry out."""
+        return not self.lanes.view.shows(seq)
+
     def entered(self) -> None:
         """Stand where another room stood."""
         self.scrubber.seq = self.desk.chosen
@@ -158,7 +163,7 @@ class TimelineRoom(Room):
     def action_branch(self) -> None:
         """Ask how the other future shall differ, and let it begin."""
         why = self.why_not("branch")
-        entry = self.desk.film.get(self.here)
+        entry = asked(self.desk.film, self.here)
         if why or entry is None:
             self.notify(why, severity="warning")
             return
