@@ -6,6 +6,7 @@ Whatever is refused is raised, as BadRequest when it is not what is asked for; `
 from __future__ import annotations
 
 import math
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 import orjson
@@ -93,6 +94,10 @@ async def ping(world: Watched, request: HttpRequest) -> HttpResponse:
     texts = [what.get("server"), what.get("target")] if isinstance(what, dict) and set(what) <= {"server", "target"} else []
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise BadRequest(f"this is no ping; {PING_USAGE}")
+    try:
+        IPv4Address(what["target"])
+    except AddressValueError:
+        raise BadRequest(f"{what['target']!r} is no IPv4 address, and frames need one; {PING_USAGE}") from None
     return reply(200, await world.enter("ping", what))
 
 

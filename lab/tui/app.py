@@ -5,7 +5,7 @@ Beside the cloud that it was opened on (`home`), others can be watched, each wit
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -206,12 +206,17 @@ class GlassApp(App[None]):
         """Say what a step has done when the shown room leaves it out: else it looks as if nothing had happened."""
         if self._stepped_from < 0 or desk is not self.desk:
             return
-        film = desk.film
-        came = [entry for entry in film.slice(film.index(self._stepped_from + 1)) if entry.kind in TRACED]
-        if came:
+        hides = self.screen.hides if isinstance(self.screen, Room) else None
+        if self.step_came(desk, self._stepped_from, hides):
             self._stepped_from = -1
-            if isinstance(self.screen, Room) and all(self.screen.hides(entry.seq) for entry in came):
-                self.notify(self.say("step.hidden", seq=came[0].seq, what=f"{came[0].kind} {came[0].name}"), timeout=3)
+
+    def step_came(self, desk: Desk, since: int, hides: Callable[[int], bool] | None) -> bool:
+        """Whether a message has come after `since`; when all that came is hidden where the user looks, say what it was."""
+        film = desk.film
+        came = [entry for entry in film.slice(film.index(since + 1)) if entry.kind in TRACED]
+        if came and hides is not None and all(hides(entry.seq) for entry in came):
+            self.notify(self.say("step.hidden", seq=came[0].seq, what=f"{came[0].kind} {came[0].name}"), timeout=3)
+        return bool(came)
 
     def action_step_event(self) -> None:
         """Let one event of the loop happen."""

@@ -181,7 +181,7 @@ class Room(Screen[None]):
     def _ask(self) -> None:
         if not self._asking:  # a slow cloud is not asked twice
             self._asking = True
-            self.run_worker(self._poll(), group=f"poll-{self.name_}")
+            self.run_worker(self._poll, group=f"poll-{self.name_}")
 
     async def _poll(self) -> None:
         try:

@@ -16,6 +16,8 @@ from textual.theme import Theme
 ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILLION, PURPLE = (
     "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )
+DEEP_BLUE, DEEP_ORANGE, DEEP_VERMILLION = "#00609A", "#8F4D00", "#A03F00"
+"""Darker for light ground, on which their own are too pale to read: 4.5:1 is needed (WCAG 2.2, 1.4.3)."""
 
 DARK = Theme(
     name="glass-dark",
@@ -32,25 +34,25 @@ DARK = Theme(
     dark=True,
     variables={
         # Textual's own are made white or black where a text names them.
-        "text-muted": "#8A94A0", "text-disabled": "#6C7682", "footer-key-foreground": SKY, "border": "#39424D",
+        "text-muted": "#98A2AE", "text-disabled": "#929CA7", "footer-key-foreground": SKY, "border": "#39424D",
         "border-blurred": "#2A313A", "input-cursor-foreground": "#12151A",
     },
 )
 LIGHT = Theme(
     name="glass-light",
-    primary=BLUE,
-    secondary="#A85B00",
-    accent="#8A5A00",
+    primary=DEEP_BLUE,
+    secondary=DEEP_ORANGE,
+    accent="#7A5200",
     success="#00704F",
-    warning="#A85B00",
-    error="#B84A00",
+    warning=DEEP_ORANGE,
+    error=DEEP_VERMILLION,
     foreground="#20262E",
     background="#FBFBF9",
     surface="#F3F3EF",
     panel="#E8E8E2",
     dark=False,
     variables={
-        "text-muted": "#666E76", "text-disabled": "#8C9298", "footer-key-foreground": BLUE, "border": "#C4C7C3",
+        "text-muted": "#565D65", "text-disabled": "#5F666E", "footer-key-foreground": DEEP_BLUE, "border": "#C4C7C3",
         "border-blurred": "#D8DAD6",
     },
 )
@@ -101,14 +103,14 @@ def palette(dark: bool) -> Palette:
 
     if dark:
         return Palette(
-            plain=style("#D6DAE0"), muted=style("#8A94A0"), faint=style("#39424D"), strong=style("#FFFFFF", bold=True),
-            rest=style(SKY), mq=style(ORANGE), driver=style("#2EC49A"), state=style(YELLOW), notify=style("#6C7682"),
-            wire=style(PURPLE), good=style("#2EC49A"), bad=style("#FF7A33", bold=True), chosen=Style(bgcolor="#2B3947"),
+            plain=style("#D6DAE0"), muted=style("#98A2AE"), faint=style("#434D59"), strong=style("#FFFFFF", bold=True),
+            rest=style(SKY), mq=style(ORANGE), driver=style("#2EC49A"), state=style(YELLOW), notify=style("#929CA7"),
+            wire=style("#D68BB3"), good=style("#2EC49A"), bad=style("#FF7A33", bold=True), chosen=Style(bgcolor="#263442"),
             fresh=Style(bgcolor="#1B222A"), head=style("#AEB8C4", bold=True),
         )
     return Palette(
-        plain=style("#20262E"), muted=style("#666E76"), faint=style("#C9CCC8"), strong=style("#000000", bold=True),
-        rest=style(BLUE), mq=style("#A85B00"), driver=style("#00704F"), state=style("#7A5200"), notify=style("#8C9298"),
-        wire=style("#94406E"), good=style("#00704F"), bad=style("#B84A00", bold=True), chosen=Style(bgcolor="#D3E3F0"),
+        plain=style("#20262E"), muted=style("#565D65"), faint=style("#B4B8B3"), strong=style("#000000", bold=True),
+        rest=style(DEEP_BLUE), mq=style(DEEP_ORANGE), driver=style("#00704F"), state=style("#7A5200"), notify=style("#5F666E"),
+        wire=style("#94406E"), good=style("#00704F"), bad=style(DEEP_VERMILLION, bold=True), chosen=Style(bgcolor="#DCE9F4"),
         fresh=Style(bgcolor="#F0F0E8"), head=style("#454D55", bold=True),
     )

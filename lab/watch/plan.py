@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import AddressValueError, IPv4Address
 from typing import Any
 
 Thing = Mapping[str, Any]
@@ -171,3 +172,11 @@ def passes(port: Thing, vlan: int | None) -> bool | None:
         return None
     omitted = port.get("omitted") or ()
     return vlan in port["vlans"] and vlan not in omitted and 0 not in omitted
+
+
+def is_address(text: str) -> bool:
+    """Whether frames can be sent to it: an IPv4 address."""
+    try:
+        return bool(IPv4Address(text))
+    except AddressValueError:
+        return False

@@ -210,6 +210,25 @@ def test_a_ping_is_asked_for_sent_and_walked(recording: Path) -> None:
     play(app, story)
 
 
+def test_a_server_without_an_address_is_not_pinged_but_named(recording: Path) -> None:
+    told = healthy()
+    told["hosts"][[host["name"] for host in told["hosts"]].index("compute-2")]["servers"][0]["ports"][0]["address"] = None
+    feed = StubFeed(recording, {"GET datacenter": told, "POST ping": PING})
+    app = app_of(feed, "ko", "datacenter")
+
+    async def story(pilot: Pilot[None]) -> None:
+        room = app.screen
+        assert isinstance(room, DatacenterRoom)
+        while not room.plan.servers:
+            await pilot.pause(0.01)
+        room._ping(("web", "db"))
+        await pilot.pause()
+        assert any("db에 아직 주소가 없습니다" in note.message for note in app._notifications)
+        assert not [what for _, what, _ in feed.asked if what == "ping"]
+
+    play(app, story)
+
+
 def test_a_ping_that_cannot_be_is_refused_in_words(recording: Path) -> None:
     app = app_of(recording, "ko", "datacenter")
 

@@ -114,6 +114,7 @@ WRONG_FAULTS: list[tuple[object, str]] = [
 WRONG_PINGS: list[tuple[object, int, str]] = [
     ({}, 400, "this is no ping"),
     ({"server": "web", "target": 4}, 400, "this is no ping"),
+    ({"server": "web", "target": "db"}, 400, "'db' is no IPv4 address"),
     ({"server": "web", "target": "10.0.0.1"}, 404, "no server 'web' runs; none does: create one first"),
 ]
 

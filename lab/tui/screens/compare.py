@@ -58,8 +58,8 @@ class Compare(Screen[None]):
         "key.difference": {"en": "first difference", "ko": "첫 차이"},
         "was": {"en": "As it was", "ko": "있었던 일"},
         "ending": {
-            "en": "{title}: {servers}  {s:.1f} s  R {rest}  MQ {mq}  failures {bad}",
-            "ko": "{title}: {servers}  {s:.1f}초  R {rest}  MQ {mq}  실패 {bad}",
+            "en": "{title}: {servers}  {clock}{s:.1f} s  R {rest}  MQ {mq}  failures {bad}",
+            "ko": "{title}: {servers}  {clock}{s:.1f}초  R {rest}  MQ {mq}  실패 {bad}",
         },
         "no_server": {"en": "no server", "ko": "서버 없음"},
         "parted": {"en": "They part at #{seq}, {t:.3f} s.", "ko": "#{seq}, {t:.3f}초에서 갈라집니다."},
@@ -70,6 +70,8 @@ class Compare(Screen[None]):
         super().__init__()
         self.branch, self.choice = branch, choice
         self.parted: tuple[int, int] | None = None
+        self._stepped_from = -1
+        """The branch's last seq when it was stepped, until a message has come."""
 
     @property
     def desks(self) -> tuple[Desk, Desk]:
@@ -116,6 +118,10 @@ class Compare(Screen[None]):
     def _came(self, message: Came) -> None:
         message.stop()
         message.desk.take(message.seen)
+        if self._stepped_from >= 0:
+            lanes = self.query_one("#branch", LaneView)
+            if cast("GlassApp", self.app).step_came(self.branch, self._stepped_from, lambda seq: not lanes.view.shows(seq)):
+                self._stepped_from = -1
 
     def tell(self) -> None:
         """Show what both are now."""
@@ -141,9 +147,17 @@ class Compare(Screen[None]):
         ended = outcome(desk.film, desk.names, self.choice.to)
         servers = "  ".join(f"◆ {name} {state}" for name, state in ended.servers.items()) or self.say("no_server")
         title = self.say("was") if side == "was" else self.choice.words
-        return Content(
-            self.say("ending", title=title, servers=servers, s=ended.seconds, rest=ended.rest, mq=ended.mq, bad=ended.failures)
-        )
+        numbers = {"s": ended.seconds, "rest": ended.rest, "mq": ended.mq, "bad": ended.failures}
+        return Content(self.say("ending", title=title, servers=servers, clock=self._clock(desk), **numbers))
+
+    def _clock(self, desk: Desk) -> str:
+        """Whether its time goes on, and how fast: the branch runs as fast as it can while anything is awaited."""
+        if not desk.clock:
+            return ""
+        if desk.clock.get("paused"):
+            return f"‖ {self.say('clock.paused')} "
+        speed = desk.clock.get("speed", 1)
+        return "▶ " + (self.say("clock.max") if speed == "max" else f"×{speed:g}") + " "
 
     # -- keys ---------------------------------------------------------------------------------
 
@@ -170,7 +184,11 @@ class Compare(Screen[None]):
         self._order(paused=not self.branch.clock.get("paused"))
 
     def action_step(self, event: bool) -> None:
-        """One message of the branch, or one event."""
+        """One message of the branch, or one event: at its end, which is shown."""
+        self._stepped_from = -1 if event else self.branch.film.last_seq
+        lanes = self.query_one("#branch", LaneView)
+        lanes.follow = True
+        lanes.grown()
         self._order(**({"step_events": 1} if event else {"step": 1}))
 
     def action_back(self) -> None:

@@ -23,7 +23,7 @@ from lab.tui.widgets.plan_lines import PlanPen
 from lab.tui.widgets.plan_told import content, told, walked
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
-from lab.watch.plan import Plan, Row
+from lab.watch.plan import Plan, Row, is_address
 from lab.watch.reasons import worded
 from lab.watch.surveyor import Surveyor
 from lab.watch.walk import Hop, Walk, Walks, of_ping
@@ -212,9 +212,12 @@ class DatacenterRoom(Room):
     def _ping(self, asked: tuple[str, str] | None) -> None:
         if asked is not None:
             source, target = asked
-            title = f"{source} → {target}"
+            title, address = f"{source} → {target}", self.plan.address(target)
+            if not is_address(address):
+                self.notify(self.say("no_address", name=target), severity="warning")
+                return
             self.notify(self.say("pinging", title=title), timeout=1)
-            self.order("ping", self._send(title, source, self.plan.address(target)))
+            self.order("ping", self._send(title, source, address))
 
     async def _send(self, title: str, source: str, target: str) -> None:
         answer = await self.desk.feed.ping(source, target)

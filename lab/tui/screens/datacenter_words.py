@@ -48,6 +48,10 @@ TEXTS: Texts = {
     "marked": {"en": "the other end is now {name}", "ko": "이제 반대쪽 끝은 {name}입니다"},
     "no_walks": {"en": "No frame was followed yet; p pings.", "ko": "아직 따라간 프레임이 없습니다. p로 핑을 보내십시오."},
     "no_servers": {"en": "No server runs from which one could ping.", "ko": "핑을 보낼 수 있는 서버가 없습니다."},
+    "no_address": {
+        "en": "{name} has no address yet: wait until it has booted, or give an address such as 10.0.0.7.",
+        "ko": "{name}에 아직 주소가 없습니다. 부팅이 끝나기를 기다리거나 10.0.0.7 같은 주소를 쓰십시오.",
+    },
     "pinging": {"en": "{title}: the frames are on their way …", "ko": "{title}: 프레임이 가고 있습니다 …"},
     "walk": {"en": "hop {n} of {all}", "ko": "{all}홉 중 {n}"},
     "reached": {"en": "✓ answered in {rtt:.3f} ms", "ko": "✓ {rtt:.3f} ms 만에 응답"},

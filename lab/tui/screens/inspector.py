@@ -159,7 +159,7 @@ class Inspector(Screen[None]):
             text.no_wrap, text.overflow = True, "ellipsis"
             links.add_option(Option(text, id=str(other.seq)))
         if not found:
-            links.add_option(Option(Text(self.say("link.none"), inks.faint), disabled=True))
+            links.add_option(Option(Text(self.say("link.none"), inks.muted), disabled=True))
 
     def links(self, entry: Entry) -> list[tuple[str, Entry]]:
         """Cause, answer and effects."""

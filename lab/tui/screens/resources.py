@@ -44,7 +44,7 @@ class ResourcesRoom(Room):
         Binding("tab", "app.focus_next", "key.other_side", show=False),
     ]
     DEFAULT_CSS = """
-    ResourcesRoom #kinds { height: 1; padding: 0 1; background: $surface; }
+    ResourcesRoom #kinds { height: 1; padding: 0 1; background: $surface; link-style: not underline; link-style-hover: bold; }
     ResourcesRoom .head { height: 1; padding: 0 1; background: $surface; color: $text-muted; text-wrap: nowrap; text-overflow: ellipsis; }
     ResourcesRoom #both { height: 1fr; layout: vertical; }
     ResourcesRoom.wide #both { layout: horizontal; }

@@ -45,16 +45,13 @@ class RoomBar(Widget):
         from lab.tui.rooms import ROOMS
 
         room = cast("Room", self.screen)
-        clock = clock_line(room)
-        for titles in _titles(room):
-            if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) + 1 <= self.size.width:
+        for titles, side, clock in _ways(room):
+            if sum(cell_len(f"{side}1 {title} ") for title in titles) + cell_len(clock) <= self.size.width:
                 break
-        if sum(cell_len(title) + 4 for title in titles) + cell_len(clock) > self.size.width:
-            clock = clock.rpartition(" · #")[0] + " "
         parts: list[Any] = []
         for door, title in zip(ROOMS, titles, strict=True):
             here = door.name == room.name_
-            text = f" {door.digit} {title} " if title else f" {door.digit} "
+            text = f"{side}{door.digit} {title} " if title else f" {door.digit} "
             if here:
                 parts.append((text, "bold $background on $primary"))
             else:
@@ -65,13 +62,20 @@ class RoomBar(Widget):
         return Content.assemble(line, " " * gap, (clock, color))
 
 
-def _titles(room: Room) -> Iterator[list[str]]:
-    """What the rooms are called: whole, in short, and, where even that is too long, only the present one by name."""
+def _ways(room: Room) -> Iterator[tuple[list[str], str, str]]:
+    """What the rooms are called, what stands before each, and the clock: less and less, the present room's name to the last."""
     from lab.tui.rooms import ROOMS
 
-    yield [room.say(f"room.{door.name}") for door in ROOMS]
-    yield [room.say(f"room.{door.name}.short") for door in ROOMS]
-    yield [room.say(f"room.{door.name}") if door.name == room.name_ else "" for door in ROOMS]
+    clock = clock_line(room)
+    less = clock.rpartition(" · #")[0] + " "
+    yield [room.say(f"room.{door.name}") for door in ROOMS], " ", clock
+    short = [room.say(f"room.{door.name}.short") for door in ROOMS]
+    yield short, " ", clock
+    yield short, "", clock
+    yield short, "", less
+    only = [room.say(f"room.{door.name}") if door.name == room.name_ else "" for door in ROOMS]
+    yield only, " ", clock
+    yield only, " ", less
 
 
 def clock_line(room: Room) -> str:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import orjson
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
@@ -72,7 +73,9 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
         width, index = self.size.width, y + self.scroll_offset.y
         if index >= len(self._wrapped):
             return Strip.blank(width, self.rich_style)
-        segments = list(self._wrapped[index].render(self.app.console))
+        line, console = self._wrapped[index], self.app.console
+        # A text without spans renders without its own style.
+        segments = Segment.apply_style(line.render(console), console.get_style(line.style))
         strip = Strip([s for s in segments if s.text])
         return strip.adjust_cell_length(width - 1).extend_cell_length(width).apply_style(self.rich_style)
 
