@@ -181,7 +181,8 @@ class Room(Screen[None]):
     def _ask(self) -> None:
         if not self._asking:  # a slow cloud is not asked twice
             self._asking = True
-            self.run_worker(self._poll, group=f"poll-{self.name_}")
+            # Not the coroutine itself: it would stay unawaited when the application ends before the worker begins.
+            self.run_worker(self._poll, group=f"poll-{self.name_}")  # type: ignore[arg-type]
 
     async def _poll(self) -> None:
         try:
