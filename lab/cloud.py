@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.bench import Bench
 from lab.client.compute import Compute
@@ -23,19 +22,10 @@ from lab.client.storage import ImageService, ObjectService, VolumeService
 from lab.client.transports import InWorld, OverHttp, ThroughRunner
 from lab.config import Config
 from lab.journal import Journal
+from lab.parts import parts, start
 from lab.process import Process
 from lab.readiness import Readiness
-from lab.services import network
-from lab.services.compute import processes as nova
-from lab.services.identity import api as identity
-from lab.services.image import api as image
-from lab.services.object import processes as swift
-from lab.services.placement import api as placement
-from lab.services.volume import agent as cinder_volume
-from lab.services.volume import api as cinder
-from lab.services.volume import scheduler as cinder_scheduler
-from lab.wires import Factory, Wires
-from lab.world import World
+from lab.wires import Wires
 
 if TYPE_CHECKING:
     from drivers.site import Site
@@ -43,61 +33,6 @@ if TYPE_CHECKING:
     from sim.world import SimWorld
 
 T = TypeVar("T")
-
-
-class Part(NamedTuple):
-    """One process of the cloud: where it runs, which port's driver it needs there, and what starts it."""
-
-    binary: str
-    host: str
-    port: str
-    factory: Callable[[], Factory]
-    """Makes what starts it; then the driver is asked for."""
-
-
-def parts(config: Config, world: World) -> Iterator[Part]:
-    """Every process of the cloud on its host, in the order in which they are started: one line each."""
-    here, net = world.controller, world.network_host
-    yield Part("keystone", here, "", lambda: identity.start)
-    yield Part("glance", here, "image", lambda: partial(image.start, store=world.images()))
-    yield Part("placement", here, "", lambda: placement.start)
-    yield Part("neutron-api", here, "", lambda: network.start_api)
-    yield Part("neutron-rpc", here, "", lambda: network.start_rpc)
-    yield Part("cinder-api", here, "", lambda: cinder.start)
-    yield Part("cinder-scheduler", here, "", lambda: cinder_scheduler.start)
-    yield Part("cinder-volume", here, "volume", lambda: partial(cinder_volume.start, driver=world.volumes()))
-    yield Part("nova-conductor", here, "", lambda: nova.start_conductor)
-    yield Part("nova-scheduler", here, "", lambda: nova.start_scheduler)
-    yield Part("nova-api", here, "", lambda: nova.start_api)
-    for host in world.disks:
-        yield Part("swift-object", host, "object", partial(_storage, world, host))
-    yield Part("swift-proxy", here, "", lambda: partial(swift.start_proxy, devices=world.disks))
-    yield Part("neutron-dhcp-agent", net, "dhcp", lambda: partial(network.start_dhcp_agent, driver=world.dhcp(net)))
-    if "router" in config.service_plugins:
-        yield Part("neutron-l3-agent", net, "router", lambda: partial(network.start_l3_agent, driver=world.routers(net)))
-    for host in dict.fromkeys((net, *world.computes)):
-        yield Part("neutron-l2-agent", host, "network", partial(_switch, world, host))
-    for host in world.computes:
-        yield Part("nova-compute", host, "hypervisor", partial(_compute, world, host))
-
-
-def _storage(world: World, host: str) -> Factory:
-    disks = {device: world.disk(host, device) for device in world.disks[host]}
-    return partial(swift.start_storage, disks=disks, devices=world.disks)
-
-
-def _switch(world: World, host: str) -> Factory:
-    return partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host))
-
-
-def _compute(world: World, host: str) -> Factory:
-    return partial(nova.start_agent, driver=world.hypervisor(host))
-
-
-def start(wires: Wires, chosen: Iterable[Part]) -> None:
-    """Start processes of the cloud."""
-    for part in chosen:
-        wires.start(part.binary, part.host, part.factory())
 
 
 class Cloud:
