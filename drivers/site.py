@@ -19,6 +19,7 @@ from drivers.options import read
 from drivers.place import Place
 from lab.config import Config, for_era
 from lab.errors import LabError
+from lab.services.object.nodes import node_service
 from lab.store import Store
 
 ROLES = ("controller", "compute", "network", "storage")
@@ -26,6 +27,12 @@ PORTS = ("hypervisor", "network", "dhcp", "volume", "image", "object")
 """The tables that describe drivers."""
 DISKS = ("disk-1", "disk-2", "disk-3")
 """The object disks of each storage host: as many as the ring has replicas, so that one can be lost."""
+ENDPOINT_PORTS = {
+    "identity": 15_000, "image": 19_292, "placement": 18_778, "network": 19_696, "volume": 18_776, "compute": 18_774, "object": 18_080,
+}  # fmt: skip
+"""Where the services hear each other, unless [endpoints] says otherwise: OpenStack's own ports and 10,000."""
+NODE_PORT = 16_200
+"""The same of an object storage node. Source: swift's object-server, 6200."""
 SECRETS = {"cloud": ("admin_password", "service_password"), "messaging": ("url",), "database": ("url",)}
 
 
@@ -77,7 +84,7 @@ class Site:
     messaging: MessagingTable = MessagingTable()
     database: DatabaseTable = DatabaseTable()
     endpoints: Mapping[str, str] = field(default_factory=dict)
-    """Service type -> URL, for services that run elsewhere than in this program."""
+    """Service type -> http://ADDRESS:PORT, where its program listens for the others."""
     drivers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Port -> its table."""
     source: str = "the configuration"
@@ -99,6 +106,16 @@ class Site:
         """The options of the drivers of a port on one host, by name: one driver without a name, or one a disk."""
         table = dict(self.drivers.get(port, {}))
         return {disk: {**table, "disk": disk} for disk in DISKS} if port == "object" else {"": table}
+
+    def urls(self) -> dict[str, str]:
+        """Where the programs reach each other's services: as [endpoints] says, or at the usual port of each on its host."""
+        here = self.hosts[self.having("controller")[0]].address
+        found = {service: f"http://{here}:{port}" for service, port in ENDPOINT_PORTS.items()}
+        found |= {node_service(name): f"http://{self.hosts[name].address}:{NODE_PORT}" for name in self.having("storage")}
+        unknown = sorted(set(self.endpoints) - set(found))
+        if unknown:
+            raise LabError(f"[endpoints] of {self.source} names {unknown[0]!r}; known: {', '.join(found)}")
+        return {service: f"{self.endpoints.get(service, url).rstrip('/')}/{service}" for service, url in found.items()}
 
     def on(self, host: str) -> Site:
         """The same cloud seen from another of its hosts. Raises LabError when it has none of that name."""
@@ -126,32 +143,32 @@ class Site:
         return open_store(f"sqlite:///{directory / 'cloud.db'}")
 
 
-def load(path: Path) -> Site:
-    """Read a configuration file. Raises LabError naming the file, the table, the key and what is known."""
+def load(path: Path, host: str = "") -> Site:
+    """Read a configuration file as one of its hosts. Raises LabError naming the file, the table, the key and what is known."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise LabError(f"{path}: {error.strerror}; give the configuration of the cloud with --config") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{path} is no TOML: {error}") from None
-    return site(document, str(path))
+    return site(document, str(path), host)
 
 
-def site(document: Mapping[str, Any], source: str = "the configuration") -> Site:
-    """A site from the tables of a configuration."""
+def site(document: Mapping[str, Any], source: str = "the configuration", host: str = "") -> Site:
+    """A site from the tables of a configuration, seen from that host; from [cloud] host, or this machine, when none is named."""
     known = ("cloud", "hosts", "settings", "messaging", "database", "endpoints", *PORTS)
     unknown = sorted(set(document) - set(known))
     if unknown:
         raise LabError(f"{source} has no table [{unknown[0]}]; known: {', '.join(known)}")
     tables = {name: _open(name, dict(document.get(name, {})), source) for name in known}
     cloud = read(CloudTable, tables["cloud"], f"[cloud] of {source}")
-    here = cloud.host or socket.gethostname().partition(".")[0]
+    here = host or cloud.host or socket.gethostname().partition(".")[0]
     hosts = {
         name: read(HostTable, table, f"[hosts.{name}] of {source}")
         for name, table in (tables["hosts"] or {here: {}}).items()
     }
-    for name, host in hosts.items():
-        strange = [role for role in host.roles if role not in ROLES]
+    for name, entry in hosts.items():
+        strange = [role for role in entry.roles if role not in ROLES]
         if strange:
             raise LabError(f"[hosts.{name}] of {source}: there is no role {strange[0]!r}; known: {', '.join(ROLES)}")
     whole = Site(

@@ -11,6 +11,7 @@ from drivers.site import DISKS, Site
 from lab.body import encode
 from lab.errors import Conflict, LabError
 from lab.medium import Instant
+from lab.parts import Part, parts
 from lab.process import Process
 from lab.realtime import RealRuntime
 from lab.services.compute.driver import HypervisorDriver
@@ -31,15 +32,20 @@ class RealWorld(World):
     A driver is made and opened when it is first asked for, and kept: agents that are started again find it as it is.
     """
 
-    def __init__(self, site: Site, store: Store) -> None:
+    def __init__(self, site: Site, store: Store, **wiring: Any) -> None:
+        """`wiring`: the makers of broker and router of `Wires`, for a cloud of several programs."""
         self.site = site
         self.place = site.place(site.host)
         self.config = site.settings
         self.medium = Instant()
         self.runtime = RealRuntime()
-        self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller)
+        self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller, **wiring)
         self.opened: dict[tuple[str, str], Any] = {}
-        self._introduce()
+        if wiring:
+            # Entries of all programs come together in one journal: their numbers must differ.
+            self.wires.journal.number(self.runtime.random("program", "number").getrandbits(22) + 1 << 40)
+        else:
+            self._introduce()
         self.client: Process = self.wires.start("client", self.outside, lambda process: None)
 
     def _introduce(self) -> None:
@@ -65,6 +71,10 @@ class RealWorld(World):
             await driver.close()
         await self.wires.store.close()
         self.wires.journal.close()
+
+    def parts(self) -> list[Part]:
+        """All processes of the cloud."""
+        return list(parts(self.config, self))
 
     def _driver(self, port: str, host: str, name: str = "") -> Any:
         """An open driver of this host. Raises LabError for another host's, which only a program there can reach."""

@@ -189,7 +189,7 @@ class RealCloud(Cloud):
 
     async def ready(self, timeout_s: float = 120.0) -> None:
         """Open this machine's drivers, start every process, and wait until the cloud is whole."""
-        chosen = list(parts(self.config, self.world))
+        chosen = self.world.parts()
         await self.world.open(dict.fromkeys(part.port for part in chosen if part.port))
         start(self.wires, chosen)
         await Readiness(self.wires, self.world).wait(timeout_s)
