@@ -11,7 +11,7 @@ from typing import Any
 COMMANDS = {
     "demo": "Watch a server being created through all services.",
     "up": "Serve a cloud to OpenStack clients on one loopback port.",
-    "service": "Run some processes of a real cloud as a program of their own.",
+    "service": "Run some processes of a real cloud on their own.",
     "tui": "Watch a cloud, stop it, look inside, break it, go back.",
     "trace": "Show, record and export messages.",
     "lesson": "Learn by doing: list, start, check, and get hints.",
