@@ -12,6 +12,7 @@ Which port is in which network is kept in the switch's own database, so an agent
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any, ClassVar
 
 from drivers.findings import Finding
 from drivers.network import firewall, guard
+from drivers.network.lifeline import Lifeline
 from drivers.network.links import Link, Links, device_name
 from drivers.network.ovs_rows import Bridges, segment_of
 from drivers.network.ovsdb import Ovsdb
@@ -29,6 +31,8 @@ from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from lab.errors import DriverError, DriverTimeout, NetworkError
 from lab.services.network.driver import L2Driver, PortWiring
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class OpenVSwitch(L2Driver, Sweepable):
         self.tunnel = Tunnels(place, self.links, options.vxlan_port, options.vxlan_learning)
         self.db = Ovsdb(options.run_directory / "db.sock", options.timeout_s)
         self.rows = Bridges(self.db, place, options.datapath_type)
+        self.life = Lifeline(options.run_directory / f"{self.bridge}.mgmt")
+        self._wirings: dict[str, PortWiring] = {}
         self._turn = asyncio.Lock()
 
     async def open(self) -> None:
@@ -85,9 +91,11 @@ class OpenVSwitch(L2Driver, Sweepable):
             await self.rows.ensure_trunk(self._provider(physical), interface)
         await self._program(firewall.base())
         await guard.put_up(self.place, routed=True)
+        self.life.hold(self._born_again)
 
     async def close(self) -> None:
         """Disconnect; the switch goes on."""
+        await self.life.let_go()
         await self.db.close()
         await self.links.close()
 
@@ -145,6 +153,7 @@ class OpenVSwitch(L2Driver, Sweepable):
         flows = [*firewall.port(wiring, ofport, number), *await self._delivery(wiring.network_id)]
         await self._program(flows)
         await self.taps.prepare(tap, wiring)
+        self._wirings[wiring.port_id] = wiring
 
     async def _segment(self, wiring: PortWiring, number: int, replaced: bool) -> list[dict[str, Any]]:
         """The operations that put a network on its uplink; `replaced` when it was on another."""
@@ -178,6 +187,8 @@ class OpenVSwitch(L2Driver, Sweepable):
 
     async def _unplug(self, port_id: str, network_id: str, port: bool = True, segment: bool = True) -> None:
         """Take out a port, and the uplink of a network that has no other."""
+        if port:
+            self._wirings.pop(port_id, None)
         rest = [p for p in self.rows.ports(network_id) if p.port_id != port_id or not port]
         last = segment and not rest
         flows = [firewall.forget(firewall.cookie(port_id))] if port else []
@@ -226,6 +237,20 @@ class OpenVSwitch(L2Driver, Sweepable):
             socket = self.options.run_directory / f"{self.bridge}.mgmt"
             text = "\n".join(lines) + "\n"
             await run("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", f"unix:{socket}", "-", stdin=text)
+
+    async def _born_again(self) -> None:
+        """Program a daemon that started anew: the database has its bridges and ports, but not its flows."""
+        async with self._turn:
+            lines = firewall.base()
+            try:
+                for wiring in self._wirings.values():
+                    ofport = await self.rows.ofport(wiring.tap)
+                    lines += firewall.port(wiring, ofport, self.rows.number(wiring.network_id))
+                for network_id in dict.fromkeys(w.network_id for w in self._wirings.values()):
+                    lines += await self._delivery(network_id)
+                await self._program(lines)
+            except DriverError as error:
+                LOG.warning("Open vSwitch on %s started again and could not be programmed: %s", self.place.host, error.message)
 
     def _provider(self, physical: str) -> str:
         return device_name("br-", f"{physical}-{self.place.cloud}")

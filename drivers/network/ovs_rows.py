@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from drivers.network.ovsdb import Ovsdb, Row, listed, mapping
@@ -12,6 +13,8 @@ from lab.services.network.driver import PortWiring
 
 Json = dict[str, Any]
 
+OFPORT_MAX = 0xFEFF
+"""Source: the largest ofport_request that ovs-vswitchd.conf.db(5) allows."""
 NUMBER_MAX = 0xFFFF
 """Networks on one host: as many as there are zones of connection tracking."""
 
@@ -70,6 +73,12 @@ class Bridges:
         if free is None:
             raise NetworkError(f"{self.place.host} has ports of {NUMBER_MAX} networks; network {network_id} finds no place")
         return free
+
+    def _ofport(self, nth: int = 0) -> int:
+        """A number that no port has, the lowest or the nth from it: a port that asks for it keeps it when the daemon starts again."""
+        rows = self.db.rows["Interface"].values()
+        taken = {row[column] for row in rows for column in ("ofport", "ofport_request")}
+        return next(islice((n for n in range(1, OFPORT_MAX + 1) if n not in taken), nth, None))
 
     async def ofport(self, name: str) -> int:
         """The number by which flows know a port. Raises NetworkError when the switch could not take its device."""
@@ -166,7 +175,8 @@ class Bridges:
         }
         found = self.db.named("Interface", device)
         if found is None:
-            return self._insert(bridge, {"name": device, "external_ids": mapping(ids)}, {})
+            row = {"name": device, "external_ids": mapping(ids), "ofport_request": self._ofport()}
+            return self._insert(bridge, row, {})
         if found[1]["external_ids"].get("glasscloud") != self.place.cloud:
             raise NetworkError(f"device {device} is in Open vSwitch and not of cloud {self.place.cloud}; ovs-vsctl del-port {device}")
         if found[1]["external_ids"] == ids:
@@ -176,7 +186,7 @@ class Bridges:
     def uplink_device(self, bridge: str, device: str, wiring: PortWiring, number: int) -> list[Json]:
         """Make a device the uplink of a network."""
         ids = mapping(self._ids(wiring, number) | {"uplink": segment_of(wiring)})
-        return self._insert(bridge, {"name": device, "external_ids": ids}, {})
+        return self._insert(bridge, {"name": device, "external_ids": ids, "ofport_request": self._ofport(1)}, {})
 
     def uplink_patch(self, bridge: str, provider: str, wiring: PortWiring, tags: tuple[int, int]) -> list[Json]:
         """Join both bridges for a network: on the provider's side its VLAN's access port (tag 0: untagged)."""
@@ -184,12 +194,12 @@ class Bridges:
         inner, outer = (f"{head}-{wiring.network_id}" for head in ("int", "phy"))
         ids = self._ids(wiring, number)
         ends = [
-            (bridge, inner, outer, ids | {"uplink": segment_of(wiring)}, {}),
-            (provider, outer, inner, {"glasscloud": self.place.cloud, "network": wiring.network_id}, {"tag": tag}),
+            (bridge, inner, outer, ids | {"uplink": segment_of(wiring)}, {}, {"ofport_request": self._ofport(1)}),
+            (provider, outer, inner, {"glasscloud": self.place.cloud, "network": wiring.network_id}, {"tag": tag}, {}),
         ]
         operations: list[Json] = []
-        for where, name, peer, own, port in ends:
-            row = {"name": name, "type": "patch", "options": mapping({"peer": peer}), "external_ids": mapping(own)}
+        for where, name, peer, own, port, more in ends:
+            row = {"name": name, "type": "patch", "options": mapping({"peer": peer}), "external_ids": mapping(own), **more}
             operations += self._insert(where, row, port)
         return operations
 

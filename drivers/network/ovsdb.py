@@ -22,7 +22,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "Open_vSwitch": ("cur_cfg", "next_cfg", "bridges"),
     "Bridge": ("name", "ports", "external_ids", "datapath_type"),
     "Port": ("name", "interfaces", "tag", "external_ids"),
-    "Interface": ("name", "type", "ofport", "error", "external_ids"),
+    "Interface": ("name", "type", "ofport", "ofport_request", "error", "external_ids"),
 }
 
 
