@@ -95,6 +95,8 @@ class LessonsRoom(Room):
         self.list.show(len(self.lessons))
         if self.desk is not self.glass.home:  # the cloud of a lesson
             self._enter_lesson(*self.desk.lectures.values())
+        else:
+            self._show()
 
     def entered(self) -> None:
         """Elsewhere a lesson may have been begun or ended."""
