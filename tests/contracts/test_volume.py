@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import shutil
 import subprocess
+import time
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -94,6 +95,7 @@ class FilesBench(VolumeBench):
     def leftovers(self) -> list[str]:
         files = self.play(self.driver.pool.files.names)
         known = {f"{kind}-{name}" for name in self.run(self.driver.volumes()) for kind in ("volume", "snapshot")}
+        known |= {name.replace("snapshot-", "base-", 1) for name in files if name.startswith("snapshot-")}
         spools = [path.name for path in self.driver.place.state.glob("spool-*")]
         return [name for name in files if name not in known] + spools
 
@@ -165,6 +167,9 @@ class NasBench(InsideBench):
             yield
         finally:
             self.nas.host.run("ip", "link", "set", "eth0", "up")
+            until = time.monotonic() + 30
+            while self.host.run("nfs-ls", f"nfs://{self.nas.export.replace(':', '')}", check=False).returncode != 0:
+                assert time.monotonic() < until, "the NAS did not come back"
 
 
 def qemu_version() -> str:

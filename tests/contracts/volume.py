@@ -252,6 +252,31 @@ class VolumeContract:
         assert bench.run(bench.driver.volumes()) == ["v1"]
         assert bench.leftovers() == []
 
+    @promise("begin_assisted_snapshot", "what was begun of an open volume is taken back by delete_snapshot")
+    def test_assisted_taken_back(self, bench: VolumeBench) -> None:
+        self._begun(bench)
+        assert bench.run(bench.driver.volumes()) == ["v1"]
+        bench.run(bench.driver.delete_snapshot("s1"))
+        bench.run(bench.driver.disconnect("v1", bench.here))
+        assert bench.leftovers() == []
+
+    @promise("end_assisted_snapshot", "what the hypervisor filled is the snapshot; a repeat converges")
+    def test_assisted(self, bench: VolumeBench) -> None:
+        self._begun(bench)
+        for _ in range(2):
+            bench.run(bench.driver.end_assisted_snapshot("s1"))
+        assert bench.run(bench.driver.volumes()) == ["s1", "v1"]
+        assert bench.run(bench.driver.begin_assisted_snapshot("v1", "s1")) is None
+        bench.run(bench.driver.disconnect("v1", bench.here))
+        assert bench.leftovers() == []
+
+    @staticmethod
+    def _begun(bench: VolumeBench) -> None:
+        bench.run(bench.driver.create("v1", 1))
+        bench.run(bench.driver.connect("v1", bench.here))
+        if bench.run(bench.driver.begin_assisted_snapshot("v1", "s1")) is None:
+            pytest.skip("snapshots of open volumes need no help here")
+
     # -- connections --------------------------------------------------------------------------
 
     @promise("connect", "a repeat answers the same")
