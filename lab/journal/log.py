@@ -2,13 +2,14 @@
 
 Entries are never changed. In memory they are plain tuples, which the garbage collector leaves alone (a NamedTuple
 it would walk again and again), and become an `Entry` for whoever reads them. The newest `window`
-entries lie in memory as they are; older chunks are packed (pickle, zstandard) and appended to a file with an index,
-and queries read both alike.
+entries lie in memory as they are; older chunks are packed and appended to a file with an index, and queries read both
+alike. Packed means zstandard over marshal: it takes plain values only, in half of pickle's time, and what it made is
+read by this process and no other.
 """
 
 from __future__ import annotations
 
-import pickle
+import marshal
 import tempfile
 from bisect import bisect_right
 from collections import deque
@@ -113,7 +114,7 @@ class Journal:
             else:
                 rows.append(row)
         # A copy: what zstandard answers keeps the room that it had to write in, megabytes.
-        data = bytes(memoryview(self._packer.compress(pickle.dumps(rows, pickle.HIGHEST_PROTOCOL))))
+        data = bytes(memoryview(self._packer.compress(marshal.dumps(rows))))
         self._firsts.append(chunk[0][_SEQ])
         self._packed.append(data)
         self.packed_bytes += len(data)
@@ -143,7 +144,7 @@ class Journal:
         lazy = self._lazy
         chunk = [
             (*row[:_BODY], lazy[row[_SEQ]], *row[_BODY + 1 :]) if row[_SEQ] in lazy else row
-            for row in pickle.loads(raw)  # noqa: S301 (what this journal packed itself)
+            for row in marshal.loads(raw)  # noqa: S302 (what this journal packed itself)
         ]
         self._unpacked = (number, chunk)
         return chunk
