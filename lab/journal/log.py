@@ -104,17 +104,14 @@ class Journal:
 
     def _pack(self, chunk: list[Row]) -> None:
         # A lazy body stays what it takes to make it: rendering all of them would cost more than the cloud itself.
-        rows = []
-        for row in chunk:
+        for place, row in enumerate(chunk):
             body = row[_BODY]
             if isinstance(body, LazyBody):
                 body.view = None
                 self._lazy[row[_SEQ]] = body
-                rows.append((*row[:_BODY], None, *row[_BODY + 1 :]))
-            else:
-                rows.append(row)
+                chunk[place] = (*row[:_BODY], None, *row[_BODY + 1 :])
         # A copy: what zstandard answers keeps the room that it had to write in, megabytes.
-        data = bytes(memoryview(self._packer.compress(marshal.dumps(rows))))
+        data = bytes(memoryview(self._packer.compress(marshal.dumps(chunk))))
         self._firsts.append(chunk[0][_SEQ])
         self._packed.append(data)
         self.packed_bytes += len(data)
