@@ -9,7 +9,7 @@ from importlib import resources
 from typing import Any
 
 TITLES = {
-    "hypervisor": "Hypervisors", "l2": "Switches (L2)", "dhcp": "DHCP servers", "volume": "Volume backends", "image": "Image stores",
+    "hypervisor": "Hypervisors", "network": "Switches (L2)", "dhcp": "DHCP servers", "volume": "Volume backends", "image": "Image stores",
     "object": "Object disks",
 }  # fmt: skip
 MARKS = {"passed": "Y", "failed": "N", "skipped": "-"}
