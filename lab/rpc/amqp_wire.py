@@ -67,7 +67,8 @@ class Wire(asyncio.Protocol):
         self._asked[0].append(start)
         self.write(PROTOCOL)
         await start
-        able: FieldTable = {"publisher_confirms": True, "basic.nack": True, "consumer_cancel_notify": True, "connection.blocked": True}
+        names = ("publisher_confirms", "basic.nack", "consumer_cancel_notify", "connection.blocked", "authentication_failure_close")
+        able: FieldTable = dict.fromkeys(names, True)
         login = commands.Connection.StartOk(
             client_properties={"product": "Glasscloud", "capabilities": able}, mechanism="PLAIN", response=f"\0{user}\0{password}"
         )

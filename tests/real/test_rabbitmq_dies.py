@@ -1,0 +1,154 @@
+"""What a message queue over RabbitMQ survives: kill -9 of the server and of a consumer, and what others put into its queues."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from lab.errors import LabError, Unreachable
+from lab.rpc.amqp_frames import TRANSIENT
+from lab.rpc.amqp_link import Link, Parcel
+from tests.contracts.bus import CTX
+from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
+from tests.real.test_rabbitmq_bus import OnRabbitMQ
+
+pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    with rabbitmq() as running:
+        yield running
+
+
+def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(server: RabbitMQ) -> None:
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        try:
+            client = await bus.start("nova-api", "c1")
+            await bus.worker("h1", fanout=True)
+            client.rpc.cast(CTX, "conductor.later", "make", {"name": "kept on disk"})
+            await bus.settled()
+            asked = asyncio.ensure_future(client.rpc.call(CTX, "conductor", "slow", {"seconds": 3}, timeout=40))
+            await bus.until(lambda: bus.seen)
+            sent = 0
+            for _ in range(2):
+                for _ in range(50):
+                    client.rpc.cast(CTX, "conductor", "make", {"name": sent})
+                    sent += 1
+                server.kill()  # some of these were taken, some lie in the server, some never reached it
+                client.rpc.cast(CTX, "conductor", "make", {"name": sent})
+                client.rpc.fanout(CTX, "conductor", "get", {"x": "told to all"})
+                sent += 1
+                called = asyncio.ensure_future(client.rpc.call(CTX, "conductor", "get", {"x": "asked while it was down"}, timeout=40))
+                await asyncio.to_thread(server.start)
+                assert (await called)["by"] == "h1"
+            assert await asked == "awake"
+            await bus.until(lambda: len([1 for _, method, _ in bus.seen if method == "make"]) >= sent)
+            await bus.quiet()
+            assert [name for _, method, name in bus.seen if method == "make"] == list(range(sent))
+            assert [x for _, method, x in bus.seen if method == "get"].count("told to all") == 2
+            await bus.worker("later")
+            await bus.until(lambda: ("later", "make", "kept on disk") in bus.seen)
+            told = [e.name for e in bus.wires(client.name).journal.since() if e.target == "rabbitmq"]
+            assert len([text for text in told if text.startswith("the connection to RabbitMQ at") and " broke: " in text]) == 2
+        finally:
+            await bus.close()
+
+    asyncio.run(main())
+
+
+CONSUMER = """
+import asyncio, sys
+from lab.context import Context
+from lab.realtime import RealRuntime
+from lab.rpc.amqp import over
+from lab.wires import Wires
+
+async def main():
+    wires = Wires(RealRuntime(), make_broker=over(sys.argv[1]))
+    async def work(ctx: Context, x: int) -> int:
+        print(x, flush=True)
+        if x == 3:
+            await asyncio.sleep(1000)
+        return x
+    await wires.broker.open()
+    wires.start("nova-compute", "h1", lambda process: process.rpc.serve("compute", {"work": work}, host="h1"))
+    await wires.broker.settled()
+    print("ready", flush=True)
+    await asyncio.sleep(1000)
+
+asyncio.run(main())
+"""
+
+
+def consumer(url: str) -> subprocess.Popen[str]:
+    """A consumer in a program of its own."""
+    started = subprocess.Popen([sys.executable, "-c", CONSUMER, url], stdout=subprocess.PIPE, text=True)
+    assert started.stdout is not None
+    assert started.stdout.readline() == "ready\n"
+    return started
+
+
+def test_after_kill_9_of_a_consumer_its_queue_is_there_and_only_what_it_took_is_lost(server: RabbitMQ) -> None:
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        first = await asyncio.to_thread(consumer, server.url)
+        try:
+            client = await bus.start("nova-api", "c1")
+            assert await client.rpc.call(CTX, "compute.h1", "work", {"x": 1}, timeout=10) == 1
+            client.rpc.cast(CTX, "compute.h1", "work", {"x": 3})
+            assert await asyncio.to_thread(lambda: [first.stdout.readline() for _ in range(2)]) == ["1\n", "3\n"]  # type: ignore[union-attr]
+            first.send_signal(signal.SIGKILL)
+            first.wait()
+            client.rpc.cast(CTX, "compute.h1", "work", {"x": 4})
+            again = await asyncio.to_thread(consumer, server.url)
+            try:
+                assert await client.rpc.call(CTX, "compute.h1", "work", {"x": 5}, timeout=10) == 5
+                assert await asyncio.to_thread(lambda: [again.stdout.readline() for _ in range(2)]) == ["4\n", "5\n"]  # type: ignore[union-attr]
+            finally:
+                again.kill()
+                again.communicate()
+        finally:
+            first.kill()
+            first.communicate()
+            await bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_message_that_is_none_of_ours_is_journaled_and_left_out(server: RabbitMQ) -> None:
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        try:
+            client, worker = await bus.start("nova-api", "c1"), await bus.worker("h1")
+            for junk in (b"", b"hello", b'{"method": 1}\n', b"\xff\xfe\n{}"):
+                bus.broker(bus.wires(client.name)).link.send(Parcel("", "conductor", junk, TRANSIENT, None))
+            assert (await client.rpc.call(CTX, "conductor", "get", {"x": 1}, timeout=10))["x"] == 1
+            errors = [e for e in bus.wires(worker.name).journal.since() if e.kind == "error"]
+            assert len(errors) == 4
+            assert b"conductor had a message that is none of ours" in errors[0].body_bytes()
+        finally:
+            await bus.close()
+
+    asyncio.run(main())
+
+
+def test_a_wrong_url_name_or_password_is_said_with_the_way_out(server: RabbitMQ) -> None:
+    def link(url: str) -> Link:
+        return Link(url, lambda: None, lambda delivery: None, lambda state, text: None)
+
+    with pytest.raises(LabError, match=r"'http://x' is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST"):
+        link("http://x")
+    for url, reason in (
+        ("amqp://guest:guest@127.0.0.1:1/", "Connect call failed"),
+        (f"amqp://guest:wrong@127.0.0.1:{server.port}/", "ACCESS_REFUSED"),
+        (f"amqp://guest:guest@127.0.0.1:{server.port}/nowhere", "nowhere"),
+    ):
+        with pytest.raises(Unreachable, match=rf"RabbitMQ at 127.0.0.1:\d+ cannot be used: .*{reason}.*; is it up\?"):
+            asyncio.run(link(url).open())
