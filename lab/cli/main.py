@@ -18,6 +18,7 @@ COMMANDS = {
     "scenario": "List, check and play scenarios of work and faults.",
     "capabilities": "Print which driver can do what, then and now.",
     "doctor": "Say what this machine can do, and what is missing.",
+    "db": "Show and upgrade the layout of a database of records.",
     "sweep": "Remove what a crashed real cloud left here.",
     "version": "Print the version.",
 }

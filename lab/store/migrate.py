@@ -1,0 +1,89 @@
+"""The layout of a database: which one it has, and how it is brought to today's, with what is in it kept.
+
+A revision of alembic and the layout that the database says of itself (`lab.store.tables.LAYOUT`) are the same number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from lab.errors import LabError
+from lab.store.sql import ABOUT
+
+HERE = Path(__file__).with_name("migrations")
+
+
+def _config(versions: Path | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(HERE))
+    config.set_main_option("path_separator", "os")
+    if versions is not None:
+        config.set_main_option("version_locations", str(versions))
+    return config
+
+
+def head(versions: Path | None = None) -> str:
+    """The newest layout that this program knows."""
+    return ScriptDirectory.from_config(_config(versions)).get_current_head() or ""
+
+
+def current(url: str) -> str:
+    """The layout of the database; empty when nothing is in it. Raises LabError when it is not ours or not there."""
+    return str(_with(url, _layout))
+
+
+def upgrade(url: str, versions: Path | None = None) -> tuple[str, str]:
+    """Bring the database to the newest layout, in one transaction; from which to which. Raises LabError."""
+
+    def work(connection: Connection) -> tuple[str, str]:
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('glasscloud layout'))"))
+        before, config = _layout(connection), _config(versions)
+        newest = head(versions)
+        if before > newest:
+            raise LabError(f"the database has layout {before}, which is newer than this program's, {newest}; use the version that made it")
+        config.attributes["connection"] = connection
+        if before and MigrationContext.configure(connection).get_current_revision() is None:
+            command.stamp(config, before)
+        command.upgrade(config, "head")
+        if not before:
+            connection.execute(text(f"CREATE TABLE {ABOUT} (layout INTEGER NOT NULL)"))
+            connection.execute(text(f"INSERT INTO {ABOUT} VALUES ({int(newest)})"))
+        connection.execute(text(f"UPDATE {ABOUT} SET layout = {int(newest)}"))  # noqa: S608 (a number of ours)
+        return before, newest
+
+    before, after = _with(url, work)
+    return before, after
+
+
+def _layout(connection: Connection) -> str:
+    tables = set(inspect(connection).get_table_names())
+    if not tables:
+        return ""
+    if ABOUT not in tables:
+        raise LabError(f"the database holds tables of another program, such as {min(tables)}; choose another one")
+    return f"{connection.execute(text(f'SELECT layout FROM {ABOUT}')).scalar_one():04d}"  # noqa: S608
+
+
+def _with(url: str, work: Any) -> Any:
+    """Do something in one transaction on the database."""
+    try:
+        engine = create_engine(url)
+    except ArgumentError:
+        raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except DBAPIError as error:
+        name = engine.url.render_as_string(hide_password=True)
+        raise LabError(f"the database {name} cannot be used: {' '.join(str(error.orig).split())}; end the programs that use it") from error
+    finally:
+        engine.dispose()

@@ -1,0 +1,1 @@
+"""Migrations of the database: alembic runs the versions in order."""
