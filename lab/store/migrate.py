@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.store.sql import ABOUT
 
 HERE = Path(__file__).with_name("migrations")
+FIRST = "0001"
 
 
 def _config(versions: Path | None) -> Config:
@@ -51,13 +52,13 @@ def upgrade(url: str, versions: Path | None = None) -> tuple[str, str]:
         if before > newest:
             raise LabError(f"the database has layout {before}, which is newer than this program's, {newest}; use the version that made it")
         config.attributes["connection"] = connection
-        if before and MigrationContext.configure(connection).get_current_revision() is None:
-            command.stamp(config, before)
+        if before > FIRST and MigrationContext.configure(connection).get_current_revision() is None:
+            command.stamp(config, before)  # a program made it table by table; of the first layout the version makes those that lack
         command.upgrade(config, "head")
         if not before:
             connection.execute(text(f"CREATE TABLE {ABOUT} (layout INTEGER NOT NULL)"))
-            connection.execute(text(f"INSERT INTO {ABOUT} VALUES ({int(newest)})"))
-        connection.execute(text(f"UPDATE {ABOUT} SET layout = {int(newest)}"))  # noqa: S608 (a number of ours)
+            connection.execute(text(f"INSERT INTO {ABOUT} VALUES (0)"))
+        connection.execute(text(f"UPDATE {ABOUT} SET layout = :newest"), {"newest": int(newest)})
         return before, newest
 
     before, after = _with(url, work)
@@ -70,7 +71,7 @@ def _layout(connection: Connection) -> str:
         return ""
     if ABOUT not in tables:
         raise LabError(f"the database holds tables of another program, such as {min(tables)}; choose another one")
-    return f"{connection.execute(text(f'SELECT layout FROM {ABOUT}')).scalar_one():04d}"  # noqa: S608
+    return f"{connection.execute(text(f'SELECT layout FROM {ABOUT}')).scalar_one():04d}"
 
 
 def _with(url: str, work: Any) -> Any:

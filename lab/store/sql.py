@@ -205,7 +205,7 @@ class SqlStore(Store):
             if layout != LAYOUT:
                 raise LabError(
                     f"the database {self.name} was made by another version of Glasscloud: its layout is {layout}, this one's {LAYOUT}; "
-                    "open it with that version, or choose another one"
+                    + (f"glasscloud db upgrade --db {self.name}" if layout < LAYOUT else "open it with that version, or choose another one")
                 )
         return there
 
