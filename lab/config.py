@@ -81,8 +81,8 @@ class Config:
     availability_zone: str = "nova"
     admin_password: str = "glasscloud"
     service_password: str = "glasscloud"
-    metadata_proxy_shared_secret: str = "glasscloud"
-    """By which nova believes the metadata agent whose server it asks for."""
+    metadata_proxy_shared_secret: str = ""
+    """By which nova believes the metadata agent whose server it asks for; the service password when empty."""
     password_cost: int = 4
     """bcrypt's cost: cheap, since nobody attacks a simulator; a real cloud sets 12."""
     token_expiration_s: float = 3600
@@ -143,6 +143,11 @@ class Config:
     object_part_power: int = 8
     max_request_body_bytes: int = 114_688
     """Source: oslo.middleware's max_request_body_size."""
+
+    @property
+    def metadata_secret(self) -> str:
+        """The secret of nova and the metadata agent."""
+        return self.metadata_proxy_shared_secret or self.service_password
 
     def but(self, **changes: Any) -> Config:
         """The same settings with some changed; an unknown name lists the known ones."""

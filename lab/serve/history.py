@@ -22,7 +22,7 @@ from lab.inputs import KINDS, Input
 from lab.serve.origin import Origin
 
 FORMAT = 1
-OWN = ("admin_password", "service_password")
+OWN = ("admin_password", "service_password", "metadata_proxy_shared_secret")
 """Settings that each cloud has of its own."""
 _WORD = re.compile(r"[\w-]{8,}")
 _PASSWORD = re.compile(r'("(?:original_)?password"\s*:\s*")((?:[^"\\]|\\.)*)"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import Coroutine, Iterator
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import pytest
@@ -173,7 +174,12 @@ class LinuxBridgeBench(RealBench):
         return LinuxBridge(self.place(number), LinuxBridgeOptions({"physnet1": "trunk"}))
 
     def uplink(self) -> set[int]:
-        return vnis(self.hosts[HERE])
+        return vnis(self.hosts[HERE]) if self.kind == "vxlan" else vlans(self.hosts[HERE])
+
+
+def vlans(host: Host) -> set[int]:
+    words = host.run("ip", "-d", "-o", "link", "show", "type", "vlan").stdout.split()
+    return {int(number) for word, number in pairwise(words) if word == "id" and number.isdigit()}
 
 
 def vnis(host: Host) -> set[int]:
@@ -247,5 +253,24 @@ class TestLinuxBridge(L2Contract):
     def bench(self, site: Any) -> Iterator[L2Bench]:
         need("iptables-restore: iptables")
         made = LinuxBridgeBench(*site, "vxlan")
+        yield made
+        made.close()
+
+
+@pytest.mark.real
+class TestLinuxBridgeVlan(L2Contract):
+    """Where the kernel has 802.1Q; `tests/real/test_network_vlan.py` brings one."""
+
+    driver = "linuxbridge"
+    versions = staticmethod(lambda: "VLAN by 8021q, iptables with physdev")
+
+    @pytest.fixture
+    def bench(self, site: Any) -> Iterator[L2Bench]:
+        need("iptables-restore: iptables")
+        place = Place("bench", "compute-1", "10.77.0.11", site[0][HERE].directory)
+        findings = site[1][HERE].run(LinuxBridge.probe(place, LinuxBridgeOptions()))
+        if not next(finding.ok for finding in findings if finding.what == "vlan devices"):
+            pytest.skip("this kernel has no 802.1Q devices: modprobe 8021q")
+        made = LinuxBridgeBench(*site, "vlan")
         yield made
         made.close()

@@ -55,7 +55,7 @@ class MetadataProxy:
             "X-Forwarded-For": request.address,
             "X-Instance-ID": port["device_id"],
             "X-Tenant-ID": port["tenant_id"],
-            "X-Instance-ID-Signature": sign(self._process.config.metadata_proxy_shared_secret, port["device_id"]),
+            "X-Instance-ID-Signature": sign(self._process.config.metadata_secret, port["device_id"]),
         }
         try:
             response = await self._process.rest.call(ctx, "compute", "GET", request.path, auth="none", headers=headers)

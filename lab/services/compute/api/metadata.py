@@ -61,7 +61,7 @@ class MetadataPart(ComputePart):
     async def _asking(self, req: Request) -> Server:
         """The server that the agent's headers name. Raises Forbidden without their proof, NotFound for no server of the project."""
         instance_id = req.headers.get("x-instance-id", "")
-        proof = metadata_proof(self.config.metadata_proxy_shared_secret, instance_id)
+        proof = metadata_proof(self.config.metadata_secret, instance_id)
         if not instance_id or not hmac.compare_digest(proof, req.headers.get("x-instance-id-signature", "")):
             raise Forbidden("Invalid proxy request signature.")
         server: Server | None = await self.process.store.run(lambda tx: tx.get(Server, instance_id))
