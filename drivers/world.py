@@ -10,6 +10,7 @@ from drivers.registry import make
 from drivers.site import DISKS, Site
 from lab.body import encode
 from lab.errors import Conflict, LabError
+from lab.journal import Journal
 from lab.medium import Instant
 from lab.parts import Part, parts
 from lab.process import Process
@@ -41,18 +42,15 @@ class RealWorld(World):
         self.runtime = RealRuntime()
         self.wires = Wires(self.runtime, self.config, self.medium, store, mq_host=self.controller, **wiring)
         self.opened: dict[tuple[str, str], Any] = {}
-        if wiring:
-            # Entries of all programs come together in one journal: their numbers must differ.
-            self.wires.journal.number(self.runtime.random("program", "number").getrandbits(22) + 1 << 40)
-        else:
-            self._introduce()
+        if not wiring:
+            self.introduce(self.wires.journal)
         self.client: Process = self.wires.start("client", self.outside, lambda process: None)
 
-    def _introduce(self) -> None:
-        """Write the journal's first entry."""
+    def introduce(self, journal: Journal) -> None:
+        """Write a journal's first entry."""
         runtime, epoch = self.runtime, self.runtime.epoch.isoformat()
         told = {"format": 1, "version": lab.__version__, "epoch": epoch, "world": "real", "cloud": self.site.cloud.id}
-        self.wires.journal.add("world", "world", "", "epoch", epoch, body=encode(told), t=runtime.now_ns())
+        journal.add("world", "world", "", "epoch", epoch, body=encode(told), t=runtime.now_ns())
 
     async def open(self, ports: Iterable[str]) -> None:
         """Make and open the drivers of these ports of this host; one that is open stays so."""

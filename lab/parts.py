@@ -1,22 +1,19 @@
-"""The processes of a cloud: which there are, on which host, and what starts each. One line for each."""
+"""The processes of a cloud: which there are, on which host, and what starts each. One line for each.
+
+A room is imported when one of its processes is started: a program of one agent needs no API.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import NamedTuple
+from importlib import import_module
+from typing import Any, NamedTuple
 
 from lab.config import Config
-from lab.services import network
-from lab.services.compute import processes as nova
-from lab.services.identity import api as identity
-from lab.services.image import api as image
-from lab.services.object import processes as swift
+from lab.rest.api import Api
+from lab.services.object.driver import ObjectDisk
 from lab.services.object.nodes import node_service
-from lab.services.placement import api as placement
-from lab.services.volume import agent as cinder_volume
-from lab.services.volume import api as cinder
-from lab.services.volume import scheduler as cinder_scheduler
 from lab.wires import Factory, Wires
 from lab.world import World
 
@@ -42,43 +39,67 @@ class Part(NamedTuple):
         return self.binary in AGENTS
 
 
+APIS = {
+    "identity": "lab.services.identity.api:IdentityApi",
+    "image": "lab.services.image.api:ImageApi",
+    "placement": "lab.services.placement.api:PlacementApi",
+    "network": "lab.services.network.api:NetworkApi",
+    "volume": "lab.services.volume.api:VolumeApi",
+    "compute": "lab.services.compute.api.application:ComputeApi",
+    "object": "lab.services.object.api:ObjectApi",
+}
+"""The API of each service that clients use."""
+
+
+def named(path: str) -> Any:
+    """What a 'module:name' means."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)
+
+
+def apis() -> dict[str, type[Api]]:
+    """The API classes of the services that clients use."""
+    return {service: named(path) for service, path in APIS.items()}
+
+
 def parts(config: Config, world: World) -> Iterator[Part]:
     """Every process of the cloud on its host, in the order in which they are started: one line each."""
     here, net = world.controller, world.network_host
-    yield Part("keystone", here, "identity", "", lambda: identity.start)
-    yield Part("glance", here, "image", "image", lambda: partial(image.start, store=world.images()))
-    yield Part("placement", here, "placement", "", lambda: placement.start)
-    yield Part("neutron-api", here, "network", "", lambda: network.start_api)
-    yield Part("neutron-rpc", here, "", "", lambda: network.start_rpc)
-    yield Part("cinder-api", here, "volume", "", lambda: cinder.start)
-    yield Part("cinder-scheduler", here, "", "", lambda: cinder_scheduler.start)
-    yield Part("cinder-volume", here, "", "volume", lambda: partial(cinder_volume.start, driver=world.volumes()))
-    yield Part("nova-conductor", here, "", "", lambda: nova.start_conductor)
-    yield Part("nova-scheduler", here, "", "", lambda: nova.start_scheduler)
-    yield Part("nova-api", here, "compute", "", lambda: nova.start_api)
-    for host in world.disks:
-        yield Part("swift-object", host, node_service(host), "object", partial(_storage, world, host))
-    yield Part("swift-proxy", here, "object", "", lambda: partial(swift.start_proxy, devices=world.disks))
-    yield Part("neutron-dhcp-agent", net, "", "dhcp", lambda: partial(network.start_dhcp_agent, driver=world.dhcp(net)))
+
+    def part(binary: str, host: str, start: str, serves: str = "", port: str = "", **given: Callable[[], Any]) -> Part:
+        """`given`: what the start takes beside the process, made when it is asked for."""
+        return Part(binary, host, serves, port, lambda: partial(named(start), **{name: make() for name, make in given.items()}))
+
+    yield part("keystone", here, "lab.services.identity.api:start", "identity")
+    yield part("glance", here, "lab.services.image.api:start", "image", "image", store=world.images)
+    yield part("placement", here, "lab.services.placement.api:start", "placement")
+    yield part("neutron-api", here, "lab.services.network:start_api", "network")
+    yield part("neutron-rpc", here, "lab.services.network:start_rpc")
+    yield part("cinder-api", here, "lab.services.volume.api:start", "volume")
+    yield part("cinder-scheduler", here, "lab.services.volume.scheduler:start")
+    yield part("cinder-volume", here, "lab.services.volume.agent:start", "", "volume", driver=world.volumes)
+    yield part("nova-conductor", here, "lab.services.compute.processes:start_conductor")
+    yield part("nova-scheduler", here, "lab.services.compute.processes:start_scheduler")
+    yield part("nova-api", here, "lab.services.compute.processes:start_api", "compute")
+    devices = world.disks
+    for host in devices:
+        disks = partial(_disks, world, host)
+        swift = "lab.services.object.processes:start_storage"
+        yield part("swift-object", host, swift, node_service(host), "object", disks=disks, devices=lambda: devices)
+    yield part("swift-proxy", here, "lab.services.object.processes:start_proxy", "object", devices=lambda: devices)
+    yield part("neutron-dhcp-agent", net, "lab.services.network:start_dhcp_agent", "", "dhcp", driver=partial(world.dhcp, net))
     if "router" in config.service_plugins:
-        yield Part("neutron-l3-agent", net, "", "router", lambda: partial(network.start_l3_agent, driver=world.routers(net)))
+        yield part("neutron-l3-agent", net, "lab.services.network:start_l3_agent", "", "router", driver=partial(world.routers, net))
     for host in dict.fromkeys((net, *world.computes)):
-        yield Part("neutron-l2-agent", host, "", "network", partial(_switch, world, host))
+        l2, address = partial(world.l2, host), partial(world.address, host)
+        yield part("neutron-l2-agent", host, "lab.services.network:start_l2_agent", "", "network", driver=l2, address=address)
     for host in world.computes:
-        yield Part("nova-compute", host, "", "hypervisor", partial(_compute, world, host))
+        driver = partial(world.hypervisor, host)
+        yield part("nova-compute", host, "lab.services.compute.processes:start_agent", "", "hypervisor", driver=driver)
 
 
-def _storage(world: World, host: str) -> Factory:
-    disks = {device: world.disk(host, device) for device in world.disks[host]}
-    return partial(swift.start_storage, disks=disks, devices=world.disks)
-
-
-def _switch(world: World, host: str) -> Factory:
-    return partial(network.start_l2_agent, driver=world.l2(host), address=world.address(host))
-
-
-def _compute(world: World, host: str) -> Factory:
-    return partial(nova.start_agent, driver=world.hypervisor(host))
+def _disks(world: World, host: str) -> dict[str, ObjectDisk]:
+    return {device: world.disk(host, device) for device in world.disks[host]}
 
 
 def start(wires: Wires, chosen: Iterable[Part]) -> None:

@@ -54,8 +54,8 @@ async def serve(here: Site, clouds: Path, listening: socket.socket) -> None:
 
     stop_on_signal()
     async with Cloud.real(here) as cloud:
-        served = ServedReal(cloud)
-        served.begin()
+        served = ServedReal(cloud.world, cloud.journal)
+        served.ready = True
         try:
             tell(clouds, here.cloud.url, here.settings.admin_password)
             await until_signal(Edge(served), listening)

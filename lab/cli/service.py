@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.up import bound, stop_on_signal
+from lab.cli.up import bound, stop_on_signal, tell, until_signal
+
+EDGE = "edge"
+"""The program by which clients come in: it carries their requests to the services, and collects the journal."""
 
 if TYPE_CHECKING:
     from drivers.site import Site
@@ -20,9 +23,10 @@ if TYPE_CHECKING:
 
 
 def service(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As in nova-api, neutron-l2-agent, or all of this host.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As in nova-api, neutron-l2-agent; all of this host; or edge.")],
     config: Annotated[Path, typer.Option(help="The cloud's configuration (TOML), see docs/real.md.")],
     host: Annotated[str, typer.Option(help="Which host of the configuration this is; [cloud] host, or the machine's name.")] = "",
+    clouds: Annotated[Path, typer.Option(help="The clouds.yaml that the edge writes; openrc is put beside it.")] = Path("clouds.yaml"),
 ) -> None:
     """Run processes of a real cloud until SIGINT or SIGTERM."""
     import asyncio
@@ -34,26 +38,44 @@ def service(
     here = load(config, host)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(run(here, names))
+            runner.run(serve_edge(here, clouds) if names == [EDGE] else run(here, names))
         except asyncio.CancelledError:
             return  # it was told to end
+
+
+async def serve_edge(here: Site, clouds: Path) -> None:
+    """Serve the cloud to its clients until told to end."""
+    from lab.cli.real import address_of
+    from lab.rest.http import Edge
+    from lab.serve import ServedSite
+
+    stop_on_signal()
+    host, port = address_of(here)
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(bound(port, host))
+        world, broker, _ = await connect(stack, here, agents=False)
+        served = ServedSite(world, broker)
+        stack.callback(served.end)
+        served.ready = True
+        tell(clouds, here.cloud.url, here.settings.admin_password)
+        await until_signal(Edge(served), listening)
 
 
 async def run(here: Site, names: list[str]) -> None:
     """Start the processes, say when they are up, and end them when told to."""
     import asyncio
 
-    from lab.parts import start
+    from lab.parts import AGENTS, start
     from lab.rest.connections import place
     from lab.rest.door import Door, serve
+    from lab.rpc.shipping import Shipper
 
     stop_on_signal()
     async with AsyncExitStack() as stack:
-        world, broker, router, chosen = open_world(here, names)
-        stack.push_async_callback(world.close)
-        await broker.open()
-        stack.push_async_callback(broker.close)
-        stack.callback(router.close)
+        world, broker, router = await connect(stack, here, agents=all(name in AGENTS for name in names))
+        chosen = choose(here, world.parts(), names)
+        shipper = Shipper(broker)
+        stack.callback(shipper.close)
         await world.open(dict.fromkeys(part.port for part in chosen if part.port))
         for address in dict.fromkeys(place(here.urls()[part.serves])[:2] for part in chosen if part.serves):
             listening = stack.enter_context(bound(address[1], address[0]))
@@ -63,28 +85,36 @@ async def run(here: Site, names: list[str]) -> None:
         await asyncio.get_running_loop().create_future()
 
 
-def open_world(here: Site, names: list[str]) -> tuple[RealWorld, AmqpBroker, RemoteRouter, list[Part]]:
-    """This host's world as a program of these processes has it. Raises LabError for what cannot run here."""
+async def connect(stack: AsyncExitStack, here: Site, agents: bool) -> tuple[RealWorld, AmqpBroker, RemoteRouter]:
+    """This host's world in a program of its own, connected to the others; all is let go of with the stack."""
     from drivers.world import RealWorld
-    from lab.errors import LabError
-    from lab.parts import AGENTS
     from lab.rest.remote import RemoteRouter
     from lab.rpc.amqp import AmqpBroker
     from lab.store.none import NoStore
+
+    check(here, agents)
+    broker, router = partial(AmqpBroker, url=here.messaging.url), partial(RemoteRouter, urls=here.urls())
+    world = RealWorld(here, NoStore() if agents else here.store(), make_broker=broker, make_router=router)
+    stack.push_async_callback(world.close)
+    wires = world.wires
+    assert isinstance(wires.broker, AmqpBroker)
+    assert isinstance(wires.router, RemoteRouter)
+    stack.callback(wires.router.close)
+    await wires.broker.open()
+    stack.push_async_callback(wires.broker.close)
+    return world, wires.broker, wires.router
+
+
+def check(here: Site, agents: bool) -> None:
+    """Raise LabError for what the programs of one cloud must share and do not."""
+    from lab.errors import LabError
 
     if not here.messaging.url:
         raise LabError(f"{here.source} has no [messaging] url: programs of one cloud talk through RabbitMQ; `up --real` needs none")
     if not here.cloud.service_password:
         raise LabError(f"{here.source} has no [cloud] service_password (or service_password_file): all programs must know the same")
-    agents = all(name in AGENTS for name in names)
     if not agents and not here.database.url:
-        raise LabError(f"{here.source} has no [database] url: {', '.join(names)} share a database, as in postgresql+psycopg://…")
-    broker, router = partial(AmqpBroker, url=here.messaging.url), partial(RemoteRouter, urls=here.urls())
-    world = RealWorld(here, NoStore() if agents else here.store(), make_broker=broker, make_router=router)
-    wires = world.wires
-    assert isinstance(wires.broker, AmqpBroker)
-    assert isinstance(wires.router, RemoteRouter)
-    return world, wires.broker, wires.router, choose(here, world.parts(), names)
+        raise LabError(f"{here.source} has no [database] url: all but agents share a database, as in postgresql+psycopg://USER@HOST/NAME")
 
 
 def choose(here: Site, everything: list[Part], names: list[str]) -> list[Part]:

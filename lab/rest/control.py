@@ -106,7 +106,7 @@ async def datacenter(world: Watched, request: HttpRequest) -> HttpResponse:
 
 async def queues(world: Watched, request: HttpRequest) -> HttpResponse:
     """GET queues: what lies in the message queues, and who takes it."""
-    return reply(200, world.queues())
+    return reply(200, await world.queues())
 
 
 HANDLERS: dict[tuple[str, str], Handler] = {

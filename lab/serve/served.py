@@ -194,7 +194,7 @@ class Served:
             "armed": world.faults_armed()["armed"],
         }
 
-    def queues(self) -> dict[str, Any]:
+    async def queues(self) -> dict[str, Any]:
         """The message queues."""
         return {"queues": queues(self.cloud.wires.broker)}
 

@@ -74,8 +74,7 @@ def test_an_upload_passes_piece_by_piece(tmp_path: Path) -> None:
                 return StoredImage(6, "00", "00")
 
             store.put = put
-            served = ServedReal(cloud)
-            served.begin()
+            served = ServedReal(cloud.world, cloud.journal)
 
             async def pieces() -> AsyncIterator[bytes]:
                 for number, piece in enumerate((b"abc", b"def")):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drivers.site import Site, site
-from lab.cli.service import choose, open_world
+from lab.cli.service import check, choose
 from lab.errors import LabError
 from lab.parts import parts
 from tests.unit.real.towns import TWO_HOSTS, Town
@@ -49,7 +49,7 @@ def test_a_process_that_is_not_known_or_not_here(names: list[str], host: str, wo
         ({"messaging": {"url": "amqp://127.0.0.1/"}}, "cloud.toml has no [cloud] service_password"),
         (
             {"messaging": {"url": "amqp://127.0.0.1/"}, "cloud": {"service_password": "word"}},
-            "cloud.toml has no [database] url: nova-api share a database",
+            "cloud.toml has no [database] url: all but agents share a database",
         ),
     ],
 )
@@ -57,7 +57,7 @@ def test_what_programs_of_one_cloud_must_share(tables: dict[str, Any], words: st
     for name in ("GLASSCLOUD_MESSAGING_URL", "GLASSCLOUD_DATABASE_URL"):
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(LabError) as caught:
-        open_world(here(**tables), ["nova-api"])
+        check(here(**tables), agents=False)
     assert words in str(caught.value)
 
 
