@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from lab.errors import LabError
 
-MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "isofs", "button", "evdev")
-"""Cards, disks, config drives and the power button; what is built into the kernel needs no module."""
+MODULES = ("virtio_pci", "virtio_net", "virtio_blk", "ata_piix", "sr_mod", "isofs", "button", "evdev")
+"""Cards, disks, CD drives with config drives, and the power button; what is built into the kernel needs no module."""
 DEPENDS = re.compile(rb"\0depends=([^\0]*)\0")
 
 

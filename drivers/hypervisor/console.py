@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import termios
 import tty
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Recorder:
         self.stop(guest_id)
         with contextlib.suppress(OSError):  # the container has ended already
             descriptor = os.open(terminal, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-            tty.setraw(descriptor)
+            tty.setraw(descriptor, termios.TCSANOW)  # what was printed already stays
             self._open[guest_id] = (terminal, descriptor)
             asyncio.get_running_loop().add_reader(descriptor, self._read, guest_id, descriptor, log)
 

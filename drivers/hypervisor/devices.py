@@ -13,6 +13,7 @@ import libvirt
 from drivers.hypervisor import domain
 from drivers.hypervisor.connection import code
 from drivers.hypervisor.domain import KEY, NS, Card, Mark
+from drivers.hypervisor.volumes import filers, need_filers
 from lab.errors import HypervisorError
 from lab.services.compute.driver import GuestDisk, GuestNic
 
@@ -108,6 +109,7 @@ async def attach_disk(driver: LibvirtHypervisor, guest_id: str, disk: GuestDisk)
         raise HypervisorError(f"guest {guest_id} is a container, which cannot have volumes; take an image for QEMU")
     volume_id = disk.volume_id or ""
     xml = domain.text(domain.disk(disk, driver.files(guest_id).directory))
+    await need_filers(filers(xml), driver.place.host)
 
     def plug(found: Any) -> None:
         done: list[int] = []

@@ -13,7 +13,7 @@ from typing import Any
 from lxml import etree
 from lxml.builder import E
 
-from lab.errors import HypervisorError
+from drivers.hypervisor.volumes import volume_source
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec
 
 NS = "urn:glasscloud:guest:1"
@@ -179,21 +179,6 @@ def disk(disk: GuestDisk, files: Path) -> Element:
     if disk.volume_id is not None:
         node.append(E.serial(disk.volume_id))
     return node
-
-
-def volume_source(disk: GuestDisk) -> tuple[Element, str, str]:
-    """Where a volume lies: libvirt's source, its kind, and the format of the file."""
-    connection = disk.connection or {}
-    kind, data = connection.get("driver_volume_type"), connection.get("data", connection)
-    if not isinstance(data, dict):
-        data = {}
-    form = str(data.get("format") or "raw")
-    if kind == "nfs":
-        host, _, export = str(data.get("export", "")).rpartition(":")
-        return E.source(E.host(name=host.strip("[]")), protocol="nfs", name=f"{export.rstrip('/')}/{data.get('name')}"), "network", form
-    if kind == "local":
-        return E.source(file=str(data.get("path"))), "file", form
-    raise HypervisorError(f"volume {disk.volume_id}: a connection of the type {kind!r} cannot be plugged into a guest; known: nfs, local")
 
 
 def find_disk(xml: str, volume_id: str) -> str | None:

@@ -26,6 +26,7 @@ from drivers.hypervisor.files import GIB, GuestFiles
 from drivers.hypervisor.images import ImageCache
 from drivers.hypervisor.nics import Nics
 from drivers.hypervisor.proof import proven
+from drivers.hypervisor.volumes import filers, need_filers
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from lab.errors import DriverTimeout, HypervisorError
@@ -228,6 +229,9 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             await self.power_on(guest_id)
 
     async def _start(self, guest_id: str) -> None:
+        if not self.containers:
+            xml = await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0))
+            await need_filers(filers(xml), self.place.host)
         await self.on(guest_id, "could not be started", power.start)
         await self._record(guest_id)
 

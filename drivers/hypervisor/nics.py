@@ -101,8 +101,16 @@ class Nics:
                 netlink.link("del", index=there["index"])
 
     def drop_namespace(self, name: str) -> None:
-        """Remove a container's namespace; none is no error."""
+        """Remove a container's namespace and our devices that end in it; none is no error.
+
+        The devices go first: with their namespace they go some time later, when the kernel comes to it.
+        """
         if (NAMESPACES / name).exists():
+            with told(f"network namespace {name}"), IPRoute() as netlink, (NAMESPACES / name).open() as where:
+                number = netlink.get_netnsid(fd=where.fileno())["nsid"]
+                for link in [each for each in netlink.link("dump") if each.get_attr("IFLA_LINK_NETNSID") == number]:
+                    if port_of(self.place, link.get_attr("IFLA_IFALIAS")) is not None:
+                        netlink.link("del", index=link["index"])
             subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
 
     # -- what a crash left --------------------------------------------------------------------

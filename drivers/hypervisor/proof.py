@@ -65,15 +65,15 @@ def lists_kvm(libvirt_: Any) -> bool:
     return True
 
 
-async def counts(connection: Connection, mark: Mark, directory: Path, limit_s: float) -> bool:
-    """Run the probe by KVM and say whether it came to its end in time; nothing of it is left."""
+async def counts(connection: Connection, mark: Mark, directory: Path, limit_s: float, virt_type: str = "kvm") -> bool:
+    """Run the probe and say whether it came to its end in time; nothing of it is left."""
     folder = directory / "proof"
     await asyncio.to_thread(_prepare, folder)
     said = folder / "said"
     domain = None
     try:
-        xml, flags = probe_xml(mark, folder), libvirt.VIR_DOMAIN_START_AUTODESTROY
-        domain = await connection.call("the probe of KVM", lambda c: c.createXML(xml, flags))
+        xml, flags = probe_xml(mark, folder, virt_type), libvirt.VIR_DOMAIN_START_AUTODESTROY
+        domain = await connection.call("the probe of virtualisation", lambda c: c.createXML(xml, flags))
         until = time.monotonic() + limit_s
         while time.monotonic() < until:
             if DONE in said.read_text(errors="replace"):
@@ -94,7 +94,7 @@ def _prepare(folder: Path) -> None:
     (folder / "said").write_bytes(b"")
 
 
-def probe_xml(mark: Mark, folder: Path) -> str:
+def probe_xml(mark: Mark, folder: Path, virt_type: str) -> str:
     """The probe as a domain that libvirt forgets when it ends; no host owns it, so that it is nobody's guest."""
     source = E.source(file=str(folder / "disk"))
     node = E.domain(
@@ -109,6 +109,6 @@ def probe_xml(mark: Mark, folder: Path) -> str:
             E.controller(type="usb", model="none"),
             E.memballoon(model="none"),
         ),
-        type="kvm",
+        type=virt_type,
     )
     return text(node)

@@ -17,6 +17,7 @@ COMMANDS = {
     "lesson": "Learn by doing: list, start, check, and get hints.",
     "scenario": "List, check and play scenarios of work and faults.",
     "capabilities": "Print which driver can do what, then and now.",
+    "image": "Build a tiny guest for a real cloud, without the internet.",
     "doctor": "Say what this machine can do, and what is missing.",
     "db": "Show and upgrade the layout of a database of records.",
     "sweep": "Remove what a crashed real cloud left here.",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec
+from lab.services.compute.metadata import DOCUMENTS
 
 if TYPE_CHECKING:
     from lab.services.compute.model import BlockDevice, Server
@@ -67,7 +68,14 @@ def guest_spec(server: Server, devices: list[BlockDevice]) -> GuestSpec:
         nics=tuple(guest_nic(vif) for vif in server.network_info),
         disks=tuple(disks),
         metadata=dict(server.metadata_),
+        documents=config_drive(server) if server.config_drive else {},
     )
+
+
+def config_drive(server: Server) -> dict[str, bytes]:
+    """The files of a server's config drive: the documents that the metadata service shows of it."""
+    made = {f"openstack/latest/{name}": document(server) for name, document in DOCUMENTS.items()}
+    return {path: data for path, data in made.items() if data}
 
 
 def next_device(taken: list[str | None]) -> str:

@@ -104,6 +104,10 @@ class Holder:
         """Run a coroutine inside, on an event loop of its own."""
         return self.call(lambda: asyncio.run(work))
 
+    def worker(self) -> Worker:
+        """An event loop that goes on inside, for what lives longer than one coroutine."""
+        return Worker(self)
+
     def _join(self) -> None:
         """Move the calling thread into the namespaces; its view of the file system must be its own before that."""
         libc = ctypes.CDLL(None, use_errno=True)
@@ -133,6 +137,25 @@ class Holder:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class Worker:
+    """An event loop in a thread inside a host."""
+
+    def __init__(self, holder: Holder) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=lambda: holder.call(self.loop.run_forever), name=f"loop inside {holder.name}", daemon=True)
+        self._thread.start()
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float = 120.0) -> T:
+        """Run a coroutine there to its end."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+
+    def close(self) -> None:
+        """End the loop."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(10)
+        self.loop.close()
 
 
 def wire(one: Holder, device: str, other: Holder, peer: str) -> None:
