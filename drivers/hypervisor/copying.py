@@ -10,6 +10,7 @@ from lxml import etree
 from lxml.builder import E
 
 from drivers.hypervisor import domain
+from drivers.hypervisor.volumes import volume_source
 from lab.errors import HypervisorError
 from lab.services.compute.driver import GuestDisk
 
@@ -23,7 +24,7 @@ COPY_S = 3600.0
 async def copy_disk(driver: LibvirtHypervisor, guest_id: str, volume_id: str, target: GuestDisk) -> None:
     """Copy the volume's disk into an empty file; an error ends the mirror, and the guest goes on as before."""
     failed = f"could not copy volume {volume_id}"
-    source, kind, form = domain.volume_source(target)
+    source, kind, form = volume_source(target)
     xml = domain.text(E.disk(E.driver(type=form), source, type=kind))
 
     def begin(found: Any) -> str:
