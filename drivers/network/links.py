@@ -67,6 +67,8 @@ class Links:
 
     def __init__(self) -> None:
         self._netlink: Any = None
+        self._turn = asyncio.Lock()
+        """A socket takes one dump at a time; a second one is refused as busy."""
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -88,8 +90,9 @@ class Links:
 
     async def all(self) -> list[Link]:
         """List every device."""
-        with told("the devices of this machine could not be listed"):
-            return [_link(message) async for message in await self._netlink.link("dump")]
+        async with self._turn:
+            with told("the devices of this machine could not be listed"):
+                return [_link(message) async for message in await self._netlink.link("dump")]
 
     async def find(self, name: str) -> Link | None:
         """Return the device of that name, or None."""
@@ -109,8 +112,9 @@ class Links:
 
     async def addresses(self, index: int) -> list[str]:
         """List the IPv4 addresses of a device."""
-        with told(f"the addresses of device {index}"):
-            return [m.get_attr("IFA_ADDRESS") async for m in await self._netlink.addr("dump", index=index, family=2)]
+        async with self._turn:
+            with told(f"the addresses of device {index}"):
+                return [m.get_attr("IFA_ADDRESS") async for m in await self._netlink.addr("dump", index=index, family=2)]
 
     # -- change --------------------------------------------------------------------------------
 
@@ -155,8 +159,9 @@ class Links:
 
     async def flood(self, link: Link) -> set[str]:
         """The addresses to which a VXLAN device sends what it has no other place for."""
-        with told(f"the forwarding table of {link.name}"):
-            entries = [m async for m in await self._netlink.fdb("dump") if m["ifindex"] == link.index]
+        async with self._turn:
+            with told(f"the forwarding table of {link.name}"):
+                entries = [m async for m in await self._netlink.fdb("dump") if m["ifindex"] == link.index]
         return {m.get_attr("NDA_DST") for m in entries if m.get_attr("NDA_LLADDR") == ANYWHERE} - {None}
 
     async def flood_to(self, link: Link, peers: set[str]) -> None:

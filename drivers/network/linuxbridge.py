@@ -81,20 +81,25 @@ class LinuxBridge(L2Driver, Sweepable):
         """Say which kinds of network this kernel has."""
         links, found = Links(), []
         await links.open()
+        below = device_name("gcp-", f"bridge-{place.cloud}")
         try:
             kinds: tuple[tuple[str, dict[str, Any], str], ...] = (
                 ("bridge", {}, "modprobe bridge"),
                 ("vxlan", {"vxlan_id": 0xFFFFFF, "vxlan_port": 4790}, "modprobe vxlan"),
-                ("vlan", {"link": 1, "vlan_id": 4094}, "modprobe 8021q"),
+                ("vlan", {"vlan_id": 4094}, "modprobe 8021q"),
             )
             for kind, more, remedy in kinds:
-                name = device_name("gcp-", f"{kind}-{place.cloud}")
+                name = below if kind == "bridge" else device_name("gcp-", f"{kind}-{place.cloud}")
                 try:
+                    if kind == "vlan":
+                        more["link"] = (await links.need(below, "a VLAN is tried on a bridge: modprobe bridge")).index
                     await links.add(name, kind, **more)
-                    await links.delete(name)
+                    if kind != "bridge":
+                        await links.delete(name)
                     found.append(Finding(f"{kind} devices", True, "the kernel makes them"))
                 except NetworkError as error:
                     found.append(Finding(f"{kind} devices", False, error.message, remedy))
+            await links.delete(below)
             tracked = SWITCH.exists()
             found.append(Finding("br_netfilter", tracked, str(SWITCH) if tracked else "not loaded", "modprobe br_netfilter"))
         finally:

@@ -20,5 +20,5 @@ def test_linux_bridges_keep_their_promises_with_vlans() -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-k", chosen, "--timeout=300", "tests/contracts/test_l2.py"]
     code, text = debian_vm.run_in_vm(command, MODULES, 800)
     assert code == 0, text[-6000:]
-    assert "passed" in text
-    assert "skipped" not in text.splitlines()[-3]
+    assert " passed" in text
+    assert " skipped" not in text

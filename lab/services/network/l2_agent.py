@@ -28,7 +28,11 @@ def wiring_of(port_id: str, body: Json, members: dict[str, list[str]] | None = N
     """Read the wiring that travelled with a message; `members` spells out groups for switches that cannot ask."""
     rules: list[SecurityRule] = []
     for direction, ethertype, protocol, low, high, prefix, group in body["rules"]:
-        prefixes = [prefix] if group is None else [NOBODY] if members is None else members.get(group, [])
+        if group is None or members is None:
+            prefixes = [prefix if group is None else NOBODY]
+        else:
+            # A group's members have addresses of both families; a rule is about one of them.
+            prefixes = [p for p in members.get(group, []) if (":" in p) == (ethertype == "IPv6")]
         rules += [SecurityRule(direction, ethertype, protocol, low, high, p, group) for p in prefixes]
     return PortWiring(
         port_id=port_id,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lab.config import Config
+from lab.services.network.l2_agent import wiring_of
 from tests.unit.network.neutron import Neutron, body_of, play
 
 
@@ -295,3 +296,13 @@ def test_notifications_frame_each_change() -> None:
         assert body_of(notes[4]) == {"port_id": port["id"]}
 
     play(story)
+
+
+def test_a_rule_about_a_group_takes_the_members_of_its_own_family() -> None:
+    body = {
+        "mac_address": "fa:16:3e:00:00:01", "addresses": [], "network_id": "n", "network_type": "vlan", "segmentation_id": 1,
+        "physical_network": "physnet1", "mtu": 1500, "port_security": True, "admin_state_up": True, "device_owner": "compute:nova",
+        "rules": [["ingress", kind, None, None, None, None, "g"] for kind in ("IPv4", "IPv6")],
+    }  # fmt: skip
+    rules = wiring_of("port", body, {"g": ["10.0.0.3/32", "2001:db8::3/128"]}).rules
+    assert [(rule.ethertype, rule.remote_prefix) for rule in rules] == [("IPv4", "10.0.0.3/32"), ("IPv6", "2001:db8::3/128")]
