@@ -101,6 +101,7 @@ class Connection(asyncio.Protocol):
         self._headers = Headers()
         self._parts: list[bytes] = []
         self._head_only = False
+        self._sending = False
         self._stream: Incoming | None = None
         self._writable: asyncio.Event | None = None
 
@@ -125,13 +126,15 @@ class Connection(asyncio.Protocol):
 
     async def send(self, stream: Stream) -> None:
         """Send a request's body as it is read, in chunks, no faster than it is taken."""
+        self._sending = True
         async for piece in stream.open():
             if piece:
                 self._write(b"%x\r\n%b\r\n" % (len(piece), piece))
             if self._writable is not None:
                 await self._writable.wait()
-            if self._transport is None:
+            if self._transport is None:  # it broke, or was answered before the end: the caller knows
                 return
+        self._sending = False
         self._write(b"0\r\n\r\n")
 
     def _write(self, data: bytes) -> None:
@@ -175,7 +178,7 @@ class Connection(asyncio.Protocol):
         else:
             parts = self._parts
             self._respond(parts[0] if len(parts) == 1 else b"".join(parts))
-        if self._parser.should_keep_alive():
+        if self._parser.should_keep_alive() and not self._sending:
             self._since = self._loop.time()
             self._idle.append(self)
         else:

@@ -13,7 +13,7 @@ from lab.errors import LabError, ProcessKilled
 from lab.far import Far
 from lab.rest.api import Api
 from lab.rest.connections import STREAMED
-from lab.rest.message import Request, Response, Stream, headers_of
+from lab.rest.message import BODY_LIMIT, Request, Response, Stream, headers_of, whole
 from lab.rest.remote import CAUSE, FAULT, PERIODIC, SENDER, SENT, RemoteRouter
 from lab.rest.router import Exchange
 
@@ -59,7 +59,7 @@ class Door:
             size = headers.pop("x-glasscloud-size", "") or headers.get("content-length", "")
             request.stream = Stream(lambda: pieces(receive), int(size) if size.isdecimal() else None)
         else:
-            request.body = b"".join([piece async for piece in pieces(receive)])
+            request.body = await whole(pieces(receive), BODY_LIMIT)
         sender = request.source = headers.pop(SENDER, OUTSIDE)
         ctx = Context(request_id=headers.get("x-openstack-request-id", ""), periodic=bool(headers.pop(PERIODIC, "")))
         client = cast("Process", Far(sender))

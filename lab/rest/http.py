@@ -21,14 +21,13 @@ from starlette.types import Receive, Scope, Send
 from lab.errors import LabError, TooLarge, TransportError, Unreachable
 from lab.rest.api import Api, trie_of
 from lab.rest.control import METHODS, Control
-from lab.rest.message import Response, Stream, headers_of
+from lab.rest.message import BODY_LIMIT, Response, Stream, headers_of, whole
 from lab.rest.openapi import openapi
 from lab.rest.watched import Watched, fault, reply
 
 UPLOAD_LIMIT = 5 * 2**30
 """Bytes of one upload. Source: swift's max_file_size."""
-BODY_LIMIT = 2**21
-"""Bytes of any other body that are kept: more than the dispatcher takes (max_request_body_bytes), so that it refuses them."""
+
 
 
 class World(Watched, Protocol):
@@ -95,7 +94,7 @@ class Edge:
         if upload and self.world.streams:
             body = Stream(partial(_pieces, request), _length(request))
         else:
-            body = await _read(request, UPLOAD_LIMIT if upload else BODY_LIMIT)
+            body = await whole(request.stream(), UPLOAD_LIMIT if upload else BODY_LIMIT)
         try:
             response = await self.world.request(service, request.method, target, headers_of(request.scope["headers"]), body)
         except TransportError as error:
@@ -129,17 +128,6 @@ async def _pieces(request: HttpRequest) -> AsyncIterator[bytes]:
             yield chunk
     except ClientDisconnect:
         raise Unreachable(f"the client hung up after {size} bytes") from None
-
-
-async def _read(request: HttpRequest, limit: int) -> bytes:
-    """The whole body; of a longer one than the limit only so much that the dispatcher sees that it is."""
-    parts, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= limit:
-            parts.append(chunk)
-    body = b"".join(parts)
-    return body if size <= limit else body.ljust(limit + 1)
 
 
 def _plain(response: Response, method: str) -> HttpResponse:

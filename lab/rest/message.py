@@ -15,6 +15,9 @@ from lab.rest.routes import Found, Route, Version
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
+BODY_LIMIT = 2**21
+"""Bytes of a body that are kept, but of an upload's: more than the dispatcher takes (max_request_body_bytes), so that it refuses it."""
+
 
 def parse_query(text: str) -> dict[str, list[str]]:
     """The query's values by name, in order; blank values are kept."""
@@ -38,6 +41,17 @@ def headers_of(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
+
+
+async def whole(pieces: AsyncIterator[bytes], limit: int) -> bytes:
+    """A body in one piece; of a longer one than the limit only so much that the dispatcher sees that it is."""
+    parts, size = [], 0
+    async for piece in pieces:
+        size += len(piece)
+        if size <= limit:
+            parts.append(piece)
+    body = b"".join(parts)
+    return body if size <= limit else body.ljust(limit + 1)
 
 
 class Stream:

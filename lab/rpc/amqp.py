@@ -307,18 +307,6 @@ class AmqpBroker(Broker):
         """Send a batch of this program's journal to whoever collects."""
         self.link.send(Parcel(JOURNALS, JOURNALS, payload, TRANSIENT, None))
 
-    def describe(self) -> dict[str, Any]:
-        """Who here consumes and serves what, and how many messages went through: what other programs cannot see."""
-        fanouts = {topic: [c.process.name for c in consumers] for topic, consumers in self.fanouts.items() if consumers}
-        return {
-            "queues": {name: [c.process.name for c in queue.consumers] for name, queue in self.queues.items() if queue.consumers},
-            "fanouts": fanouts,
-            "services": {service: [x.process.name for x in found] for service, found in self.wires.router.listeners.items() if found},
-            "about": dict(self.about),
-            "processes": {p.name: p.life if p.alive else 0 for p in self.wires.processes.values()},
-            "counts": {name: [queue.published, queue.taken] for name, queue in self.queues.items()},
-        }
-
     # -- looked at ----------------------------------------------------------------------------
 
     def depths(self) -> dict[str, int]:

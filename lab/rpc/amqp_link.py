@@ -71,7 +71,7 @@ class Link:
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
     async def close(self) -> None:
-        """Say good-bye, after all that was sent is confirmed or the server was given its time for it."""
+        """Say good-bye, after all that was sent is confirmed or the server was given its time for it; the rest is lost."""
         if self._keeper is not None:
             self._keeper.cancel()
         if self._wire is not None:
@@ -83,6 +83,9 @@ class Link:
         wire, self._wire = self._wire, None
         if wire is not None:
             wire.end()
+        for parcel in (*self._unconfirmed.values(), *self._waiting):
+            if parcel.lost is not None:
+                parcel.lost()
 
     async def settled(self) -> None:
         """Wait until the server has done all that it was told. Raises Unreachable when the connection breaks meanwhile."""

@@ -53,7 +53,7 @@ class Shipper:
 
     def _news(self) -> dict[str, Any]:
         """What this program says of itself, as far as that is new."""
-        told = self.broker.describe()
+        told = describe(self.broker)
         news = {key: value for key, value in told.items() if self._told.get(key) != value}
         self._told = told
         return news
@@ -110,7 +110,7 @@ class Collector:
             self._timer = self.wires.runtime.after(WINDOW_NS // 4, self._release)
 
     def _release(self) -> None:
-        self._learn(self.broker.id, self.broker.describe())
+        self._learn(self.broker.id, describe(self.broker))
         self._merger.release(self.wires.runtime.now_ns() - WINDOW_NS)
         self._timer = self.wires.runtime.after(WINDOW_NS // 4, self._release) if self._merger.waiting else None
 
@@ -148,3 +148,15 @@ class Collector:
             self._timer.cancel()
         self._merger.release(self.wires.runtime.now_ns())
 
+
+def describe(broker: AmqpBroker) -> dict[str, Any]:
+    """Who here consumes and serves what, and how many messages went through: what other programs cannot see."""
+    fanouts = {topic: [c.process.name for c in consumers] for topic, consumers in broker.fanouts.items() if consumers}
+    return {
+        "queues": {name: [c.process.name for c in queue.consumers] for name, queue in broker.queues.items() if queue.consumers},
+        "fanouts": fanouts,
+        "services": {service: [x.process.name for x in found] for service, found in broker.wires.router.listeners.items() if found},
+        "about": dict(broker.about),
+        "processes": {p.name: p.life if p.alive else 0 for p in broker.wires.processes.values()},
+        "counts": {name: [queue.published, queue.taken] for name, queue in broker.queues.items()},
+    }

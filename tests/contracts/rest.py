@@ -14,7 +14,7 @@ import pytest
 
 from lab.config import Config
 from lab.context import Context
-from lab.errors import NotFound, RestTimeout, Unreachable
+from lab.errors import Forbidden, NotFound, RestTimeout, Unreachable
 from lab.journal import Entry, LazyBody
 from lab.process import Process
 from lab.rest import PUBLIC, Api, Body, Request, Response, Route
@@ -44,6 +44,7 @@ class ThingApi(Api):
         Route("GET", "/v2.1/slow", "slow", PUBLIC),
         Route("GET", "/v2.1/file", "download", PUBLIC, streaming=True),
         Route("PUT", "/v2.1/file", "upload", PUBLIC, 204, streaming=True),
+        Route("PUT", "/v2.1/refused", "refuse", PUBLIC, streaming=True),
         Route("GET", "/v2.1/mirror/{path:path}", "mirror", PUBLIC),
         Route("GET", "/v2.1/lazy", "lazy", PUBLIC),
     )
@@ -89,6 +90,9 @@ class ThingApi(Api):
         async for piece in request.stream.open():
             self.net.seen.append(piece)
         self.net.seen.append(request.stream.size)
+
+    async def refuse(self, ctx: Context, request: Request) -> None:
+        raise Forbidden("Not you.")
 
     async def mirror(self, ctx: Context, request: Request) -> Any:
         return {"path": request.path, "query": request.query}

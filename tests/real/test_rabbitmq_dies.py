@@ -152,3 +152,16 @@ def test_a_wrong_url_name_or_password_is_said_with_the_way_out(server: RabbitMQ)
     ):
         with pytest.raises(Unreachable, match=rf"RabbitMQ at 127.0.0.1:\d+ cannot be used: .*{reason}.*; is it up\?"):
             asyncio.run(link(url).open())
+
+
+def test_what_is_not_sent_when_the_program_ends_is_said_to_be_lost() -> None:
+    lost: list[int] = []
+
+    async def main() -> None:
+        link = Link("amqp://127.0.0.1:1/", lambda: None, lambda delivery: None, lambda state, text: None)
+        for number in range(3):
+            link.send(Parcel("", "q", b"", 1, lambda number=number: lost.append(number)))  # type: ignore[misc]
+        await link.close()
+
+    asyncio.run(main())
+    assert lost == [0, 1, 2]

@@ -120,3 +120,30 @@ def test_connections_are_used_again() -> None:
         return await net.ask("GET", "/v2.1/things/8")
 
     run(main)
+
+
+def test_an_upload_that_is_refused_early_is_broken_off_and_the_next_request_has_a_connection_of_its_own() -> None:
+    async def main(net: OverHttp) -> None:
+        read = 0
+
+        async def pieces() -> Any:
+            nonlocal read
+            for _ in range(2000):  # 125 MiB
+                read += 1
+                yield PIECE
+
+        response = await net.ask("PUT", "/v2.1/refused", stream=Stream(pieces, None))
+        assert (response.status, (await net.ask("GET", "/v2.1/things/8")).json()) == (403, {"id": "8"})
+        await asyncio.sleep(0.2)
+        assert read < 1000
+
+    run(main)
+
+
+def test_a_body_that_is_too_long_is_refused_and_not_held() -> None:
+    async def main(net: OverHttp) -> None:
+        assert (await net.ask("POST", "/v2.1/things", body={"name": "x" * 20_000_000})).status == 413
+        assert (await net.ask("GET", "/v2.1/things/8")).json() == {"id": "8"}
+
+    run(main)
+
