@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libvirt
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from drivers.hypervisor.libvirt import LibvirtHypervisor
 
 DOMAIN, TAP, NAMESPACE, FILES, IMAGE, CACHE = "domain", "tap", "network namespace", "files of a guest", "image", "image cache"
+PROOF = "proof of the kind of virtualisation"
 
 
 async def found(driver: LibvirtHypervisor) -> list[Trace]:
@@ -42,6 +45,8 @@ def _rest(driver: LibvirtHypervisor) -> list[Trace]:
     if owner(cache) == driver.place.cloud:
         traces += [Trace(IMAGE, str(path)) for path in sorted(cache.iterdir()) if path.name != TAG]
         traces.append(Trace(CACHE, str(cache)))
+    if driver.proof_directory.is_dir():
+        traces.append(Trace(PROOF, str(driver.proof_directory)))
     return traces
 
 
@@ -85,9 +90,9 @@ def _gone_or_anothers(driver: LibvirtHypervisor, trace: Trace) -> None:
 
 
 def _remove_file(driver: LibvirtHypervisor, trace: Trace) -> None:
-    from pathlib import Path
-
-    if trace.kind == CACHE:
+    if trace.kind == PROOF:
+        shutil.rmtree(driver.proof_directory)
+    elif trace.kind == CACHE:
         give_up(Path(trace.name), driver.place.cloud)
     else:
         Path(trace.name).unlink(missing_ok=True)

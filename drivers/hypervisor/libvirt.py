@@ -8,10 +8,8 @@ network, power; an error undoes it backwards.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -24,8 +22,10 @@ from drivers.hypervisor.console import Recorder, tail
 from drivers.hypervisor.domain import Machine, Mark
 from drivers.hypervisor.files import GIB, GuestFiles
 from drivers.hypervisor.images import ImageCache
+from drivers.hypervisor.news import PowerNews
 from drivers.hypervisor.nics import Nics
 from drivers.hypervisor.proof import proven
+from drivers.hypervisor.settings import LibvirtOptions
 from drivers.hypervisor.volumes import filers, need_filers
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
@@ -44,25 +44,6 @@ FORGET = (
 )
 
 
-@dataclass(frozen=True)
-class LibvirtOptions:
-    """[hypervisor] with driver = "libvirt".
-
-    uri: of this host's own libvirt: qemu:///system for virtual machines, lxc:/// for containers; '?socket=PATH' may follow.
-    virt_type: 'kvm', 'qemu' (emulation), or 'auto': KVM if a probe that it runs proves that it works.
-    machine: libvirt's machine type. cpu_mode: libvirt's CPU mode; '' is host-model for KVM and maximum for emulation.
-    checksum_offload: leave it on in guests' cards; TCP through the userspace datapath of Open vSwitch needs it off.
-    proof_s: how long the probe may take.
-    """
-
-    uri: str = "qemu:///system"
-    virt_type: str = "auto"
-    machine: str = "pc"
-    cpu_mode: str = ""
-    checksum_offload: bool = False
-    proof_s: float = 8.0
-
-
 class LibvirtHypervisor(HypervisorDriver, Sweepable):
     """One host's libvirt."""
 
@@ -76,12 +57,8 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         self.cache = ImageCache(place.state / "images", place.cloud, place.host, containers=self.containers)
         self.nics = Nics(place, options.checksum_offload)
         self.recorder = Recorder()
-        self.acting: set[str] = set()
-        """Guests whose power we change ourselves now: that is no news."""
-        self._powers: dict[str, int] = {}
+        self.news = PowerNews(self)
         self._making: dict[str, object] = {}
-        self._changed: Callable[[str, int], None] | None = None
-        self._looks: set[asyncio.Task[None]] = set()
 
     @classmethod
     async def probe(cls, place: Place, options: LibvirtOptions) -> list[Finding]:
@@ -91,12 +68,12 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
     async def open(self) -> None:
         """Connect, prove the kind of virtualisation, and take up the guests that run. Raises HypervisorError."""
         findings.need_rights(self.options.uri)
-        await self.connection.open(self._event)
+        await self.connection.open(self.news.heard)
         await asyncio.to_thread(self.cache.open)
         self.machine = await self._machine()
         for state in await self.guests():
-            self._powers[state.id] = state.power
-            await self._record(state.id)
+            self.news.known[state.id] = state.power
+            await self.record(state.id)
 
     async def _machine(self) -> Machine:
         options = self.options
@@ -106,15 +83,14 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         if kind not in ("auto", "kvm", "qemu"):
             raise HypervisorError(f"virt_type is {kind!r}; give auto, kvm or qemu")
         if kind == "auto":
-            kind = await proven(self.connection, self._mark(()), self.place.state / "hypervisor", options.proof_s)
+            kind = await proven(self.connection, self._mark(()), self.proof_directory, options.proof_s)
         cpu_mode = options.cpu_mode or {"kvm": "host-model", "qemu": "maximum"}[kind]
         return Machine(kind, options.machine, cpu_mode, options.checksum_offload)
 
     async def close(self) -> None:
         """Let go of libvirt; guests go on."""
         self.recorder.close()
-        for look in list(self._looks):
-            look.cancel()
+        self.news.close()
         await self.connection.close()
 
     # -- the host -----------------------------------------------------------------------------
@@ -146,7 +122,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
     # -- a guest's life -----------------------------------------------------------------------
 
     async def spawn(self, guest: GuestSpec, wait_plugged: Callable[[], Awaitable[None]] | None = None) -> None:
-        async with self._acts_on(guest.id):
+        async with self.news.acting_on(guest.id):
             known = await self.find(guest.id)
             if known is not None and await self.running(guest.id):
                 return
@@ -191,9 +167,9 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
 
     async def destroy(self, guest_id: str) -> None:
         self._making.pop(guest_id, None)
-        async with self._acts_on(guest_id):
+        async with self.news.acting_on(guest_id):
             await self._remove(guest_id)
-        self._powers.pop(guest_id, None)
+        self.news.known.pop(guest_id, None)
 
     async def _remove(self, guest_id: str) -> None:
         """Remove the domain, then its devices, then its files; what is not there is no error."""
@@ -210,13 +186,13 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             await self.on(guest_id, "could not be forgotten", lambda d: d.undefineFlags(0 if self.containers else FORGET))
 
     async def power_on(self, guest_id: str) -> None:
-        async with self._acts_on(guest_id):
+        async with self.news.acting_on(guest_id):
             if not await self.running(guest_id):
                 await devices.plug_all(self, guest_id)
                 await self._start(guest_id)
 
     async def power_off(self, guest_id: str, timeout_s: float = 60.0) -> None:
-        async with self._acts_on(guest_id):
+        async with self.news.acting_on(guest_id):
             if not await self.running(guest_id):
                 return
             off = timeout_s > 0 and await power.press_button(self, guest_id, timeout_s)
@@ -224,7 +200,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
                 await self.on(guest_id, "could not be stopped", power.cut)
 
     async def reboot(self, guest_id: str, hard: bool) -> None:
-        async with self._acts_on(guest_id):
+        async with self.news.acting_on(guest_id):
             await self.power_off(guest_id, 0.0 if hard else SOFT_REBOOT_S)
             await self.power_on(guest_id)
 
@@ -233,7 +209,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             xml = await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0))
             await need_filers(filers(xml), self.place.host)
         await self.on(guest_id, "could not be started", power.start)
-        await self._record(guest_id)
+        await self.record(guest_id)
 
     # -- its console, cards and volumes -------------------------------------------------------
 
@@ -246,7 +222,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
 
         return tail(await asyncio.to_thread(read), lines)
 
-    async def _record(self, guest_id: str) -> None:
+    async def record(self, guest_id: str) -> None:
         """Have a container's console read."""
         if self.containers and await self.running(guest_id):
             terminal = domain.terminal(await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0)))
@@ -268,30 +244,8 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
     async def copy_disk(self, guest_id: str, volume_id: str, target: GuestDisk) -> None:
         await copying.copy_disk(self, guest_id, volume_id, target)
 
-    # -- power that nobody asked for ----------------------------------------------------------
-
     def on_power_change(self, callback: Callable[[str, int], None]) -> None:
-        self._changed = callback
-
-    def _event(self, guest_id: str, event: int, detail: int) -> None:
-        """An event says only that something happened, maybe long ago: what is now is looked at."""
-        if guest_id not in self.acting:
-            look = asyncio.get_running_loop().create_task(self._look(guest_id))
-            self._looks.add(look)
-            look.add_done_callback(self._looks.discard)
-
-    async def _look(self, guest_id: str) -> None:
-        with contextlib.suppress(HypervisorError):  # somebody else's, or gone
-            if await self.find(guest_id) is None:
-                return
-            now = await self.on(guest_id, "could not be looked at", power.state_of)
-            await self._record(guest_id)
-            before = self._powers.get(guest_id)
-            if guest_id in self.acting or now == before:
-                return
-            self._powers[guest_id] = now
-            if self._changed is not None and before is not None:
-                self._changed(guest_id, now)
+        self.news.callback = callback
 
     # -- what a crash left --------------------------------------------------------------------
 
@@ -311,23 +265,14 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         return GuestFiles(self.place.state / "guests" / self.nics.namespace(guest_id), self.cache)
 
     @property
+    def proof_directory(self) -> Path:
+        """Where it is kept which kind of virtualisation works here."""
+        return self.place.state / "hypervisor"
+
+    @property
     def guests_directory(self) -> Path:
         """Where the files of all guests lie."""
         return self.place.state / "guests"
-
-    @contextlib.asynccontextmanager
-    async def _acts_on(self, guest_id: str) -> AsyncIterator[None]:
-        """Change a guest's power: the events of that are no news, the state at the end is what is known."""
-        outermost = guest_id not in self.acting
-        self.acting.add(guest_id)
-        try:
-            yield
-        finally:
-            if outermost:
-                with contextlib.suppress(HypervisorError):
-                    if await self.find(guest_id) is not None:
-                        self._powers[guest_id] = await self.on(guest_id, "could not be looked at", power.state_of)
-                self.acting.discard(guest_id)
 
     async def find(self, guest_id: str) -> Mark | None:
         """The mark of one of our guests, or None. Raises HypervisorError when a domain of that id is another's."""

@@ -74,7 +74,8 @@ class LibvirtBench(HypervisorBench):
     UP = "glass: nic eth0"
 
     def __init__(self, host: Host, libvirtd: Libvirtd, kind: str) -> None:
-        from drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtOptions
+        from drivers.hypervisor.libvirt import LibvirtHypervisor
+        from drivers.hypervisor.settings import LibvirtOptions
 
         self.host, self.libvirtd, self.kind, self.image = host, libvirtd, kind, guest_image(kind)
         self.state = host.directory / f"state-{uuid.uuid4().hex[:8]}"

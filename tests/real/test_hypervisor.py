@@ -137,8 +137,9 @@ def test_a_container_gets_its_address_and_metadata_and_can_be_asked(lxc: Libvirt
 
 def test_the_probe_counts_where_guests_run_and_its_answer_is_kept(qemu: LibvirtBench) -> None:
     from drivers.hypervisor.domain import Mark
-    from drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtOptions
+    from drivers.hypervisor.libvirt import LibvirtHypervisor
     from drivers.hypervisor.proof import counts
+    from drivers.hypervisor.settings import LibvirtOptions
 
     assert isinstance(qemu.driver, LibvirtHypervisor)
     connection = qemu.driver.connection
@@ -232,7 +233,8 @@ def test_guests_go_on_while_libvirtd_is_killed_and_started_anew(lxc: LibvirtBenc
 
 
 def test_what_is_wrong_is_said_with_the_way_out(lxc: LibvirtBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    from drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtOptions
+    from drivers.hypervisor.libvirt import LibvirtHypervisor
+    from drivers.hypervisor.settings import LibvirtOptions
 
     place = Place("test", "compute-1", lxc.host.address, lxc.state)
 
@@ -253,7 +255,8 @@ def test_what_is_wrong_is_said_with_the_way_out(lxc: LibvirtBench, monkeypatch: 
 
 
 def test_what_the_machine_has_is_told(lxc: LibvirtBench) -> None:
-    from drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtOptions
+    from drivers.hypervisor.libvirt import LibvirtHypervisor
+    from drivers.hypervisor.settings import LibvirtOptions
 
     place = Place("test", "compute-1", lxc.host.address, lxc.state)
     for kind in ("qemu", "lxc"):

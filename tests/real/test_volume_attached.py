@@ -39,7 +39,8 @@ class Site:
         self.volumes: Qcow2Volumes = (
             NfsVolumes(place, NfsOptions(self.nas.export, timeout_s=1.0)) if kind == "nfs" else DirectoryVolumes(place, DirectoryOptions())
         )
-        from drivers.hypervisor.libvirt import LibvirtHypervisor, LibvirtOptions
+        from drivers.hypervisor.libvirt import LibvirtHypervisor
+        from drivers.hypervisor.settings import LibvirtOptions
 
         self.hypervisor = LibvirtHypervisor(place, LibvirtOptions(self.libvirtd.uri(), virt_type="qemu"))
 
