@@ -89,6 +89,9 @@ class OpenVSwitch(L2Driver, Sweepable):
         for physical, interface in self.options.bridge_mappings.items():
             await self.rows.ensure_bridge(self._provider(physical), f"provider:{physical}", fail_mode="standalone")
             await self.rows.ensure_trunk(self._provider(physical), interface)
+        for link in await self.links.all():
+            if self.tunnel.owns(link) and self.db.named("Interface", link.name) is None:
+                await self.tunnel.remove_device(link.name)  # what a crash left before it was an uplink
         await self._program(firewall.base())
         await guard.put_up(self.place, routed=True)
         self.life.hold(self._born_again)

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from drivers.network.dnsmasq import Dnsmasq, DnsmasqOptions
+from drivers.network.linuxbridge import LinuxBridge, LinuxBridgeOptions
 from drivers.network.openvswitch import OpenVSwitch, OpenVSwitchOptions
 from drivers.place import Place
 from lab.errors import NetworkError
@@ -315,3 +316,42 @@ def test_wiring_is_quick(machines: list[Machine]) -> None:
     print(f"wire: {wall / 20 * 1000:.1f} ms, {cpu / 20 * 1000:.1f} ms of CPU")
     assert wall / 20 < 0.5
     assert cpu / 20 < 0.2
+
+
+def test_linux_bridges_leave_nothing_and_spare_what_is_not_theirs(tmp_path: Path) -> None:
+    need("ping: iputils-ping", "ethtool: ethtool", "nft: nftables", "iptables-restore: iptables")
+    with Bed(tmp_path) as bed:
+        host = bed.host("compute-1")
+        host.run("ip", "link", "add", "brqother", "type", "bridge")
+        host.run("iptables", "-N", "gc_laboratory")
+        host.run("iptables", "-A", "FORWARD", "-i", "eth9", "-j", "gc_laboratory")
+        place, strangers = Place("lab", host.name, host.address, host.directory), devices(host)
+        with Inside(host) as inside:
+            switch = LinuxBridge(place, LinuxBridgeOptions())
+            inside.run(switch.open())
+            quiet = host.run("iptables-save").stdout.splitlines()
+            guests = [CableGuest(host, place, wiring(number, GREEN)) for number in (1, 2)]
+            for guest in guests:
+                inside.run(switch.wire(guest.wiring))
+            assert guests[0].ping("10.0.0.2")
+            for guest in guests:
+                guest.unplug()
+                inside.run(switch.unwire(guest.wiring.port_id))
+            assert devices(host) == strangers
+            rules = [line for line in quiet if line.startswith(("-", ":"))]
+            assert [line for line in host.run("iptables-save").stdout.splitlines() if line.startswith(("-", ":"))] == rules
+
+            host.run("ip", "link", "add", f"brq{guests[0].wiring.network_id[:11]}", "type", "bridge")
+            taken = CableGuest(host, place, wiring(3, GREEN))
+            with pytest.raises(NetworkError, match=r"bridge brq0000012f-11 is there and not of cloud lab"):
+                inside.run(switch.wire(taken.wiring))
+            taken.unplug()
+            host.run("ip", "link", "delete", f"brq{guests[0].wiring.network_id[:11]}")
+
+            for trace in inside.run(switch.found()):
+                inside.run(switch.remove(trace))
+            inside.run(switch.close())
+        left = [line for line in host.run("iptables-save").stdout.splitlines() if "gc_" in line]
+        assert left == [":gc_laboratory - [0:0]", "-A FORWARD -i eth9 -j gc_laboratory"]
+        assert "gc_lab" not in host.run("nft", "list", "tables").stdout
+        assert devices(host) == strangers

@@ -68,6 +68,8 @@ class L2Agent:
         self.wired: dict[str, PortWiring] = {}
         self._read: dict[str, tuple[Json, PortWiring]] = {}
         """What was read of the details of ports that are wired here."""
+        self._went: dict[str, None] = {}
+        """Ports whose tap went; when another has come before that was noticed, it is wired anew."""
         self.peers: dict[str, None] | None = None
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
@@ -170,6 +172,7 @@ class L2Agent:
             self.present[port_id] = None
         else:
             self.present.pop(port_id, None)
+            self._went[port_id] = None
         self._touch(port_id)
 
     # -- one port at a time ----------------------------------------------------------------------
@@ -227,10 +230,15 @@ class L2Agent:
         if not self.groups.asked_for:
             members = await self.groups.spelled(ctx, [rule[6] for rule in body["rules"] if rule[6] is not None])
         wiring = self._wiring(port_id, body, members)
-        if self.wired.get(port_id) != wiring:
+        if self.wired.get(port_id) != wiring or port_id in self._went:
             if wiring.network_type in TUNNELLED:
                 await self._open_tunnels(ctx)
-            await self.driver.wire(wiring)
+            self._went.pop(port_id, None)
+            try:
+                await self.driver.wire(wiring)
+            except LabError:
+                self._went[port_id] = None
+                raise
             self.wired[port_id] = wiring
             for group_id in body["groups"]:
                 self.process.rpc.declare_interest(rpc.VO_RULE, rpc.group_key(group_id))
@@ -269,6 +277,7 @@ class L2Agent:
         if self.details.get(port_id, {}).get("device_owner") == DHCP_OWNER and not self.wires_dhcp:
             return True
         report = self.process.spawn(self.plugin.update_device_list(ctx, [], [port_id], self.agent_id), "device down")
+        self._went.pop(port_id, None)
         self._drop(port_id)
         await self.driver.unwire(port_id)
         await report

@@ -220,3 +220,26 @@ def test_nova_away_is_logged_and_nothing_else() -> None:
         assert any(text.startswith("Failed to notify nova on events") for text in texts)
 
     play(story)
+
+
+def test_a_tap_that_is_another_one_at_once_is_wired_anew() -> None:
+    """A hard reboot: the old tap goes and a new one of its name comes before the agent has looked."""
+
+    async def story(cloud: Neutron) -> None:
+        network, port = await _boot(cloud)
+        await _plug(cloud, port)
+        await cloud.settle(10)
+        switch = cloud.switches["compute-1"]
+        before = switch.calls.count("wire")
+        switch.broken = True
+        switch.unplug(port["id"])
+        switch.plug(port["id"])
+        await cloud.settle(10)
+        switch.broken = False
+        await cloud.settle(100)
+        assert switch.calls.count("wire") > before + 1, "what failed is tried again"
+        assert switch.wirings.keys() == {port["id"]}
+        assert await _status(cloud, port) == "ACTIVE"
+        await _delete(cloud, network, port)
+
+    play(story)
