@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -26,6 +27,8 @@ ALIVE_S, ALIVE_COUNT = 5, 6
 """A libvirtd that answers none of so many questions, one each so many seconds, is gone."""
 LOOK_AGAIN_S = 1.0
 """How often a state is looked at while its event is awaited: an event can get lost with the connection."""
+THREADS = 8
+"""Calls to one libvirt at a time; a slow one (the end of a guest takes seconds) holds up nobody else's files and devices."""
 LOST = {libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_RPC, libvirt.VIR_ERR_SYSTEM_ERROR, libvirt.VIR_ERR_INVALID_CONN}
 """Codes with which calls fail on a connection that is closed."""
 
@@ -88,6 +91,7 @@ class Connection:
         self.uri = uri
         self._connection: Any = None
         self._opening = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS, "libvirt")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._changed = asyncio.Event()
         self._told: Callable[[str, int, int], None] | None = None
@@ -96,7 +100,7 @@ class Connection:
     async def open(self, told: Callable[[str, int, int], None]) -> None:
         """Connect; `told(guest_id, event, detail)` is called for each event of a guest's life. Raises HypervisorError."""
         self._loop, self._told, self._closed = asyncio.get_running_loop(), told, False
-        await asyncio.to_thread(self._live)
+        await self._loop.run_in_executor(self._threads, self._live)
 
     async def close(self) -> None:
         """Let go; guests go on."""
@@ -108,7 +112,7 @@ class Connection:
 
     async def call(self, what: str, work: Callable[[Any], T]) -> T:
         """Do `work` with the connection, in a thread. Raises HypervisorError: `what` says what failed."""
-        return await asyncio.to_thread(self._do, what, work)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._do, what, work)
 
     async def until(self, reached: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
         """Wait until `reached` says so, looking whenever an event tells of any guest; False when the time is over."""

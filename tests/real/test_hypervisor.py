@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import subprocess
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -67,13 +66,21 @@ def told(spec: GuestSpec) -> dict[str, bytes]:
     return {"openstack/latest/meta_data.json": json.dumps(metadata).encode(), "openstack/latest/user_data": script}
 
 
+def as_qcow2(image: bytes, folder: Path) -> bytes:
+    """The image in the format in which cloud images come."""
+    (folder / "raw").write_bytes(image)
+    subprocess.run(["qemu-img", "convert", "-c", "-O", "qcow2", "raw", "qcow2"], cwd=folder, check=True)
+    return (folder / "qcow2").read_bytes()
+
+
 def said(bench: LibvirtBench, spec: GuestSpec, *texts: str) -> None:
     """Wait until the guest has printed all of them."""
     for text in texts:
         bench.until(lambda text=text: text in bench.console(spec.id))  # type: ignore[misc]
 
 
-def test_a_machine_boots_reads_its_config_drive_and_sees_what_is_plugged_in(qemu: LibvirtBench) -> None:
+def test_a_machine_boots_reads_its_config_drive_and_sees_what_is_plugged_in(qemu: LibvirtBench, tmp_path: Path) -> None:
+    qemu.image = as_qcow2(qemu.image, tmp_path)
     qemu.cache()
     spec = qemu.spec()
     spec = replace(spec, documents=told(spec))
@@ -281,6 +288,16 @@ def test_the_probe_is_what_its_source_says(tmp_path: Path) -> None:
     assert (tmp_path / "probe.bin").read_bytes() == proof.PROBE
 
 
-def test_a_guest_of_no_one_is_not_found(lxc: LibvirtBench) -> None:
-    assert lxc.run(lxc.driver.guests()) == []
-    lxc.run(lxc.driver.destroy(str(uuid.uuid4())))
+@pytest.mark.parametrize("kind", ["qemu", "lxc"])
+def test_a_guest_gets_its_devices_again_after_the_host_was_off(kind: str, request: pytest.FixtureRequest) -> None:
+    bench: LibvirtBench = request.getfixturevalue(kind)
+    spec, nic = bench.spawned(), new_nic()
+    bench.run(bench.driver.power_off(spec.id, 0))
+    bench.run(bench.driver.attach_nic(spec.id, nic))
+    for tap in bench.taps():
+        bench.host.run("ip", "link", "del", tap)
+    bench.host.run("sh", "-c", "cd /run/netns && for name in *; do ip netns del $name; done", check=False)
+    assert bench.taps() == set()
+    bench.run(bench.again().power_on(spec.id))
+    assert bench.power(spec.id) == RUNNING
+    assert bench.taps() == {spec.nics[0].tap, nic.tap}
