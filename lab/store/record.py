@@ -20,7 +20,7 @@ from typing import Any, ClassVar, NoReturn, Self, TypeVar
 
 from lab.errors import Conflict
 
-__all__ = ["Field", "Plan", "Record", "StoreConflict", "changed", "plan_of"]
+__all__ = ["Field", "Plan", "Record", "StoreConflict", "changed", "plan_of", "referring"]
 
 _MISSING = object()
 
@@ -216,3 +216,14 @@ def plan_of(cls: type[Record]) -> Plan:
     )
     cls.__plan__ = plan
     return plan
+
+
+def referring(model: type[Record]) -> list[type[Record]]:
+    """The record classes with a foreign key to this one."""
+    found, todo = [], [Record]
+    while todo:
+        cls = todo.pop()
+        todo += cls.__subclasses__()
+        if model in cls.__foreign__.values():
+            found.append(cls)
+    return found

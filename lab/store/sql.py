@@ -14,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from lab.errors import LabError, NotFound
 from lab.store.port import Changed, Store, Transaction
-from lab.store.record import Record, StoreConflict
+from lab.store.record import Record, StoreConflict, referring
 from lab.store.tables import LAYOUT, SqlTable, table_name
 
 R = TypeVar("R", bound=Record)
@@ -244,6 +244,8 @@ class SqlStore(Store):
             self._tables[model] = table
             for name, target in table.plan.foreign:
                 self.table(target).referrers.append((table, name))
+            for other in referring(model):  # others may have written such records, before or in another program
+                self.table(other)
         return table
 
     async def run(self, work: Callable[[Any], T]) -> T:

@@ -144,3 +144,13 @@ def test_a_kept_database_has_what_was_committed(tmp_path: Any) -> None:
     store.transact(lambda tx: [tx.insert(Item.make(id=k, name=k)) for k in "cab"])
     asyncio.run(store.close())
     assert [i.id for i in SqlStore(url).transact(lambda tx: tx.all(Item))] == ["c", "a", "b"]
+
+
+def test_a_store_that_was_opened_again_knows_what_refers_to_a_record(tmp_path: Any) -> None:
+    url = f"sqlite:///{tmp_path}/cloud.db"
+    store = SqlStore(url)
+    store.transact(lambda tx: (tx.insert(Owner.make(id="o")), tx.insert(Item.make(id="i", name="x", owner="o"))))
+    asyncio.run(store.close())
+    store = SqlStore(url)
+    assert outcome(store, lambda tx: tx.delete(Owner.make(id="o"))) == ("StoreConflict", "Owner o is in use by Item")
+    asyncio.run(store.close())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import pkgutil
 import shutil
 import sqlite3
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, inspect
 
-import lab.cloud  # noqa: F401 (all records of the core)
+import lab.services
 from lab.cli.main import main
 from lab.errors import LabError
 from lab.services.compute.model import ComputeService
@@ -32,6 +34,9 @@ def upgrade():
 
 
 def models() -> list[type[Record]]:
+    """All record classes of the core."""
+    for module in pkgutil.walk_packages(lab.services.__path__, "lab.services."):
+        importlib.import_module(module.name)
     found, todo = [], [Record]
     while todo:
         todo += (classes := todo.pop().__subclasses__())

@@ -126,6 +126,13 @@ def test_a_key_that_another_program_was_faster_with_is_a_conflict_in_our_words(o
         one.transact(slow)
 
 
+def test_what_another_program_made_refer_to_a_record_keeps_it(open_: Callable[[], PostgresStore]) -> None:
+    one, two = open_(), open_()
+    one.transact(lambda tx: (tx.insert(Owner.make(id="o")), tx.insert(Item.make(id="i", name="x", owner="o"))))
+    with pytest.raises(StoreConflict, match="Owner o is in use by Item"):
+        two.transact(lambda tx: tx.delete(Owner.make(id="o")))
+
+
 WRITER = """
 import asyncio, sys
 from lab.store.sql import open_store
