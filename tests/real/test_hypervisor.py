@@ -152,7 +152,7 @@ def test_the_probe_counts_where_guests_run_and_its_answer_is_kept(qemu: LibvirtB
     connection = qemu.driver.connection
     assert qemu.run(counts(connection, Mark("test", "compute-1"), qemu.state, 60.0, "qemu")), "it runs by emulation everywhere"
     assert not qemu.run(counts(connection, Mark("test", "compute-1"), qemu.state, 0.0, "qemu")), "and not in no time"
-    auto = LibvirtHypervisor(qemu.driver.place, LibvirtOptions(uri=qemu.libvirtd.uri("qemu")))
+    auto = LibvirtHypervisor(qemu.driver.place, LibvirtOptions(uri=qemu.libvirtd.uri("qemu"), proof_s=3.0))
     qemu.run(auto.open())
     answer = qemu.host.path(qemu.state / "hypervisor/virt_type.json")
     kept = json.loads(answer.read_text())
