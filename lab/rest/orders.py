@@ -36,10 +36,11 @@ async def login(world: Watched, request: HttpRequest) -> HttpResponse:
 
 
 async def clock(world: Watched, request: HttpRequest) -> HttpResponse:
-    """GET or PUT clock; a step is answered when it is made."""
+    """GET or PUT clock; a step is answered when it is made, and what comes during a travel in time is for where it ends."""
     if request.method == "GET":
         return reply(200, world.clock({}))
     change = parse_clock(await read(request, CLOCK_USAGE))
+    await world.arrived()
     state = world.clock(change)
     if "step" in change or "step_events" in change:
         await world.stepped()

@@ -53,8 +53,11 @@ class Watched(Protocol):
 
     def clock(self, change: dict[str, Any]) -> dict[str, Any]: ...
 
+    async def arrived(self) -> None:
+        """Wait until the world is where it was told to go: it is not on its way to another point of its time."""
+
     async def stepped(self) -> None:
-        """Wait until all steps that were ordered are made."""
+        """Wait until all steps that were ordered are made. Raises Conflict when the world goes elsewhere before they are."""
 
     async def datacenter(self) -> dict[str, Any]: ...
 

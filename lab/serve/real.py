@@ -86,6 +86,9 @@ class ServedReal:
             "busy": runtime.busy, "run": 0, "world": "real",
         }  # fmt: skip
 
+    async def arrived(self) -> None:
+        """At once: it goes nowhere."""
+
     async def stepped(self) -> None:
         """Nothing: no step was ordered."""
 

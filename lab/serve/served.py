@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
-from lab.errors import Conflict
+from lab.errors import Conflict, ServiceUnavailable
 from lab.inputs import Input, Inputs
 from lab.journal import Journal
 from lab.readiness import SERVICES
@@ -121,6 +121,7 @@ class Served:
 
     async def enter(self, kind: str, what: dict[str, Any]) -> Any:
         """Do to the world what comes from outside ('fault', 'disarm', 'ping'); looked at before it is done."""
+        await self.arrived()  # else it would be done to the world that is left behind
         if kind == "ping":
             self.cloud.world.server_of(what["server"])
             return await self.runner.enter(Input(kind, what), insists=True)
@@ -146,9 +147,16 @@ class Served:
             runner.step(change.get("step", 0), change.get("step_events", 0))
         self._prolong_tokens()
 
+    async def arrived(self) -> None:
+        """Wait until a travel in time has ended, well or not."""
+        await self.traveller.arrived()
+
     async def stepped(self) -> None:
-        """Wait until all steps that were ordered are made."""
-        await self.runner.stepped()
+        """Wait until all steps that were ordered are made. Raises Conflict when the cloud goes elsewhere before they are."""
+        try:
+            await self.runner.stepped()
+        except ServiceUnavailable:
+            raise Conflict("the cloud went to another point of its time before all steps were made; order them anew from there") from None
 
     def _prolong_tokens(self) -> None:
         """Let tokens live as long as their owners in wall time believe; in a repeated run they live as the first time."""

@@ -46,7 +46,9 @@ class Traveller:
         """Where it ended."""
         self._marks: list[int] = []
         """Where this run can be stopped, as far as that is known: the journal's ends between two callbacks."""
-        self._busy = False
+        self._there = asyncio.Event()
+        """Not set while the cloud is on its way."""
+        self._there.set()
         if not self.refusal():
             served.cloud.wires.runtime.secrets.kept = []
 
@@ -78,7 +80,7 @@ class Traveller:
 
     async def travel(self, to: int, told: Mapping[str, Any] | None, then: Mapping[str, Any] | None) -> dict[str, Any]:
         """Go to an entry of this run, or of the one whose history is told; then, perhaps, make another future there."""
-        if self._busy:
+        if not self._there.is_set():
             raise Conflict("the cloud is on its way to another point of its time; ask again when it is there")
         past = self._past()
         known = self.served.journal if self._known is None or self._known.seq < self.served.journal.seq else self._known
@@ -92,7 +94,7 @@ class Traveller:
         runner = self.served.runner
         was_paused = runner.paused
         runner.pause()
-        self._busy = True
+        self._there.clear()
         try:
             course, deeds = await self._repeat(past, to)
         except BaseException:
@@ -100,7 +102,7 @@ class Traveller:
                 runner.resume()
             raise
         finally:
-            self._busy = False
+            self._there.set()  # who waits for it wakes when all of what follows, which waits for nothing, is done
         differs_at = _differs(course.journal, known) if told is None else _misplaced(course.inputs, past.inputs)
         self._known, self._end = (known if told is None else None), past.end
         self._arrive(past, course, deeds)
@@ -108,6 +110,10 @@ class Traveller:
         if then:
             self._make_another_future(then)
         return {**there, "same": differs_at is None, "differs_at": differs_at}
+
+    async def arrived(self) -> None:
+        """Wait while the cloud is on its way."""
+        await self._there.wait()
 
     def _check_fault(self, fault: dict[str, Any]) -> None:
         if ("act" in fault) == ("plant" in fault):

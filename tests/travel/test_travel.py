@@ -158,6 +158,46 @@ def test_who_waits_for_an_answer_is_told() -> None:
     run(main)
 
 
+def test_what_is_ordered_on_the_way_is_done_where_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lab.serve.travel.SLICE", 10)
+
+    async def main(at: Face) -> None:
+        end = await one_server(at)
+        drop = {"act": "drop", "match": {"name": "build_and_run_instance"}}
+        for change in ({"step": 1}, {"speed": 5.0}):
+            run = at.served.run
+            going = asyncio.ensure_future(at.travel(end // 2))
+            await asyncio.wait_for(on_the_way(at), 5)
+            clock, fault = await asyncio.gather(at.clock(**change), at.ask("POST", "faults", drop, 201))
+            there = await going
+            assert clock["run"] == there["run"] == run + 1
+            assert clock["paused"]
+            assert (await at.ask("GET", "clock")).items() >= ({"speed": 5.0} if "speed" in change else {"run": run + 1}).items()
+            assert at.served.journal.seq > there["seq"]
+            assert [armed["number"] for armed in (await at.ask("GET", "faults"))["armed"]] == [fault["number"]]
+
+    run(main)
+
+
+def test_steps_that_a_travel_cuts_short_are_told() -> None:
+    async def main(at: Face) -> None:
+        await one_server(at)
+        stepping = asyncio.ensure_future(at.ask("PUT", "clock", {"step": 10**9}, status=409))
+        while not at.served.runner._messages_left:
+            await asyncio.sleep(0.001)
+        await at.travel(at.served.journal.seq // 2)
+        assert "order them anew from there" in (await stepping)["error"]["message"]
+        assert (await at.clock(step=1))["run"] == 1
+
+    run(main)
+
+
+async def on_the_way(at: Face) -> None:
+    """Wait until a travel has begun."""
+    while at.served.traveller._there.is_set():
+        await asyncio.sleep(0)
+
+
 def test_watchers_are_told() -> None:
     async def main(at: Face) -> None:
         end = await one_server(at)
