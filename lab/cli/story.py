@@ -11,7 +11,7 @@ from lab.cli.words import say
 from lab.journal import Entry
 from lab.journal.export import trace
 from lab.teach.stage import Pinged, Stage
-from lab.watch.reasons import worded
+from lab.reasons import worded
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,6 +12,7 @@ from lab.client.session import ApiError
 from lab.errors import LabError
 from lab.journal import Entry
 from lab.journal.export import trace
+from lab.reasons import worded
 from lab.teach.lesson_glass import Glass
 from lab.teach.lesson_seen import Seen
 from lab.teach.lesson_table import Said, Table, draw
@@ -175,8 +176,14 @@ class Hands(Stage):
         if walk.rtt_ms is not None:
             text = self.words("answered", ms=walk.rtt_ms)
         else:
-            text = self.words("silent", reason=f"{walk.failed_at}: {walk.reason}" if walk.failed_at else walk.reason)
-        return Outcome("walk", f"ping {source} → {target}: {text}", walk.hops, walk.ok)
+            reason = worded(walk.reason, self.lang)
+            text = self.words("silent", reason=f"{walk.failed_at}: {reason}" if walk.failed_at else reason)
+        return Outcome("walk", f"ping {source} → {target}: {text}", tuple(self.hop(hop) for hop in walk.hops), walk.ok)
+
+    def hop(self, line: str) -> str:
+        """The line of a hop, its reason, which stands behind the frame in brackets, in the student's language."""
+        frame, end, reason = line.partition("]: ")
+        return f"{frame}{end}{worded(reason, self.lang)}"
 
     async def _ping(self, source: str, to: str) -> Pinged:
         for name in (source, to):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from lab.cloud import bench
+from lab.teach.lesson_hands import Hands
 from lab.teach.lesson_table import Table, draw
 from lab.teach.lesson_terms import TERMS, Slip
 
@@ -70,3 +74,17 @@ def test_the_engine_says_everything_in_both_languages() -> None:
     for key, texts in TERMS.items():
         assert set(texts) == {"en", "ko"}, key
         assert len(set(texts.values())) == 2, key
+
+
+@pytest.mark.parametrize(
+    ("lang", "end", "hop"),
+    [("ko", "ARP에 아무도 응답하지 않았습니다", "]: 갈 포트 없음"), ("en", "nobody answered ARP for 10.0.0.2", "]: to no port")],
+)
+def test_why_a_frame_is_lost_is_told_in_the_students_language(lang: str, end: str, hop: str) -> None:
+    nothing: Any = None  # on the table no cloud is needed
+    hands = Hands(nothing, nothing, table(*ONE, "vlan a 100", "vlan b 200"), lang)
+    (outcome,) = asyncio.run(hands.typed("ping a b"))
+    assert not outcome.ok
+    assert outcome.text.endswith(end)
+    assert any(line.endswith(hop) for line in outcome.lines)
+    assert any(line.endswith("]") for line in outcome.lines), "what is sent on needs no reason"

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 import sim.datacenter
 from lab.tui.screens.datacenter import DatacenterRoom
-from lab.watch.reasons import KOREAN, worded
+from lab.reasons import KOREAN, worded
 from lab.watch.walk import of_ping
 from tests.tui.conftest import StubFeed, app_of, play
 from tests.tui.test_datacenter import PING, healthy
@@ -34,9 +34,9 @@ WAYS = tuple(
 """What is put in for some names; anything for the others."""
 RARE = {
     "VLAN {vlan} is not allowed on trunk {where} (allowed: none)", "server {name} is still booting", "to no port",
-    "router {name} has no interface for untagged frames",
+    "router {name} has no interface for untagged frames", "{name} has no address",
 }
-"""Said only with a word put in that the search does not put in."""
+"""Said only with a word put in that the search does not put in, or by the hands of a lesson."""
 
 
 def rendered(node: ast.expr, names: dict[str, str]) -> Iterator[str]:

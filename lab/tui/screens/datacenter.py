@@ -24,7 +24,7 @@ from lab.tui.widgets.plan_told import content, told, walked
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
 from lab.watch.plan import Plan, Row, is_address
-from lab.watch.reasons import worded
+from lab.reasons import worded
 from lab.watch.surveyor import Surveyor
 from lab.watch.walk import Hop, Walk, Walks, of_ping
 

@@ -49,6 +49,7 @@ KOREAN: Mapping[str, str] = {
     "{name} is still booting": "{name}이(가) 아직 부팅하는 중입니다",
     "{name} cannot send: {why}": "{name}에서 보낼 수 없습니다. {why}",
     "it has no address": "주소가 없습니다",
+    "{name} has no address": "{name}에 주소가 없습니다",
     "it has no route to {target}": "{target}(으)로 가는 경로가 없습니다",
     "nobody answered ARP for {address}": "{address}을(를) 묻는 ARP에 아무도 응답하지 않았습니다",
     "no answer from {target}": "{target}에서 응답이 없습니다",
