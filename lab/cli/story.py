@@ -10,8 +10,8 @@ from lab.cli.lanes import Sequence
 from lab.cli.words import say
 from lab.journal import Entry
 from lab.journal.export import trace
-from lab.teach.stage import Pinged, Stage
 from lab.reasons import worded
+from lab.teach.stage import Pinged, Stage
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,8 +13,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 import sim.datacenter
-from lab.tui.screens.datacenter import DatacenterRoom
 from lab.reasons import KOREAN, worded
+from lab.tui.screens.datacenter import DatacenterRoom
 from lab.watch.walk import of_ping
 from tests.tui.conftest import StubFeed, app_of, play
 from tests.tui.test_datacenter import PING, healthy

@@ -15,6 +15,7 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from lab.reasons import worded
 from lab.tui.messages import Inspect
 from lab.tui.room import Room
 from lab.tui.screens.datacenter_words import TEXTS
@@ -24,7 +25,6 @@ from lab.tui.widgets.plan_told import content, told, walked
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
 from lab.watch.plan import Plan, Row, is_address
-from lab.reasons import worded
 from lab.watch.surveyor import Surveyor
 from lab.watch.walk import Hop, Walk, Walks, of_ping
 
