@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from lab.context import Context
+from lab.context import Context, Scope
 from lab.far import Far
 from lab.rpc.message import Message
 
@@ -61,7 +61,7 @@ def unpack(payload: bytes, topic: str, never: asyncio.Future[bytes]) -> Arrived:
     line, _, body = payload.partition(b"\n")
     head = orjson.loads(line)
     content = head["_context"]
-    content["roles"] = tuple(content["roles"])
+    content["roles"], content["scope"] = tuple(content["roles"]), Scope(**content["scope"])
     method = head["method"]
     sender = cast("Process", Far(head["sender"]))
     message = Arrived(head["kind"], topic, method, body, Context(**content), sender, head.get("display", method))

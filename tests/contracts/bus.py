@@ -12,14 +12,15 @@ from typing import Any
 
 import pytest
 
-from lab.context import Context
+from lab.context import Context, Scope
 from lab.errors import LabError, MessagingTimeout, NoValidHost, ProcessKilled, RemoteError
 from lab.journal import Entry
 from lab.medium import Interference, Passing, Verdict
 from lab.process import Process
 from lab.wires import Wires
 
-CTX = Context(request_id="req-bus", user_id="u", project_id="p", roles=("admin", "member"), token="gAAAA-secret-token")
+SCOPE = Scope(user_name="Ann", project_name="demo")
+CTX = Context(request_id="req-bus", user_id="u", project_id="p", roles=("admin", "member"), token="gAAAA-secret-token", scope=SCOPE)
 Play = Callable[[Callable[["Bus"], Coroutine[Any, Any, Any]]], Any]
 
 
@@ -368,6 +369,7 @@ class BusContract:
             [(_, _, ctx)] = bus.seen
             [call] = [e for e in bus.entries() if e.kind == "rpc_call"]
             assert ctx == CTX.at(call.seq)
+            assert (ctx.scope, ctx.has("reader")) == (SCOPE, True)
             assert not [e for e in bus.entries() if CTX.token.encode() in e.line()]
 
         play(main)
