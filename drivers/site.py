@@ -58,6 +58,8 @@ class HostTable:
 
     address: str = "127.0.0.1"
     roles: tuple[str, ...] = ROLES
+    drivers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """[hosts.NAME.PORT]: what of a port's table is another on this host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Site:
 
     def tables(self, port: str) -> dict[str, dict[str, Any]]:
         """The options of the drivers of a port on one host, by name: one driver without a name, or one a disk."""
-        table = dict(self.drivers.get(port, {}))
+        table = {**self.drivers.get(port, {}), **self.hosts[self.host].drivers.get(port, {})}
         return {disk: {**table, "disk": disk} for disk in DISKS} if port == "object" else {"": table}
 
     def urls(self) -> dict[str, str]:
@@ -163,10 +165,7 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     tables = {name: _open(name, dict(document.get(name, {})), source) for name in known}
     cloud = read(CloudTable, tables["cloud"], f"[cloud] of {source}")
     here = host or cloud.host or socket.gethostname().partition(".")[0]
-    hosts = {
-        name: read(HostTable, table, f"[hosts.{name}] of {source}")
-        for name, table in (tables["hosts"] or {here: {}}).items()
-    }
+    hosts = {name: _host(name, dict(table), source) for name, table in (tables["hosts"] or {here: {}}).items()}
     for name, entry in hosts.items():
         strange = [role for role in entry.roles if role not in ROLES]
         if strange:
@@ -187,6 +186,12 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     return whole.on(here)
 
 
+def _host(name: str, table: dict[str, Any], source: str) -> HostTable:
+    """A host, with the drivers' tables that are its own."""
+    own = {port: table.pop(port) for port in PORTS if port in table}
+    return replace(read(HostTable, table, f"[hosts.{name}] of {source}"), drivers=own)
+
+
 def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
     """A table with its secrets filled in from their files and the environment."""
     for key in SECRETS.get(name, ()):
@@ -202,9 +207,16 @@ def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
     return table
 
 
+def _tuples(value: Any) -> Any:
+    """TOML's lists as tuples: settings never change."""
+    if isinstance(value, dict):
+        return {key: _tuples(inner) for key, inner in value.items()}
+    return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
+
+
 def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:
     """The cloud's settings: the era's defaults, those of the file, and what a real cloud must not leave as it is."""
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    given = {name: _tuples(value) for name, value in table.items()}
     try:
         return for_era(str(given.pop("era", "2026"))).but(**{
             "public_url": cloud.url,

@@ -36,11 +36,19 @@ def service(
     from drivers.site import load
 
     here = load(config, host)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    # libuv knows no netlink, by which agents look at the host's devices.
+    with asyncio.Runner(loop_factory=None if agents(names) else uvloop.new_event_loop) as runner:
         try:
             runner.run(serve_edge(here, clouds) if names == [EDGE] else run(here, names))
         except asyncio.CancelledError:
             return  # it was told to end
+
+
+def agents(names: list[str]) -> bool:
+    """Whether none of these processes keeps records."""
+    from lab.parts import AGENTS
+
+    return all(name in AGENTS for name in names)
 
 
 async def serve_edge(here: Site, clouds: Path) -> None:
@@ -65,14 +73,14 @@ async def run(here: Site, names: list[str]) -> None:
     """Start the processes, say when they are up, and end them when told to."""
     import asyncio
 
-    from lab.parts import AGENTS, start
+    from lab.parts import start
     from lab.rest.connections import place
     from lab.rest.door import Door, serve
     from lab.rpc.shipping import Shipper
 
     stop_on_signal()
     async with AsyncExitStack() as stack:
-        world, broker, router = await connect(stack, here, agents=all(name in AGENTS for name in names))
+        world, broker, router = await connect(stack, here, agents=agents(names))
         chosen = choose(here, world.parts(), names)
         shipper = Shipper(broker)
         stack.callback(shipper.close)

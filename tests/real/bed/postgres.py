@@ -63,6 +63,8 @@ class Postgres:
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self.folder, **self._as)
         if done.returncode != 0:
             raise RuntimeError(f"PostgreSQL cannot make a database: {done.stderr}")
+        with (self.folder / "data" / "pg_hba.conf").open("a") as rules:
+            rules.write(f"host all all {self.address}/24 trust\n")
 
     @property
     def _data(self) -> str:
