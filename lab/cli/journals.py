@@ -3,74 +3,69 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from lab.errors import LabError
 
 if TYPE_CHECKING:
-    import httpx
-
     from lab.journal import Entry
     from lab.journal.formats import Flow
+
+T = TypeVar("T")
 
 
 class Running:
     """The journal of a running cloud, read page by page; the cloud itself, whose clock may stand, is asked nothing."""
 
     def __init__(self, url: str, token: str, password: str) -> None:
-        import httpx
+        from lab.client.surface import Surface
 
-        self.url = url.rstrip("/")
-        self.client = httpx.AsyncClient(timeout=60.0)
-        self.token, self._password = token, password
+        self.surface = Surface(url, token, password)
+        self.url = self.surface.url
         self._reached = False
 
     async def log_in(self) -> None:
         """Get a token of `/glasscloud`. Raises LabError when the cloud refuses, does not answer, or is none."""
-        answer = await self._send("POST", "login", json={"password": self._password})
-        if answer.status_code == 401:
-            raise LabError(f"{self.url} refuses the password (401); name its clouds.yaml with --clouds")
-        try:
-            self.token = str(answer.json()["token"])
-        except (KeyError, TypeError, ValueError):
-            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
+        await self._told(self.surface.log_in())
 
     async def page(self, since: int, limit: int | None = None) -> bytes:
         """The next lines after a seq; empty when there are none yet."""
-        query = {"since": str(since)} | ({"limit": str(limit)} if limit is not None else {})
-        return await self._get("journal", query)
+        return await self._get(f"journal?since={since}" + (f"&limit={limit}" if limit is not None else ""))
 
     async def run(self) -> int:
         """How many times the world was taken back to an earlier moment."""
-        return int(json.loads(await self._get("clock", {})).get("run", 0))
+        return int(json.loads(await self._get("clock")).get("run", 0))
 
-    async def _get(self, what: str, query: dict[str, str]) -> bytes:
-        """Ask; a token that is worth nothing any more is renewed. Raises Unreachable for a cloud that is gone, LabError for a refusal."""
-        answer = await self._send("GET", what, params=query)
-        if answer.status_code == 401 and self._password:
-            await self.log_in()
-            answer = await self._send("GET", what, params=query)
+    async def _get(self, what: str) -> bytes:
+        """Ask. Raises Unreachable for a cloud that is gone, LabError for a refusal."""
+        answer = await self._told(self.surface.send("GET", what))
         if answer.status_code in (401, 403):
             raise LabError(f"{self.url} refuses the token ({answer.status_code}); it must be an administrator's and not expired")
         if answer.status_code != 200:
             raise LabError(f"{self.url} has no journal to read ({answer.status_code}); is it a `glasscloud up`?")
         return answer.content
 
-    async def _send(self, method: str, what: str, **content: Any) -> httpx.Response:
+    async def _told(self, asking: Awaitable[T]) -> T:
+        """Wait for an answer, and say what it means that none came, or that the log-in failed."""
         import httpx
 
+        from lab.client.session import ApiError
         from lab.errors import Unreachable
 
         try:
-            answer = await self.client.request(method, f"{self.url}/glasscloud/{what}", headers={"x-auth-token": self.token}, **content)
+            answer = await asking
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
             if self._reached:
                 raise Unreachable(f"the cloud at {self.url} is gone ({why})") from None
             raise Unreachable(f"no cloud answers at {self.url}: {why}; start one with `glasscloud up`") from None
+        except ApiError as error:
+            if error.status == 401:
+                raise LabError(f"{self.url} refuses the password (401); name its clouds.yaml with --clouds") from None
+            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
         self._reached = True
         return answer
 
@@ -86,7 +81,7 @@ async def running(url: str, clouds: Path, token: str = "") -> AsyncIterator[Runn
             await journal.log_in()
         yield journal
     finally:
-        await journal.client.aclose()
+        await journal.surface.close()
 
 
 def fetched(url: str, clouds: Path, since: int = 0, token: str = "") -> list[Entry]:

@@ -24,7 +24,7 @@ class Desk:
         self.lang = lang
         self.name = name
         """What tells its rooms from those of other watched clouds; empty: the one that the application was opened on."""
-        self.film = Film()
+        self.film = Film(dial=feed.dial)
         self.names = Names()
         self.clock: dict[str, Any] = {}
         self.lost: Lost | None = None
@@ -74,3 +74,8 @@ class Desk:
         """The cloud's clock: of the last entry, or of the clock where there is one."""
         last = self.film[-1].t if len(self.film) else 0
         return max(last, int(self.clock.get("t_s", 0) * 1_000_000_000))
+
+    @property
+    def now(self) -> str:
+        """The same as a clock shows it."""
+        return self.film.dial.now(self.now_ns)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, Unreachable
 from lab.journal import Entry
+from lab.watch.dial import SECONDS
 
 if TYPE_CHECKING:
     from lab.cloud import Cloud
@@ -94,6 +95,8 @@ class Feed(ABC):
     """Whether the cloud is a child process of ours, beside which others can be started."""
     cloud: Cloud | None = None
     """The façade to act by, or None."""
+    dial = SECONDS
+    """How its instants are written."""
 
     def __init__(self) -> None:
         self.unable: dict[str, str] = {}

@@ -15,6 +15,7 @@ from typing import Any
 
 from lab.journal import Entry
 from lab.journal.export import PERIODIC, TRACED
+from lab.watch.dial import SECONDS, Dial
 
 Row = tuple[Any, ...]
 _new = tuple.__new__
@@ -26,7 +27,9 @@ SLICE = 20_000
 class Film:
     """Entries in order of their seq. Gaps are allowed (what a watcher missed); repeated entries are left out."""
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, entries: Iterable[Entry] = (), dial: Dial = SECONDS) -> None:
+        self.dial = dial
+        """How the instants of its entries are written."""
         # Lists rather than arrays: their numbers are those of the rows, so they take little memory, and less time to fill.
         self._rows: list[Row] = []
         self._seqs: list[int] = []

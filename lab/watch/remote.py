@@ -11,11 +11,13 @@ import httpx
 import orjson
 
 from lab.client.session import ApiError
+from lab.client.surface import Surface, message_of
 from lab.client.transports import OverHttp
 from lab.cloud import Cloud
 from lab.config import Config
 from lab.journal import Entry
 from lab.serve.access import environment
+from lab.watch.dial import dial_of
 from lab.watch.feed import ABILITIES, ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
 from lab.watch.line import ForeignLine, entry_of
 
@@ -35,12 +37,12 @@ class RemoteFeed(Feed):
         super().__init__()
         self.url = url.rstrip("/")
         self.title = self.url.partition("://")[2]
-        self._client = httpx.AsyncClient(timeout=60.0)
         self._transport = OverHttp(self.url)
         self.cloud = Cloud(self._transport, Config(), username, password, project)
         self.cloud.session.token = token
-        self._token, self._username, self._password, self._project = token, username, password, project
-        """The token for /glasscloud, which may be another one than the façade's: a stopped cloud still gives it."""
+        self._surface = Surface(self.url, token, password, username, self.cloud.session.authenticate)
+        """Its token may be another one than the façade's: a stopped cloud still gives it."""
+        self._username, self._password, self._project = username, password, project
         self._run: int | None = None
         """The future that is watched; None until the cloud has said so."""
 
@@ -50,31 +52,26 @@ class RemoteFeed(Feed):
         Raises:
             Unheard: nothing answers at the URL, the token or the password is refused, or it is no Glasscloud.
         """
-        if not self._token:
+        if not self._surface.token:
             await self._log_in()
         answer = await self._send("GET", "clock")
         if answer.status_code == 404 or answer.status_code >= 500:
             self.unable = dict.fromkeys(ABILITIES, "real") | {}
             self.unable.pop("act", None)
         elif answer.status_code in (401, 403):
-            raise Unheard("refused", self.url, _message(answer))
+            raise Unheard("refused", self.url, message_of(answer))
         elif answer.status_code != 200 or not _is_json(answer):
             raise Unheard("foreign", self.url, f"{answer.status_code}")
-        elif orjson.loads(answer.content).get("world") == "real":
+        elif (clock := orjson.loads(answer.content)).get("world") == "real":
+            self.dial = dial_of(clock)
             self.unable = dict.fromkeys(("pause", "step", "back", "branch", "faults", "ping"), "real")
 
     async def _log_in(self) -> None:
         """Get a token: from /glasscloud itself, whose clock may stand, else from keystone."""
-        assert self.cloud is not None
-        if self._username == "admin":
-            answer = await self._send("POST", "login", {"password": self._password})
-            if answer.status_code == 201 and _is_json(answer):
-                self._token = orjson.loads(answer.content)["token"]
-                return
-            if answer.status_code == 401:
-                raise Unheard("refused", self.url, _message(answer))
         try:
-            self._token = await self.cloud.session.authenticate()
+            await self._surface.log_in()
+        except httpx.TransportError as error:
+            raise Unheard(reason_of(error), self.url, str(error)) from None
         except ApiError as error:
             raise Unheard("refused" if error.status in (401, 403) else "foreign", self.url, error.text) from None
         except (KeyError, ValueError):
@@ -86,33 +83,24 @@ class RemoteFeed(Feed):
         """Send a request to /glasscloud/… and answer its JSON, or None. Raises ApiError for a fault, Unheard."""
         answer = await self._send(method, what, body)
         if answer.status_code >= 400:
-            raise ApiError("glasscloud", answer.status_code, _message(answer))
+            raise ApiError("glasscloud", answer.status_code, message_of(answer))
         return orjson.loads(answer.content) if answer.content else None
 
     async def entry(self, seq: int) -> Entry:
         """An entry with its whole body, from the journal itself."""
         answer = await self._send("GET", f"journal?since={seq - 1}&limit=1")
         if answer.status_code >= 400:
-            raise ApiError("glasscloud", answer.status_code, _message(answer))
+            raise ApiError("glasscloud", answer.status_code, message_of(answer))
         found = entry_of(answer.content.rstrip(b"\n")) if answer.content else None
         if found is None or found.seq != seq:
             raise Unable("entry", "moved")
         return found
 
     async def _send(self, method: str, what: str, body: Mapping[str, Any] | None = None) -> httpx.Response:
-        for attempt in (1, 2):
-            try:
-                answer = await self._client.request(
-                    method, f"{self.url}/glasscloud/{what}", headers={"x-auth-token": self._token},
-                    content=None if body is None else orjson.dumps(body),
-                )
-            except httpx.TransportError as error:
-                raise Unheard(reason_of(error), self.url, str(error)) from None
-            if answer.status_code == 401 and attempt == 1 and self._password and what != "login":
-                await self._log_in()
-                continue
-            break
-        return answer
+        try:
+            return await self._surface.send(method, what, body)
+        except httpx.TransportError as error:
+            raise Unheard(reason_of(error), self.url, str(error)) from None
 
     # -- watching -----------------------------------------------------------------------------
 
@@ -150,14 +138,14 @@ class RemoteFeed(Feed):
     async def _stream(self, since: int) -> AsyncIterator[Seen]:
         """One connection to the event stream, as long as it lasts."""
         url = f"{self.url}/glasscloud/events?since={since}" + (f"&run={self._run}" if self._run is not None else "")
-        headers = {"x-auth-token": self._token, "accept": EVENTS}
-        async with self._client.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as answer:
-            if answer.status_code == 401 and self._password:
+        headers = {"x-auth-token": self._surface.token, "accept": EVENTS}
+        async with self._surface.http.stream("GET", url, headers=headers, timeout=STREAM_TIMEOUT) as answer:
+            if answer.status_code == 401 and self._surface.renews:
                 await self._log_in()
                 return
             if answer.status_code != 200:
                 await answer.aread()
-                raise ApiError("glasscloud", answer.status_code, _message(answer))
+                raise ApiError("glasscloud", answer.status_code, message_of(answer))
             kind = answer.headers.get("content-type", EVENTS)
             if not kind.startswith(EVENTS):
                 raise Unheard("foreign", self.url, kind)
@@ -183,12 +171,12 @@ class RemoteFeed(Feed):
         if self._password:
             secret = {"OS_USERNAME": self._username, "OS_PASSWORD": self._password}
         else:
-            secret = {"OS_AUTH_TYPE": "token", "OS_TOKEN": self._token}
+            secret = {"OS_AUTH_TYPE": "token", "OS_TOKEN": self._surface.token}
         return environment(self.url, secret, self._project)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._surface.close()
         await self._transport.close()
 
 
@@ -226,10 +214,3 @@ def _is_json(answer: httpx.Response) -> bool:
         return isinstance(orjson.loads(answer.content), dict)
     except orjson.JSONDecodeError:
         return False
-
-
-def _message(answer: httpx.Response) -> str:
-    try:
-        return str(orjson.loads(answer.content)["error"]["message"])
-    except (orjson.JSONDecodeError, KeyError, TypeError):
-        return answer.text[:200].strip() or answer.reason_phrase

@@ -91,7 +91,7 @@ def served(answer: Callable[[httpx.Request], httpx.Response], monkeypatch: pytes
     """A feed whose cloud is a function."""
     monkeypatch.setattr(remote, "RETRIES_S", (0.0,))
     feed = RemoteFeed("http://cloud:1", token="token")
-    feed._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    feed._surface.http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
     return feed
 
 

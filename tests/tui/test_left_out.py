@@ -103,7 +103,7 @@ def test_a_remote_cloud_is_asked_for_one_entry_of_its_journal(recording: Path) -
 
     async def ask() -> None:
         feed = RemoteFeed("http://cloud:1", token="token")
-        feed._client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        feed._surface.http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
         assert await feed.entry(7) == entry_of(lines[6])
         with pytest.raises(Unable) as caught:
             await feed.entry(len(lines) + 1)

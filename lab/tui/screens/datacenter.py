@@ -270,7 +270,7 @@ class DatacenterRoom(Room):
             return
         self._walk_number = self._walk_number - 1 if self.walk is not None else -1
         walk = self.walks[self._walk_number]
-        self.show_walk(replace(walk, title=f"{walk.title} · {walk.hops[0].t_ns / 1e9:.3f} s"))
+        self.show_walk(replace(walk, title=f"{walk.title} · {self.desk.film.dial.instant(walk.hops[0].t_ns)}"))
 
     def action_leave(self) -> None:
         """Escape: the walk ends."""

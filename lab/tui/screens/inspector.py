@@ -143,7 +143,7 @@ class Inspector(Screen[None]):
     def _lay_out(self, entry: Entry) -> None:
         seq = entry.seq
         inks = palette(self.app.current_theme.dark)
-        pen = Pen(plan_for(0), inks, self.desk.names)
+        pen = Pen(plan_for(0), inks, self.desk.names, self.desk.film.dial)
         title = Text(f"#{seq} ", inks.muted)
         for part in pen.label(entry):
             title.append(part.text, part.style)
@@ -229,7 +229,8 @@ class Inspector(Screen[None]):
             status = self.say("no_answer")
         rows = [
             ("kind", entry.kind), ("from", entry.source), ("to", entry.target), ("what", entry.name), ("where", entry.where),
-            ("status", status), ("took", lasted(took) if took else ""), ("at", f"{entry.t / 1e9:.6f} s"), ("request", entry.request_id),
+            ("status", status), ("took", lasted(took) if took else ""),
+            ("at", self.desk.film.dial.instant(entry.t, 6)), ("request", entry.request_id),
         ]
         return [(key, value) for key, value in rows if value]
 

@@ -153,7 +153,7 @@ class SchedulerRoom(Room):
         sign, ink = ("✗ " + self.say("none_valid"), inks.bad) if refused else ("★ " + entry.status, inks.good)
         passed = self.say("of", n=note.get("passed", "?"), all=note.get("candidates", "?"))
         return [
-            Segment(fit(f"#{entry.seq}", 8), inks.muted), Segment(fit(f"{entry.t / 1e9:.3f} s", 13), inks.muted),
+            Segment(fit(f"#{entry.seq}", 8), inks.muted), Segment(fit(self.desk.film.dial.instant(entry.t), 13), inks.muted),
             Segment(fit(name, 14) + " ", inks.strong), Segment(fit(sign, 20), ink), Segment(fit(passed, 21) + " ", inks.plain),
             Segment(fit(entry.request_id, width - 78 if width > 100 else 0), inks.muted),
         ]

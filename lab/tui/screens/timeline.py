@@ -108,7 +108,7 @@ class TimelineRoom(Room):
         """Say where the clock stands and what can be done."""
         desk = self.desk
         speed = desk.clock.get("speed", 1)
-        parts = [f"{desk.now_ns / 1e9:.3f} s"]
+        parts = [desk.now]
         if desk.feed.live:
             parts.append(self.say("clock.paused") if desk.clock.get("paused") else "▶")
             parts.append(self.say("clock.max") if speed == "max" else f"×{speed:g}")

@@ -18,13 +18,11 @@ from rich.style import Style
 
 from lab.journal import Entry
 from lab.tui.theme import Palette
+from lab.watch.dial import Dial
 from lab.watch.lanes import LEVELS, Lane, binary, positions
 from lab.watch.names import Names
 
-TIME = 9
-"""Columns of the time."""
 LETTER = 2
-SIDE = TIME + LETTER
 LABEL_MIN = 26
 """Columns that the words must have for a level of detail to be taken."""
 
@@ -69,11 +67,11 @@ class Plan:
 
 
 def plan_for(width: int, level: int | None = None) -> Plan:
-    """The most detailed level that leaves room for words, or the one that is asked for (0 is the finest)."""
+    """The most detailed level that leaves room for words, or the one that is asked for (0 is the finest); width: without the time."""
     for number, (lanes, lane) in enumerate(zip(LEVELS, (9, 7, 6), strict=True)):
-        if number == level or (level is None and SIDE + lane * len(lanes) + LABEL_MIN <= width):
+        if number == level or (level is None and LETTER + lane * len(lanes) + LABEL_MIN <= width):
             # What is left over goes to the lanes, up to a point: far apart they are hard to follow.
-            spare = (width - SIDE - LABEL_MIN - lane * len(lanes)) // (3 * len(lanes))
+            spare = (width - LETTER - LABEL_MIN - lane * len(lanes)) // (3 * len(lanes))
             return Plan(lanes, lane + max(0, min(spare, 4)))
     return Plan(LEVELS[-1], 6)
 
@@ -81,8 +79,8 @@ def plan_for(width: int, level: int | None = None) -> Plan:
 class Pen:
     """Draws entries over the lanes of a plan."""
 
-    def __init__(self, plan: Plan, styles: Palette, names: Names) -> None:
-        self.plan, self.styles, self.names = plan, styles, names
+    def __init__(self, plan: Plan, styles: Palette, names: Names, dial: Dial) -> None:
+        self.plan, self.styles, self.names, self.dial = plan, styles, names, dial
         self._at = positions(plan.lanes)
         self._alone = [0] * len(plan.lanes)
         for index in self._at.values():
@@ -94,7 +92,7 @@ class Pen:
     def heading(self, width: int) -> list[Segment]:
         """The names of the lanes."""
         cells = "".join(_centred(lane.title, self.plan.lane) for lane in self.plan.lanes)
-        return _fit([Segment(" " * SIDE), Segment(cells, self.styles.head)], width)
+        return _fit([Segment(" " * (self.dial.columns + LETTER)), Segment(cells, self.styles.head)], width)
 
     def line(self, entry: Entry, width: int) -> list[Segment]:
         """One entry in exactly so many columns."""
@@ -102,7 +100,7 @@ class Pen:
         style = styles.bad if is_failure(entry) else styles.of(entry.kind)
         shape = SHAPES.get(entry.kind)
         letter = shape.letter if shape else MARKS.get(entry.kind, ("·", "·"))[0]
-        parts = [Segment(moment(entry.t), styles.muted), Segment(f"{letter} ", style)]
+        parts = [Segment(self.dial.short(entry.t), styles.muted), Segment(f"{letter} ", style)]
         parts += self._arrow(entry, shape, style) if shape else self._mark(entry, style)
         parts += self.label(entry)
         return _fit(parts, width)
@@ -183,12 +181,6 @@ def is_failure(entry: Entry) -> bool:
     """Whether it means that something went wrong."""
     status = entry.status
     return status.startswith(("4", "5", "fail", "err")) or "error" in status or entry.kind in ("error", "fault")
-
-
-def moment(t_ns: int) -> str:
-    """A time in TIME columns: seconds of the cloud."""
-    seconds = t_ns / 1e9
-    return f"{seconds:8.3f} " if seconds < 10_000 else f"{seconds:8.1f} "[-TIME:]
 
 
 def lasted(ns: int) -> str:

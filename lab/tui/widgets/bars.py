@@ -81,7 +81,6 @@ def _ways(room: Room) -> Iterator[tuple[list[str], str, str]]:
 def clock_line(room: Room) -> str:
     """The clock, the number of the last entry, and the state of the connection in a few characters."""
     desk = room.desk
-    seconds = desk.now_ns / 1e9
     if not desk.feed.live:
         state = room.say("clock.recorded") if desk.whole else room.say("clock.loading")
     elif desk.lost:
@@ -91,7 +90,7 @@ def clock_line(room: Room) -> str:
     else:
         speed = desk.clock.get("speed", 1)
         state = "▶ " + (room.say("clock.max") if speed == "max" else f"×{speed:g}")
-    return f"{state} · {seconds:.3f} s · #{desk.film.last_seq} "
+    return f"{state} · {desk.now} · #{desk.film.last_seq} "
 
 
 class KeyBar(Widget):

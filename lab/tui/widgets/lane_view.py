@@ -72,7 +72,8 @@ class LaneView(CursorView):
     def pen(self) -> Pen:
         """Draws for the present width."""
         if self._pen is None:
-            self._pen = Pen(plan_for(self._room, self.level), self.inks, self.names)
+            dial = self.view.film.dial
+            self._pen = Pen(plan_for(self._room - dial.columns, self.level), self.inks, self.names, dial)
         return self._pen
 
     @property

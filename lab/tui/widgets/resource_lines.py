@@ -43,11 +43,12 @@ class Lines:
 
     def event(self, event: Event, width: int) -> list[Segment]:
         """A line of the history."""
-        line = [Segment(f"{event.t / 1e9:9.3f} s ", self.inks.muted)]
+        moment = f"{self.known.film.dial.instant(event.t):>11} "
+        line = [Segment(moment, self.inks.muted)]
         if event.state:
             return [*line, Segment(f"◆ {event.words.replace('/None', '')}", self.inks.state)]
         status = f" {event.status}" if event.status else ""
-        words = fit(event.words, max(1, width - 14 - len(status))).rstrip()
+        words = fit(event.words, max(1, width - len(moment) - SIGN - len(status))).rstrip()
         good = self.inks.good if event.status.startswith("2") else self.inks.bad
         return [*line, Segment("R ", self.inks.rest), Segment(words, self.inks.plain), Segment(status, good)]
 

@@ -129,8 +129,9 @@ class Scrubber(Widget, can_focus=True):
         times = self.film.times
         if not times:
             return []
-        left, right = f"{times[0] / 1e9:.1f} s", f"{times[-1] / 1e9:.1f} s"
-        here = f"{times[self.at] / 1e9:.3f} s · #{self.film[self.at].seq}"
+        dial = self.film.dial
+        left, right = dial.instant(times[0], 1), dial.instant(times[-1], 1)
+        here = f"{dial.instant(times[self.at])} · #{self.film[self.at].seq}"
         line = left.ljust(self.columns - len(right)) + right
         at = max(len(left) + 1, min(self.column(self.at) - len(here) // 2, self.columns - len(right) - len(here) - 1))
         return [
