@@ -188,7 +188,7 @@ def play(row: int, lang: str, deeds: Deeds, monkeypatch: pytest.MonkeyPatch) -> 
                 await until(pilot, lambda: own.process.returncode is not None, "the end of the lesson's cloud")
                 assert app.desk is app.home
                 assert list(app.watched) == [app.home]
-                assert app.home.lectures[student.room.lessons[row].name].finished
+                assert app.home.lectures[student.room.list.lessons[row].name].finished
                 return kinds
         finally:
             await feed.close()

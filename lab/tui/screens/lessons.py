@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import Any, ClassVar
 
-from rich.console import RenderableType
-from rich.segment import Segment
-from rich.text import Text
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -19,13 +16,12 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Input, OptionList, Static
 
-from lab.teach.lesson import Lesson, find, names
+from lab.teach.lesson import Lesson
 from lab.tui.room import Room
 from lab.tui.screens.lessons_words import TEXTS
-from lab.tui.sittings import Sittings
-from lab.tui.widgets.cells import fit
 from lab.tui.widgets.lane_view import LaneHead, LaneView
-from lab.tui.widgets.lesson_page import about, head_of, row_of, state_of
+from lab.tui.widgets.lesson_list import LessonList
+from lab.tui.widgets.lesson_page import head_of
 from lab.tui.widgets.lesson_view import LessonView
 from lab.tui.widgets.rows import RowList
 from lab.tui.words import Texts
@@ -55,7 +51,6 @@ class LessonsRoom(Room):
     DEFAULT_CSS = """
     LessonsRoom #head { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
     LessonsRoom #servers { height: 1; padding: 0 1; background: $surface; text-wrap: nowrap; text-overflow: ellipsis; }
-    LessonsRoom #list { height: 6; }
     LessonsRoom #left { width: 1fr; }
     LessonsRoom #live { width: 1fr; border-left: solid $border; display: none; }
     LessonsRoom.wide #live { display: block; }
@@ -65,7 +60,6 @@ class LessonsRoom(Room):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lessons: list[Lesson] = []
         self.lecture: Lecture | None = None
         """The lesson that is shown; None: the list."""
         self.doing = ""
@@ -75,7 +69,7 @@ class LessonsRoom(Room):
         """The list; or a text, choices and a line to type in, with the messages beside them."""
         self.lanes = LaneView(View(self.desk.film, Filter(quiet=True)), self.desk.names, self.palette, id="lanes")
         self.lanes.can_focus = False
-        self.list = RowList(self._draw_lesson, self.palette, id="list")
+        self.list = LessonList(self)
         self.shown = LessonView(self.say)
         yield Static(id="head")
         with Horizontal():
@@ -90,9 +84,7 @@ class LessonsRoom(Room):
 
     def on_mount(self) -> None:
         """Read the lessons."""
-        self.sittings = Sittings(self.glass)
-        self.lessons = [find(name) for name in names()]
-        self.list.show(len(self.lessons))
+        self.list.read()
         if self.desk is not self.glass.home:  # the cloud of a lesson
             self._enter_lesson(*self.desk.lectures.values())
         else:
@@ -138,24 +130,13 @@ class LessonsRoom(Room):
         self.list.display = lecture is None
         if lecture is None:
             self.list.focus()
-        self.shown.show(lecture, self.palette, "" if lecture else self._about())
+        self.shown.show(lecture, self.palette, "" if lecture else self.list.about())
         self.query_one("#head", Static).update(head_of(lecture, self.say), layout=False)
         self.query_one("#wants", Static).update(self._wants(lecture), layout=False)
 
     @on(events.DescendantFocus)
     def _focused(self) -> None:
         self.query_one("#wants", Static).update(self._wants(self.lecture), layout=False)
-
-    def _about(self) -> RenderableType:
-        """The lesson at the cursor, and why or how it can be taken here."""
-        lesson, inks, feed = self.lessons[self.list.row], self.palette, self.desk.feed
-        if why := self.why_not("act"):
-            note = Text(f"✘ {why}\n{self.say('elsewhere', name=lesson.name)}", inks.bad)
-        elif self.why_not("faults"):
-            note = Text(self.say("real"), inks.bad)
-        else:
-            note = Text(self.say("own" if feed.own else "shared", cloud=feed.title, name=lesson.name), inks.muted)
-        return about(lesson, self.desk.lang, note, inks)
 
     def _wants(self, lecture: Lecture | None) -> str:
         if self.doing:
@@ -165,13 +146,6 @@ class LessonsRoom(Room):
         typing = self.shown.line.has_focus and lecture.kind != "find"
         return self.say("wants.line" if typing else f"wants.{lecture.kind}")
 
-    def _draw_lesson(self, row: int, width: int) -> list[Segment]:
-        lesson = self.lessons[row]
-        title = f"{row + 1}  {lesson.words[self.desk.lang].title}"
-        begun = self.sittings.of(lesson)
-        state = state_of(begun and begun[1], self.say)
-        return row_of(title, f"{self.say('minutes', n=lesson.minutes):>8}  {fit(state, 12)}", width, self.palette)
-
     # -- lessons and their clouds -------------------------------------------------------------
 
     @on(RowList.Chosen, "#list")
@@ -180,7 +154,7 @@ class LessonsRoom(Room):
 
     @on(RowList.Opened, "#list")
     def _opened(self, event: RowList.Opened) -> None:
-        begun = self.sittings.of(self.lessons[event.row])
+        begun = self.list.sittings.of(self.list.lessons[event.row])
         if begun is None or begun[1].finished:
             self.action_anew()
         elif begun[0] is self.desk:
@@ -195,15 +169,15 @@ class LessonsRoom(Room):
         if why := self.why_not("act"):
             self.notify(why, severity="warning")
             return
-        lesson = self.lessons[self.list.row]
+        lesson = self.list.lesson
         if self.desk.feed.own:
             self.work(self._make_cloud(lesson), "starting")
         else:
-            self._enter_lesson(self.sittings.begin(lesson, self.desk))
+            self._enter_lesson(self.list.sittings.begin(lesson, self.desk))
 
     async def _make_cloud(self, lesson: Lesson) -> None:
         feed = await cloud_for(lesson)
-        self.call_later(self.sittings.begin_in, lesson, feed)
+        self.call_later(self.list.sittings.begin_in, lesson, feed)
 
     def _enter_lesson(self, lecture: Lecture) -> None:
         self.lecture = lecture
@@ -223,7 +197,7 @@ class LessonsRoom(Room):
             self.lecture = None
             self._show()
         else:
-            self.sittings.leave(self.desk)
+            self.list.sittings.leave(self.desk)
 
     # -- what the student does ----------------------------------------------------------------
 
