@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from lab.journal import Entry
+
 
 @dataclass(frozen=True, slots=True)
 class Dial:
@@ -52,3 +54,9 @@ def dial_of(clock: Mapping[str, Any]) -> Dial:
     # Clouds count from whole seconds; what a float of many seconds cannot tell is rounded away.
     origin = datetime.fromisoformat(clock["utc"]) - timedelta(seconds=clock["t_s"])
     return Dial((origin + timedelta(milliseconds=500)).replace(microsecond=0))
+
+
+def dial_in(first: Entry) -> Dial:
+    """The dial of a journal whose first entry this is: it introduces the world."""
+    real = first.kind == "world" and isinstance(first.body, bytes) and first.json().get("world") == "real"
+    return Dial(datetime.fromisoformat(first.where)) if real else SECONDS

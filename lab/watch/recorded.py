@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lab.errors import LabError
 from lab.journal import Entry
+from lab.watch.dial import dial_in
 from lab.watch.feed import ABILITIES, Entries, Feed, Lost, Seen
 from lab.watch.line import ForeignLine, entry_of
 
@@ -29,7 +30,7 @@ class RecordedFeed(Feed):
         if not first.strip():
             raise LabError(f"{path} is empty; record a journal with: glasscloud trace record --connect URL -o {path.name}")
         try:
-            entry_of(first.rstrip(b"\r\n"))
+            self.dial = dial_in(entry_of(first.rstrip(b"\r\n")))
         except ForeignLine:
             raise LabError(
                 f"{path} is not a recorded journal: its first line is {first[:40].decode('utf-8', 'replace').strip()!r}; "

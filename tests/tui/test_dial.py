@@ -7,12 +7,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 from textual.pilot import Pilot
 
+from lab.journal import Entry
 from lab.tui.screens.flow import FlowRoom
 from lab.tui.widgets.bars import clock_line
 from lab.watch.dial import SECONDS, Dial, dial_of
+from lab.watch.recorded import RecordedFeed
 from tests.tui.conftest import StubFeed, app_of, play
 from tests.tui.test_feeds import served
 
@@ -35,6 +38,14 @@ def test_the_feed_learns_it_when_it_connects(monkeypatch: pytest.MonkeyPatch, cl
     feed = served(lambda request: httpx.Response(200, json=clock), monkeypatch)
     asyncio.run(feed.connect())
     assert feed.dial == dial
+
+
+@pytest.mark.parametrize(("world", "dial"), [("real", REAL), ("simulated", SECONDS)])
+def test_a_recorded_journal_says_it_in_its_first_entry(tmp_path: Path, world: str, dial: Dial) -> None:
+    told = orjson.dumps({"epoch": "2026-01-01T00:00:00+00:00", "world": world})
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(Entry(1, NOW, "world", "world", "", "epoch", "2026-01-01T00:00:00+00:00", "", 0, "", 0, body=told, note=None).line() + b"\n")
+    assert RecordedFeed(path).dial == dial
 
 
 @pytest.mark.parametrize("width", [80, 120])
