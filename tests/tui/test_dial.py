@@ -42,9 +42,10 @@ def test_the_feed_learns_it_when_it_connects(monkeypatch: pytest.MonkeyPatch, cl
 
 @pytest.mark.parametrize(("world", "dial"), [("real", REAL), ("simulated", SECONDS)])
 def test_a_recorded_journal_says_it_in_its_first_entry(tmp_path: Path, world: str, dial: Dial) -> None:
-    told = orjson.dumps({"epoch": "2026-01-01T00:00:00+00:00", "world": world})
+    epoch = "2026-01-01T00:00:00+00:00"
+    told = orjson.dumps({"epoch": epoch, "world": world})
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(Entry(1, NOW, "world", "world", "", "epoch", "2026-01-01T00:00:00+00:00", "", 0, "", 0, body=told, note=None).line() + b"\n")
+    path.write_bytes(Entry(1, NOW, "world", "world", "", "epoch", epoch, "", 0, "", 0, body=told, note=None).line() + b"\n")
     assert RecordedFeed(path).dial == dial
 
 
