@@ -30,6 +30,7 @@ from tests.tui.pictures.svg import picture
 
 SIZE = (120, 36)
 PASSWORD = "glass"
+PUBLIC_URL = f"http://127.0.0.1:{PORT}"
 MESSAGES_AFTER = 24
 EPOCH = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 SETTLED_S = 0.4
@@ -83,7 +84,9 @@ class Cloud:
 
     def feed(self) -> RemoteFeed:
         """Watches it."""
-        return RemoteFeed(self.url, token=self.token)
+        feed = RemoteFeed(self.url, token=self.token)
+        feed.title = PUBLIC_URL.partition("://")[2]  # the port is another one each time
+        return feed
 
 
 async def step(served: Served, events: int = 64) -> None:
@@ -99,7 +102,7 @@ async def cloud() -> AsyncIterator[Cloud]:
     story = find("default")
     with bound(0) as listening:
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        settings = Config().but(public_url=f"http://127.0.0.1:{PORT}", admin_password=PASSWORD, token_lifetime_factor=50_000.0)
+        settings = Config().but(public_url=PUBLIC_URL, admin_password=PASSWORD, token_lifetime_factor=50_000.0)
         origin = Origin(story.seed, EPOCH, settings, story.datacenter)
         made = build(origin)
         served = Served(made, Runner(made.world.loop, made.journal, speed=1.0), origin, build, play)
