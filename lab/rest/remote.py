@@ -28,6 +28,7 @@ CAUSE, SENDER, SENT, FAULT = "x-glasscloud-cause", "x-glasscloud-sender", "x-gla
 """Headers between programs: the entry of the request in the sender's journal, the sending process, when it was sent (ns since
 1970), and in an answer that no service gave: why."""
 PERIODIC = "x-glasscloud-periodic"
+REQUEST_ID = "x-openstack-request-id"
 
 
 class RemoteRouter(Router):
@@ -118,6 +119,8 @@ class RemoteRouter(Router):
         elif request.body or request.method in ("POST", "PUT", "PATCH"):
             lines.append(f"content-length: {len(request.body)}")
         lines += [f"{CAUSE}: {exchange.seq}", f"{SENDER}: {exchange.client.name}", f"{SENT}: {self.epoch_ns + exchange.sent_ns}"]
+        if REQUEST_ID not in request.headers:  # who has it from outside has it in the context only
+            lines.append(f"{REQUEST_ID}: {exchange.ctx.request_id}")
         if exchange.ctx.periodic:
             lines.append(f"{PERIODIC}: 1")
         text = "\r\n".join(lines)

@@ -41,6 +41,7 @@ class Shipper:
             self._timer = self.wires.runtime.after(BATCH_NS, self._send)
 
     def _beat(self) -> None:
+        self._told = {}  # all of it again: a collector that started anew knows nothing
         if self._timer is None:
             self._send()
         self._pulse = self.wires.runtime.after(PULSE_NS, self._beat)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -80,6 +81,31 @@ report_interval_s = 5
 """
 
 
+class Cost:
+    """CPU time of the town's programs and of the helpers that they ran, in seconds."""
+
+    def __init__(self, town: Town) -> None:
+        self.town, self.spent, self.ended = town, 0.0, 0.0
+        self._at = 0.0
+
+    def _now(self) -> float:
+        ticks = 0
+        for process in self.town.programs.values():
+            # utime, stime, and those of children that ended. Source: proc(5).
+            ticks += sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def start(self) -> Cost:
+        """Begin to count."""
+        self._at = self._now()
+        return self
+
+    def stop(self) -> float:
+        """What was spent since the start."""
+        self.spent, self.ended = self._now() - self._at, time.monotonic()
+        return self.spent
+
+
 class Town:
     """The cloud. `openstack` runs the client in it."""
 
@@ -105,6 +131,8 @@ class Town:
         self.config = directory / "cloud.toml"
         self.config.write_text(self._toml())
         self.programs: dict[str, subprocess.Popen[Any]] = {}
+        self.cost = Cost(self)
+        self._begun: dict[str, int] = {}
         stack.callback(self.stop)
 
     def _toml(self) -> str:
@@ -126,6 +154,7 @@ class Town:
             command = [sys.executable, "-m", "lab.cli.main", "service", *processes, "--config", str(self.config), "--host", host]
             command += ["--clouds", str(self.directory / "clouds.yaml")] if name == "edge" else []
             with self.log(name).open("ab") as log:
+                self._begun[name] = log.tell()
                 environment = os.environ | {"PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
                 self.programs[name] = holder.popen(*command, stdout=log, stderr=log, env=environment)
         for name in chosen:
@@ -141,8 +170,8 @@ class Town:
         return self.directory / f"{name}.log"
 
     def said(self, name: str) -> bytes:
-        """What a program printed so far. Raises RuntimeError when it ended."""
-        text = self.log(name).read_bytes()
+        """What a program printed since it was started. Raises RuntimeError when it ended."""
+        text = self.log(name).read_bytes()[self._begun[name] :]
         if self.programs[name].poll() is not None:
             raise RuntimeError(f"{name} ended with {self.programs[name].returncode}: {text[-3000:].decode()}")
         return text
@@ -162,6 +191,13 @@ class Town:
                 process.wait(20)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+    def memory(self) -> tuple[float, float]:
+        """Memory of all programs in MiB: as each sees it (RSS), and with what they share counted once (PSS)."""
+        rolled = [Path(f"/proc/{process.pid}/smaps_rollup").read_text() for process in self.programs.values()]
+        kinds = ("Rss", "Pss")
+        rss, pss = (sum(int(re.findall(rf"^{kind}:\s+(\d+)", text, re.MULTILINE)[0]) for text in rolled) / 1024 for kind in kinds)
+        return rss, pss
 
     # -- asking -------------------------------------------------------------------------------
 
