@@ -78,6 +78,7 @@ export = "{export}"
 password_cost = 4
 network_vlan_ranges = {{ physnet1 = [100, 199] }}
 report_interval_s = 5
+cpu_allocation_ratio = 16.0
 """
 
 
