@@ -177,6 +177,7 @@ class OnLibvirt(HypervisorContract):
         made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 @pytest.mark.timeout(180)
 class TestQemu(OnLibvirt):

@@ -232,6 +232,7 @@ class TestOpenVSwitch(L2Contract):
         made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 class TestOpenVSwitchTunnels(L2Contract):
     driver = "openvswitch"
@@ -244,6 +245,7 @@ class TestOpenVSwitchTunnels(L2Contract):
         made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.real
 class TestLinuxBridge(L2Contract):
     driver = "linuxbridge"
