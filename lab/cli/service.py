@@ -60,7 +60,7 @@ async def serve_edge(here: Site, clouds: Path) -> None:
     stop_on_signal()
     host, port = address_of(here)
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(bound(port, host))
+        listening = stack.enter_context(bound(port, host, f"choose another [cloud] url in {here.source}"))
         world, broker, _ = await connect(stack, here, agents=False)
         served = ServedSite(world, broker)
         stack.callback(served.end)
@@ -86,7 +86,7 @@ async def run(here: Site, names: list[str]) -> None:
         stack.callback(shipper.close)
         await world.open(dict.fromkeys(part.port for part in chosen if part.port))
         for address in dict.fromkeys(place(here.urls()[part.serves])[:2] for part in chosen if part.serves):
-            listening = stack.enter_context(bound(address[1], address[0]))
+            listening = stack.enter_context(bound(address[1], address[0], f"choose other [endpoints] in {here.source}"))
             await stack.enter_async_context(serve(Door(router), listening))
         start(world.wires, chosen)
         print("up:", *(f"{part.binary}@{part.host}" for part in chosen), flush=True)

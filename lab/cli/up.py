@@ -114,7 +114,7 @@ def story_of(scenario: str, lesson: str) -> Scenario | None:
 
 
 @contextmanager
-def bound(port: int, host: str = HOST) -> Iterator[socket.socket]:
+def bound(port: int, host: str = HOST, way_out: str = "choose another one with --port") -> Iterator[socket.socket]:
     """Take the port before anything is built; a port in use is an error in words."""
     import errno
     import socket
@@ -129,7 +129,7 @@ def bound(port: int, host: str = HOST) -> Iterator[socket.socket]:
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                 raise
-            raise LabError(f"port {port} cannot be used ({error.strerror}); choose another one with --port") from None
+            raise LabError(f"port {port} cannot be used ({error.strerror}); {way_out}") from None
         yield listening
 
 
