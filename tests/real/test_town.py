@@ -33,7 +33,7 @@ NETWORKS = {"red": "10.1.0.0/24", "blue": "10.2.0.0/24", "over": "10.3.0.0/24"}
 SERVERS = {"vm": "red", "box-1": "red", "box-2": "red", "box-3": "blue", "box-4": "over"}
 """Server -> its network; `vm` is the virtual machine."""
 PCAP = Path("build/real/trunk.pcap")
-CREATES = 10
+CREATES = 5
 Figure = Callable[[str, str], None]
 
 
