@@ -10,7 +10,7 @@ from lab.services.compute.driver import HostInventory
 from lab.services.network.driver import DhcpNetwork
 from tests.unit.compute.neighbours import Hypervisor
 from tests.unit.image.glance import MemoryImages
-from tests.unit.network.neutron import AskingSwitch, ReservingServers
+from tests.unit.network.neutron import ReservingServers, Switch
 from tests.unit.object.object_storage import MemoryDisk
 from tests.unit.volume.block_storage import MemoryBackend
 
@@ -43,8 +43,8 @@ class Paper:
         """There is nothing to close."""
 
 
-class PaperSwitch(Paper, AskingSwitch):
-    """A host's switch."""
+class PaperSwitch(Paper, Switch):
+    """A host's switch; members of groups are spelled out for it, as for a real one."""
 
     def __init__(self, place: Place, options: Nothing) -> None:
         super().__init__()

@@ -2,11 +2,14 @@
 
 An agent hears of changes only of groups whose members it holds. So a group of ten thousand ports costs
 nothing on a host until a packet there meets a rule about it.
+
+A switch that cannot ask (no GroupFirewall) has the members spelled out in its rules. They come with the answer to the report
+of the first port that needs them, so that the messages are the same for every switch; later changes are asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import cast
 
 from lab.context import Context
@@ -14,6 +17,7 @@ from lab.errors import LabError
 from lab.process import CURRENT, Process
 from lab.services.network import rpc
 from lab.services.network.driver import GroupFirewall, L2Driver
+from lab.services.network.model import Json
 
 RETRY_S = 2.0
 """How long after a failure the server is asked again. A guess: the agent's polling interval."""
@@ -29,26 +33,51 @@ class GroupMembers:
         self._asking: dict[str, bool] = {}
         """Groups that are being asked for, and whether they changed meanwhile."""
         self._changed: Callable[[Context, str], None] = lambda ctx, group_id: None
+        self._named: Callable[[str], bool] = lambda group_id: False
 
     @property
-    def asked_for(self) -> bool:
-        """Whether the switch asks for members; else they are spelled out in its rules."""
-        return self._firewall is not None
+    def spelled(self) -> dict[str, list[str]] | None:
+        """The members that are to be spelled out in rules, as far as they are known; None where the switch asks for them."""
+        return self.known if self._firewall is None else None
 
-    def start(self, changed: Callable[[Context, str], None]) -> None:
-        """Answer the switch from now on; `changed` is told of groups whose members must be spelled anew."""
-        self._changed = changed
+    def start(self, changed: Callable[[Context, str], None], named: Callable[[str], bool]) -> None:
+        """Answer the switch from now on.
+
+        `changed` is told of groups whose members must be spelled anew; `named` says whether a rule here names a group.
+        """
+        self._changed, self._named = changed, named
         if self._firewall is not None:
-            self._firewall.on_unknown_group(self._on_unknown)
+            self._firewall.on_unknown_group(lambda group_id: self._ask(self._process.context(), group_id))
 
-    def _on_unknown(self, group_id: str) -> None:
+    async def report(self, ctx: Context, groups: list[str], send: Callable[[list[str]], Awaitable[Json]]) -> None:
+        """Send a report; with it ask for those of these groups that a switch which cannot ask needs and that are not known."""
+        unknown: list[str] = []
+        if self._firewall is None:
+            unknown = [group_id for group_id in dict.fromkeys(groups) if group_id not in self.known and group_id not in self._asking]
+        for group_id in unknown:
+            self._asking[group_id] = False
+            self._process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
+        try:
+            answer = await send(unknown)
+        except LabError:
+            for group_id in unknown:
+                del self._asking[group_id]
+                self._ask(ctx, group_id)  # other ports may wait for it: it is not left to the next report
+            raise
+        for group_id in unknown:
+            changed_meanwhile = self._asking.pop(group_id)
+            self.known[group_id] = answer["sg_member_ips"][group_id]
+            self._changed(ctx, group_id)
+            if changed_meanwhile:
+                self._ask(ctx, group_id)
+
+    def _ask(self, ctx: Context, group_id: str) -> None:
         if group_id not in self._asking:
             self._asking[group_id] = False
-            self._process.spawn(self._learn(group_id), "group members")
+            self._process.spawn(self._learn(ctx, group_id), "group members")
 
-    async def _learn(self, group_id: str) -> None:
+    async def _learn(self, ctx: Context, group_id: str) -> None:
         """Ask until the answer is that of now, and let the switch know."""
-        ctx = self._process.context()
         CURRENT.set(ctx)
         self._process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
         try:
@@ -58,6 +87,8 @@ class GroupMembers:
                     self.known[group_id] = members = await self._plugin.group_members(ctx, group_id)
                     if self._firewall is not None:
                         await self._firewall.set_members(group_id, tuple(members))
+                    else:
+                        self._changed(ctx, group_id)
                 except LabError as error:
                     text = f"The members of security group {group_id} are not known: {error.message}"
                     self._process.log(ctx, text, "error")
@@ -68,22 +99,14 @@ class GroupMembers:
         finally:
             self._asking.pop(group_id, None)
 
-    async def spelled(self, ctx: Context, groups: list[str]) -> dict[str, list[str]]:
-        """The members of these groups, for a switch that cannot ask."""
-        for group_id in groups:
-            if group_id not in self.known:
-                self._process.rpc.declare_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
-                self.known[group_id] = await self._plugin.group_members(ctx, group_id)
-        return self.known
-
     async def updated(self, ctx: Context, groups: list[str]) -> None:
-        """Forget groups whose members changed."""
+        """Take that the members of groups changed: those that rules spell out are asked for again, others when next needed."""
         for group_id in groups:
             if group_id in self._asking:
                 self._asking[group_id] = True
+            elif group_id in self.known and self._firewall is None and self._named(group_id):
+                self._ask(ctx, group_id)
             elif self.known.pop(group_id, None) is not None:
                 self._process.rpc.drop_interest(rpc.GROUP_UPDATE, rpc.group_key(group_id))
                 if self._firewall is not None:
                     await self._firewall.set_members(group_id, None)
-                else:
-                    self._changed(ctx, group_id)

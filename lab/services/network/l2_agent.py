@@ -25,7 +25,10 @@ TUNNELLED = ("vxlan",)
 
 
 def wiring_of(port_id: str, body: Json, members: dict[str, list[str]] | None = None) -> PortWiring:
-    """Read the wiring that travelled with a message; `members` spells out groups for switches that cannot ask."""
+    """Read the wiring that travelled with a message; `members` spells out groups for switches that cannot ask.
+
+    A group that is not in it lets nobody through.
+    """
     rules: list[SecurityRule] = []
     for direction, ethertype, protocol, low, high, prefix, group in body["rules"]:
         if group is None or members is None:
@@ -73,7 +76,8 @@ class L2Agent:
         self.peers: dict[str, None] | None = None
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
-        self._again: dict[str, None] = {}
+        self._again: dict[str, bool] = {}
+        """Ports to be looked at once more, and whether they are to be reported then."""
 
     def start(self) -> None:
         """Listen to the server and to the switch, then bring the host into order."""
@@ -92,7 +96,7 @@ class L2Agent:
         self._serve(rpc.GROUP_UPDATE, groups, key)
         self._serve(rpc.TUNNEL_UPDATE, {"tunnel_update": self.tunnel_update}, key)
         self.driver.on_device(self._on_device)
-        self.groups.start(self._touch_group)
+        self.groups.start(self._touch_group, lambda group_id: bool(self._naming(group_id)))
         configurations = self._configurations()
         agent = (self.mechanism.agent_type, self.mechanism.agent_binary, "N/A")
         StateReport(self.process, agent, lambda: configurations).start()
@@ -177,32 +181,35 @@ class L2Agent:
 
     # -- one port at a time ----------------------------------------------------------------------
 
-    def _touch(self, port_id: str) -> None:
-        """Bring a port into order, once more if that is under way."""
+    def _touch(self, port_id: str, report: bool = True) -> None:
+        """Bring a port into order and report it, once more if that is under way."""
         if port_id in self._running:
-            self._again[port_id] = None
+            self._again[port_id] = report or self._again.get(port_id, False)
             return
         self._running[port_id] = None
-        self.process.spawn(self._run(port_id), f"port {port_id}")
+        self.process.spawn(self._run(port_id, report), f"port {port_id}")
+
+    def _naming(self, group_id: str) -> list[str]:
+        """The ports here that have a rule about the members of a group."""
+        return [p for p, body in self.details.items() if p in self.present and any(rule[6] == group_id for rule in body["rules"])]
 
     def _touch_group(self, ctx: Context, group_id: str) -> None:
-        for port_id, body in self.details.items():
-            if any(rule[6] == group_id for rule in body["rules"]):
-                self._ctx[port_id] = ctx
-                if port_id in self.present:
-                    self._touch(port_id)
+        """Wire ports anew for the members of a group; it is nothing to report, as they were wired before."""
+        for port_id in self._naming(group_id):
+            self._ctx[port_id] = ctx
+            self._touch(port_id, report=False)
 
-    async def _run(self, port_id: str) -> None:
+    async def _run(self, port_id: str, report: bool) -> None:
         wait = POLLING_S
         try:
             while True:
-                self._again.pop(port_id, None)
+                report = self._again.pop(port_id, False) or report
                 # A tap that goes has nothing to do with the request that last changed its port.
                 ctx = self._ctx.get(port_id) if port_id in self.present else None
                 ctx = ctx or self.process.context()
                 CURRENT.set(ctx)
                 try:
-                    done = await (self._up(ctx, port_id) if port_id in self.present else self._down(ctx, port_id))
+                    done = await (self._up(ctx, port_id, report) if port_id in self.present else self._down(ctx, port_id))
                 except LabError as error:
                     self.process.log(ctx, f"Port {port_id} could not be brought into order: {error.message}", "error")
                     done = False
@@ -211,11 +218,13 @@ class L2Agent:
                     wait = min(wait * 2, RETRY_MAX_S)
                 elif port_id not in self._again:
                     return
+                else:
+                    report = False
         finally:
             self._running.pop(port_id, None)
 
-    async def _up(self, ctx: Context, port_id: str) -> bool:
-        """Wire a tap that is here and report it; answer whether nothing is left to do."""
+    async def _up(self, ctx: Context, port_id: str, report: bool) -> bool:
+        """Wire a tap that is here, and report it if it is to be; answer whether nothing is left to do."""
         body = self.details.get(port_id)
         if body is None:
             # Its push is under way, or was lost; a tap that is no port's stays unwired.
@@ -226,10 +235,7 @@ class L2Agent:
             if body["network_type"] in TUNNELLED:
                 await self._open_tunnels(ctx)
             return True
-        members = None
-        if not self.groups.asked_for:
-            members = await self.groups.spelled(ctx, [rule[6] for rule in body["rules"] if rule[6] is not None])
-        wiring = self._wiring(port_id, body, members)
+        wiring = self._wiring(port_id, body, self.groups.spelled)
         if self.wired.get(port_id) != wiring or port_id in self._went:
             if wiring.network_type in TUNNELLED:
                 await self._open_tunnels(ctx)
@@ -242,7 +248,9 @@ class L2Agent:
             self.wired[port_id] = wiring
             for group_id in body["groups"]:
                 self.process.rpc.declare_interest(rpc.VO_RULE, rpc.group_key(group_id))
-        await self.plugin.update_device_list(ctx, [port_id], [], self.agent_id)
+        if report and body["device_owner"] != DHCP_OWNER:  # a DHCP server's port waits for its server only
+            named = [rule[6] for rule in body["rules"] if rule[6] is not None]
+            await self.groups.report(ctx, named, lambda groups: self.plugin.update_device_list(ctx, [port_id], [], self.agent_id, groups))
         return True
 
     def _wiring(self, port_id: str, body: Json, members: dict[str, list[str]] | None) -> PortWiring:

@@ -218,15 +218,19 @@ class PluginApi:
         body = {"devices": devices, "agent_id": agent_id, "host": self._host}
         return await self._call(ctx, "get_devices_details_list_and_failed_devices", body)
 
-    def update_device_list(self, ctx: Context, up: list[str], down: list[str], agent_id: str) -> Coroutine[Any, Any, Json]:
-        """Say which devices are wired and which are gone."""
-        body = {
+    def update_device_list(
+        self, ctx: Context, up: list[str], down: list[str], agent_id: str, groups: list[str] | None = None
+    ) -> Coroutine[Any, Any, Json]:
+        """Say which devices are wired and which are gone; the members of `groups` come with the answer, in 'sg_member_ips'."""
+        body: Json = {
             "devices_up": up,
             "devices_down": down,
             "agent_id": agent_id,
             "host": self._host,
             "refresh_tunnels": False,
         }
+        if groups:
+            body["security_groups"] = groups
         return self._call(ctx, "update_device_list", body)
 
     async def tunnel_sync(self, ctx: Context, address: str) -> list[str]:

@@ -57,13 +57,16 @@ class NetworkServer:
         agent_id: str,
         host: str,
         refresh_tunnels: bool = False,
+        security_groups: list[str] | None = None,
     ) -> Json:
-        """Take which ports a host has wired and which are gone from it."""
+        """Take which ports a host has wired and which are gone from it; tell the members of the groups that it needs for them."""
         if devices_down:
             await self.plugin.provisioning.devices_down(ctx, devices_down, host)
         if devices_up:
             await self.plugin.provisioning.devices_up(ctx, devices_up, host)
+        members = await self.security_group_info(ctx, security_groups) if security_groups else {}
         return {
+            **members,
             "devices_up": devices_up,
             "failed_devices_up": [],
             "devices_down": [{"device": device, "exists": True} for device in devices_down],

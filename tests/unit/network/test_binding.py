@@ -8,6 +8,7 @@ import pytest
 
 from lab.config import Config
 from lab.services.network.l2_agent import wiring_of
+from sim.faults import Match
 from tests.unit.network.neutron import Neutron, body_of, play
 
 
@@ -275,6 +276,43 @@ def test_rules_and_members_reach_the_switch(asking: bool) -> None:
         assert "icmp" not in [r.protocol for r in let_in()]
 
     play(story, asking=asking)
+
+
+def test_members_that_are_spelled_out_come_with_the_answer_to_the_report() -> None:
+    async def story(cloud: Neutron) -> None:
+        network = await cloud.network()
+        await cloud.subnet(network)
+        await cloud.settle()
+        port = await cloud.server_port(network)
+        await cloud.settle(3)
+        switch, journal = cloud.switches["compute-1"], cloud.wires.journal
+        assert switch.calls == ["wire", "wire"]
+        assert not list(journal.find(name="security_group_info_for_devices"))
+        asked = [body_of(e).get("security_groups") for e in journal.find(kind="rpc_call", name="update_device_list")]
+        assert [groups for groups in asked if groups] == [port["security_groups"]]
+        reports = len(asked)
+        await cloud.port(network)
+        await cloud.settle()
+        assert switch.calls == ["wire"] * 3
+        assert len(list(journal.find(kind="rpc_call", name="security_group_info_for_devices"))) == 1
+        assert len(list(journal.find(kind="rpc_call", name="update_device_list"))) == reports
+
+    play(story, asking=False)
+
+
+def test_members_are_asked_for_when_the_report_that_asked_was_lost() -> None:
+    async def story(cloud: Neutron) -> None:
+        network = await cloud.network()
+        await cloud.subnet(network)
+        await cloud.settle()
+        cloud.faults.arm("drop", Match("update_device_list"))
+        port = await cloud.server_port(network)
+        await cloud.settle(200)
+        rules = cloud.switches["compute-1"].wirings[port["id"]].rules
+        assert [r.remote_prefix for r in rules if r.remote_group and r.ethertype == "IPv4"] == ["10.0.0.3/32"]
+        assert len(list(cloud.wires.journal.find(kind="rpc_call", name="security_group_info_for_devices"))) == 1
+
+    play(story, asking=False)
 
 
 def test_notifications_frame_each_change() -> None:
