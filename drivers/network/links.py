@@ -7,6 +7,7 @@ import contextlib
 import errno
 import hashlib
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,16 +181,34 @@ class Links:
         self._watching = asyncio.get_running_loop().create_task(self._watch(changed))
 
     async def _watch(self, changed: Callable[[list[Link]], None]) -> None:
-        """What the kernel tells is only that something changed: it is looked at as a whole, so that nothing can be missed."""
+        """What came is looked at as a whole, so that nothing can be missed; what went is told at once, as OVSDB's monitor does.
+
+        Nova deletes a port as soon as its device is gone: neutron must hear of the device before that.
+        """
         loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        links: list[Link] = []
+        went: set[int] = set()
+
+        def heard() -> None:
+            nonlocal links
+            gone = _drain(monitor)
+            went.update(gone)
+            if any(link.index in gone for link in links):
+                links = [link for link in links if link.index not in gone]
+                changed(links)
+            woken.set()
+
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE) as monitor:
             monitor.bind((0, RTMGRP_LINK))
-            loop.add_reader(monitor, _drain, monitor, woken)
+            loop.add_reader(monitor, heard)
             try:
                 while True:
                     woken.clear()
+                    went.clear()
                     try:
-                        changed(await self.all())
+                        seen = await self.all()
+                        links = [link for link in seen if link.index not in went]  # the list may be older than the news
+                        changed(links)
                     except NetworkError:
                         woken.set()  # a device went while the list was made
                     # The kernel does not tell of a new alias while the device is down: it is looked at now and then too.
@@ -203,18 +222,35 @@ class Links:
 ANYWHERE = "00:00:00:00:00:00"
 RTMGRP_LINK = 1
 """Source: linux/rtnetlink.h."""
+RTM_DELLINK = 17
+"""Source: linux/rtnetlink.h."""
+MESSAGE = struct.Struct("=IH10xBxxxi")
+"""Length and type of a netlink message; family and index of the device that it is about."""
 
 
-def _drain(monitor: socket.socket, woken: asyncio.Event) -> None:
-    """Take all that waits; an overflow of the socket tells as much as a message does."""
-    woken.set()
+def _drain(monitor: socket.socket) -> set[int]:
+    """Take all that waits; answer the indexes of the devices that went. An overflow of the socket tells only that something changed."""
+    gone: set[int] = set()
     with contextlib.suppress(BlockingIOError, InterruptedError):
         while True:
             try:
-                monitor.recv(65536)
+                gone |= _gone(monitor.recv(65536))
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
+    return gone
+
+
+def _gone(data: bytes) -> set[int]:
+    """The indexes of the devices that went, of one packet of messages. Source: struct nlmsghdr, struct ifinfomsg."""
+    found: set[int] = set()
+    at = 0
+    while at + MESSAGE.size <= len(data):
+        length, kind, family, index = MESSAGE.unpack_from(data, at)
+        if kind == RTM_DELLINK and family == socket.AF_UNSPEC:  # a bridge's port that left it is told as one of AF_BRIDGE
+            found.add(index)
+        at += max((length + 3) & ~3, MESSAGE.size)
+    return found
 
 
 def _link(message: Any) -> Link:
