@@ -74,7 +74,8 @@ class Machine:
         self.url = f"http://{self.host.address}:8774"
         self.config = self.host.directory / "cloud.toml"
         self.config.write_text(CONFIG.format(
-            url=self.url, directory=self.host.directory, password=PASSWORD, address=self.host.address, libvirt=libvirtd.uri(), ovs=ovs.directory
+            url=self.url, directory=self.host.directory, password=PASSWORD, address=self.host.address,
+            libvirt=libvirtd.uri(), ovs=ovs.directory,
         ))  # fmt: skip
 
     def play(self, story: Callable[[], Coroutine[Any, Any, Seen]]) -> Seen:
