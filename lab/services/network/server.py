@@ -54,12 +54,14 @@ class NetworkServer:
         ctx: Context,
         devices_up: list[str],
         devices_down: list[str],
-        agent_id: str,
         host: str,
-        refresh_tunnels: bool = False,
         security_groups: list[str] | None = None,
+        **of_the_agent: Any,
     ) -> Json:
-        """Take which ports a host has wired and which are gone from it; tell the members of the groups that it needs for them."""
+        """Take which ports a host has wired and which are gone from it; tell the members of the groups that it needs for them.
+
+        Neutron's agents say `agent_id` and `refresh_tunnels` too; the records need neither.
+        """
         if devices_down:
             await self.plugin.provisioning.devices_down(ctx, devices_down, host)
         if devices_up:
