@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from lab.client.transports import enter
 from lab.config import Config
 from lab.context import Context
 from lab.errors import Forbidden, NotFound, RestTimeout, Unreachable
@@ -125,6 +126,17 @@ class Net(ABC):
 
 class RestContract:
     """Requests, answers, streams and breaks."""
+
+    @pytest.mark.parametrize("given", [{}, {"x-openstack-request-id": "none of ours"}])
+    def test_the_id_that_the_edge_gives_a_request_reaches_the_service(self, play: Play, given: dict[str, str]) -> None:
+        async def main(net: Net) -> None:
+            response = await enter(net.client, "compute", Request("GET", "/v2.1/things/7", dict(given), b"", net.client.name))
+            shown = [(entry.kind, entry.request_id) for entry in net.entries() if entry.kind in ("rest", "log")]
+            assert shown == [("rest", shown[0][1]), ("log", shown[0][1])]
+            assert shown[0][1].startswith("req-")
+            assert response.headers["x-openstack-request-id"] == shown[0][1]
+
+        play(main)
 
     def test_an_answer_has_the_status_headers_and_body_that_the_service_gave(self, play: Play) -> None:
         async def main(net: Net) -> None:
