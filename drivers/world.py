@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -25,6 +26,9 @@ from lab.wires import Wires
 from lab.world import World
 
 UNABLE = "a real cloud has no faults to arm; break the machine itself: end a program, take a link down, fill a disk"
+
+ROOT = frozenset({"hypervisor", "network", "dhcp"})
+"""The ports whose drivers only root can use."""
 
 
 class RealWorld(World):
@@ -53,7 +57,10 @@ class RealWorld(World):
         journal.add("world", "world", "", "epoch", epoch, body=encode(told), t=runtime.now_ns())
 
     async def open(self, ports: Iterable[str]) -> None:
-        """Make and open the drivers of these ports of this host; one that is open stays so."""
+        """Make and open the drivers of these ports of this host; one that is open stays so. Raises LabError."""
+        ports = list(ports)
+        if os.geteuid() != 0 and not ROOT.isdisjoint(ports):
+            raise LabError(f"user {os.geteuid()} may not make guests and devices on {self.site.host}; run as root, as in sudo glasscloud")
         for port in ports:
             for name, options in self.site.tables(port).items():
                 if (port, name) not in self.opened:

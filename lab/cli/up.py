@@ -127,9 +127,10 @@ def bound(port: int, host: str = HOST, way_out: str = "choose another one with -
             listening.bind((host, port))
             listening.listen()  # else a second cloud could take the same port while this one boots
         except OSError as error:
-            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
                 raise
-            raise LabError(f"port {port} cannot be used ({error.strerror}); {way_out}") from None
+            what = f"address {host}" if error.errno == errno.EADDRNOTAVAIL else f"port {port}"
+            raise LabError(f"{what} cannot be used ({error.strerror}); {way_out}") from None
         yield listening
 
 

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -149,7 +150,11 @@ class Worker:
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float = 120.0) -> T:
         """Run a coroutine there to its end."""
-        return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout)
+        return self.begin(work).result(timeout)
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Start a coroutine there."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def close(self) -> None:
         """End the loop."""

@@ -79,6 +79,7 @@ password_cost = 4
 network_vlan_ranges = {{ physnet1 = [100, 199] }}
 report_interval_s = 5
 cpu_allocation_ratio = 16.0
+{settings}
 """
 
 
@@ -110,8 +111,9 @@ class Cost:
 class Town:
     """The cloud. `openstack` runs the client in it."""
 
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, stack: ExitStack, settings: str = "") -> None:
+        """`settings`: more lines of [settings]."""
+        self.directory, self.settings = directory, settings
         self.bed = bed = stack.enter_context(Bed(directory))
         self.mq = RabbitMQ(bed.address, 5672, bed.enter())
         stack.callback(self.mq.close)
@@ -141,7 +143,7 @@ class Town:
         return CONFIG.format(
             control=self.bed.address, one=hosts["compute-1"].address, two=hosts["compute-2"].address, state=self.directory / "state",
             password=PASSWORD, mq=self.mq.url, db=self.db.create("glasscloud"), export=self.nas.export,
-            ovs_one=self.ovs["compute-1"].directory, ovs_two=self.ovs["compute-2"].directory,
+            ovs_one=self.ovs["compute-1"].directory, ovs_two=self.ovs["compute-2"].directory, settings=self.settings,
         )  # fmt: skip
 
     # -- programs -----------------------------------------------------------------------------
@@ -241,10 +243,10 @@ class Town:
 
 
 @contextmanager
-def town(directory: Path) -> Iterator[Town]:
+def town(directory: Path, settings: str = "") -> Iterator[Town]:
     """A running cloud whose agents have all reported."""
     with ExitStack() as stack:
-        running = Town(directory, stack)
+        running = Town(directory, stack, settings)
         running.start()
         running.until(running.whole, "every agent has reported")
         yield running
