@@ -321,13 +321,14 @@ class Running:
         files = self.disk / "lab" / "one" / "guests"
         found += [path.name for path in files.glob("*")]
         taps = re.findall(r"^\d+: (tap\S+?)[@:]", host.run("ip", "-o", "link").stdout, re.MULTILINE)
-        ports = [f"tap{port.id[:11]}" for port in self.inside.run(self.cloud.network.ports.list()) if port["device_owner"] == "network:dhcp"]
-        return found + [tap for tap in taps if tap not in ports]
+        ports = self.inside.run(self.cloud.network.ports.list(device_owner="network:dhcp"))
+        return found + sorted(set(taps) - {f"tap{port.id[:11]}" for port in ports})
 
     def told(self) -> str:
         """What the journal tells of errors and warnings."""
         entries = self.machine.host.call(lambda: fetched("http://127.0.0.1:8774", self.machine.directory / "clouds.yaml"))
-        return "\n".join(f"{entry.name} {entry.json()}" for entry in entries if entry.kind == "error" or entry.status in ("error", "warning"))
+        bad = [entry for entry in entries if entry.kind == "error" or entry.status in ("error", "warning")]
+        return "\n".join(f"{entry.name} {entry.json()}" for entry in bad)
 
 
 @pytest.fixture(scope="module")

@@ -83,8 +83,8 @@ class ServerDeleter:
                 if scheduled and device.source_type != "volume":
                     await self._volumes.delete_strays(ctx, device, devices)
                 await self._release_volume(ctx, server, device)
-        if scheduled:
-            await self._placement.release(ctx, server.id)
+        # Also of one that had no host yet: the conductor that was to give them back may have died with them.
+        await self._placement.release(ctx, server.id)
         now = process.runtime.iso()
         try:
             old, new = await process.store.run(lambda tx: records.destroy(tx, server.id, now))
