@@ -23,6 +23,8 @@ BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 CONNECT_S = 5.0
 WAITING_MAX = 20_000
 """Messages that wait for the connection; more are lost and said to be so."""
+REFUSALS = ("403 ", "530 ")
+"""AMQP's codes of a user or password, and of a vhost, that the server does not take."""
 
 
 class Parcel(NamedTuple):
@@ -166,7 +168,9 @@ class Link:
                 await wire.greet(self.user, self.password, self.vhost)
         except (OSError, TimeoutError, LabError) as error:
             wire.fail("it was never opened")
-            raise Unreachable(f"RabbitMQ at {self.host}:{self.port} cannot be used: {str(error) or 'no answer'}; is it up?") from error
+            said = str(error) or "no answer"
+            way = "correct user, password or vhost in its URL" if said.startswith(REFUSALS) else "is it up?"
+            raise Unreachable(f"RabbitMQ at {self.host}:{self.port} cannot be used: {said}; {way}") from error
         self._wire, self._published = wire, 0
         again = [*self._unconfirmed.values(), *self._waiting]
         self._unconfirmed.clear()

@@ -145,12 +145,12 @@ def test_a_wrong_url_name_or_password_is_said_with_the_way_out(server: RabbitMQ)
 
     with pytest.raises(LabError, match=r"'http://x' is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST"):
         link("http://x")
-    for url, reason in (
-        ("amqp://guest:guest@127.0.0.1:1/", "Connect call failed"),
-        (f"amqp://guest:wrong@127.0.0.1:{server.port}/", "ACCESS_REFUSED"),
-        (f"amqp://guest:guest@127.0.0.1:{server.port}/nowhere", "nowhere"),
+    for url, reason, way in (
+        ("amqp://guest:guest@127.0.0.1:1/", "Connect call failed", r"is it up\?"),
+        (f"amqp://guest:wrong@127.0.0.1:{server.port}/", "ACCESS_REFUSED", "correct user, password or vhost in its URL"),
+        (f"amqp://guest:guest@127.0.0.1:{server.port}/nowhere", "nowhere", "correct user, password or vhost in its URL"),
     ):
-        with pytest.raises(Unreachable, match=rf"RabbitMQ at 127.0.0.1:\d+ cannot be used: .*{reason}.*; is it up\?"):
+        with pytest.raises(Unreachable, match=rf"RabbitMQ at 127.0.0.1:\d+ cannot be used: .*{reason}.*; {way}"):
             asyncio.run(link(url).open())
 
 

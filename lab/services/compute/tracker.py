@@ -90,12 +90,14 @@ class ResourceTracker:
             await self._set_traits(ctx, generation, traits)
 
     def _inventories(self, inventory: HostInventory) -> Json:
+        """What the host has by resource class; placement takes no inventory of nothing, as of a disk of less than a GiB."""
         config = self._process.config
-        return {
+        stocks = {
             "VCPU": _stock(inventory.vcpus, config.reserved_host_cpus, config.cpu_allocation_ratio),
             "MEMORY_MB": _stock(inventory.memory_mib, config.reserved_host_memory_mb, config.ram_allocation_ratio),
             "DISK_GB": _stock(inventory.disk_gib, -(-config.reserved_host_disk_mb // MIB_PER_GIB), config.disk_allocation_ratio),
         }
+        return {name: stock for name, stock in stocks.items() if stock["total"]}
 
     def _traits(self, inventory: HostInventory, enabled: bool) -> list[str]:
         return sorted({*inventory.traits, *OWN_TRAITS, *(() if enabled else (DISABLED,))})
