@@ -2,97 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from lab.cli.journals import fetched
-from lab.client.compute import Server
-from lab.cloud import Cloud
-from tests.real.bed.ganesha import Ganesha
-from tests.real.bed.guest_images import guest_image
-from tests.real.bed.host import Bed, Host
-from tests.real.bed.libvirtd import SOCKET, Libvirtd
-from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
+from tests.real.bed.alone import GIVEN, Machine, small_disk
 from tests.real.bed.postgres import Postgres
 from tests.real.bed.rabbitmq import RabbitMQ, need_rabbitmq
-from tests.real.bed.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
-
-GIVEN = {
-    "cloud": '[cloud]\nid = "lab"\nhost = "one"\nadmin_password = "a"\nservice_password = "b"\nurl = "http://127.0.0.1:8774"',
-    "state": "{state}",
-    "hosts": '[hosts.one]\naddress = "127.0.0.1"',
-    "hypervisor": '[hypervisor]\nuri = "lxc:///system?socket={socket}"',
-    "network": '[network]\nrun_directory = "{ovs}"\ndatapath_type = "netdev"',
-    "volume": "",
-    "messaging": "",
-    "database": "",
-    "settings": "",
-}
-"""The configuration of one whole cloud on one host; a test changes some of its tables."""
-
-
-class Machine:
-    """One host that has all that a cloud needs."""
-
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
-        self.directory = directory
-        self.bed = stack.enter_context(Bed(directory / "bed"))
-        self.host: Host = self.bed.host("one")
-        self.ovs = stack.enter_context(Ovs(self.host))
-        self.libvirtd = Libvirtd(self.host)
-        stack.callback(self.libvirtd.close)
-
-    def config(self, **tables: str) -> Path:
-        """A configuration with some of its tables changed."""
-        texts = {**GIVEN, "state": f'state = "{self.directory / "state"}"', **tables}
-        text = "\n".join(texts.values()).replace("{socket}", SOCKET).replace("{ovs}", str(self.ovs.directory))
-        path = self.directory / "cloud.toml"
-        path.write_text(text)
-        return path
-
-    def command(self, *words: str, config: Path) -> list[str]:
-        """A command of glasscloud."""
-        clouds = ["--clouds", str(self.directory / "clouds.yaml")] if words[0] == "up" or "edge" in words else []
-        return [sys.executable, "-m", "lab.cli.main", *words, "--config", str(config), *clouds]
-
-    def told(self, *words: str, config: Path, through: tuple[str, ...] = ()) -> str:
-        """The one line with which the command ended."""
-        done = self.host.run(*through, *self.command(*words, config=config), check=False, timeout=60, env=environment())
-        assert done.returncode == 1, (done.returncode, done.stdout, done.stderr)
-        assert done.stdout == ""
-        assert done.stderr.startswith("glasscloud: ")
-        assert done.stderr.count("\n") == 1, done.stderr
-        return done.stderr.strip()
-
-    def things(self) -> tuple[str, ...]:
-        """Devices, addresses, namespaces, bridges, tables and guests."""
-        links = self.host.run("ip", "-o", "link").stdout
-        asked = (("ip", "-o", "address"), ("ip", "netns"), ("nft", "list", "tables"))
-        bridges = self.ovs.vsctl("list-br")
-        return (re.sub(r" state \w+| mode \w+", "", links), *(self.host.run(*each).stdout for each in asked), bridges)
-
-
-def environment() -> dict[str, str]:
-    """For a program of ours."""
-    return os.environ | {"PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
-    need_ovs()
     with ExitStack() as stack:
         yield Machine(tmp_path_factory.mktemp("errors"), stack)
 
@@ -186,18 +113,6 @@ def listening(machine: Machine, port: int) -> Iterator[None]:
         other.communicate()
 
 
-@contextmanager
-def small_disk(machine: Machine, name: str, size: str) -> Iterator[Path]:
-    """A file system of that size, mounted where the host sees it."""
-    folder = machine.directory / name
-    folder.mkdir()
-    machine.host.run("mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder))
-    try:
-        yield folder
-    finally:
-        machine.host.run("umount", "-l", str(folder))
-
-
 # -- service --------------------------------------------------------------------------------------
 
 
@@ -254,175 +169,3 @@ def test_the_port_of_a_service_is_in_use(machine: Machine, wires: tuple[RabbitMQ
     with listening(machine, 15_000):
         line = machine.told("service", "keystone", config=machine.config(**tables))
     assert re.search(r"127.0.0.1:15000 cannot be used \(Address already in use\); choose another one in \[endpoints\] of /", line), line
-
-
-# -- a running cloud ------------------------------------------------------------------------------
-
-
-class Running:
-    """`up --real` on that host, its files on a disk of 24 MiB and its volumes on a NAS, and a client of it."""
-
-    def __init__(self, machine: Machine, stack: ExitStack) -> None:
-        self.machine, self.nas = machine, Ganesha(machine.bed.host("nas"))
-        stack.callback(self.nas.close)
-        self.disk = machine.host.path(stack.enter_context(small_disk(machine, "disk", "24m")))
-        config = machine.config(
-            state=f'state = "{machine.directory / "disk"}"',
-            database=f'[database]\nurl = "sqlite:///{machine.directory}/cloud.db"',
-            volume=f'[volume]\ndriver = "nfs"\nexport = "{self.nas.export}"\ntimeout_s = 2',
-            settings="[settings]\npassword_cost = 4\nvif_plugging_timeout_s = 10",
-        )
-        self.before = machine.things()
-        log = stack.enter_context((machine.directory / "up.log").open("wb"))
-        command = machine.command("up", "--real", config=config)
-        self.program = machine.host.popen(*command, stdout=log, stderr=log, env=environment())
-        stack.callback(self.program.wait, 30)
-        stack.callback(self.program.terminate)
-        until(self.ready, "the cloud is up", 60)
-        self.inside = machine.host.worker()
-        stack.callback(self.inside.close)
-        self.client = AsyncExitStack()
-        self.cloud: Cloud = self.inside.run(self.client.enter_async_context(Cloud.connect("http://127.0.0.1:8774", password="a")))
-        stack.callback(lambda: self.inside.run(self.client.aclose()))
-        self.kinds = self.inside.run(prepare(self.cloud, guest_image("lxc")))
-        first = self.create()
-        assert first.status == "ACTIVE", first.fault
-        self.delete()
-
-    def ready(self) -> bool:
-        """Whether it has said so."""
-        said = (self.machine.directory / "up.log").read_text()
-        if self.program.poll() is not None:
-            raise RuntimeError(said)
-        return "ready at" in said
-
-    def create(self, **more: Any) -> Server:
-        """Ask for a server and wait for what becomes of it."""
-
-        async def asked() -> Server:
-            server = await self.cloud.compute.servers.create("web", **{**self.kinds, **more})
-            return await server.wait_for("ACTIVE", "ERROR", timeout=90, interval=0.2)
-
-        return self.inside.run(asked())
-
-    def delete(self) -> None:
-        """Delete all servers; nothing may be left of them."""
-
-        async def asked() -> None:
-            for server in await self.cloud.compute.servers.list():
-                await server.delete()
-                await server.wait_gone(timeout=60, interval=0.2)
-
-        self.inside.run(asked())
-        until(lambda: self.left() == [], f"nothing is left: {self.left()}", 20)
-
-    def left(self) -> list[str]:
-        """What there is of guests."""
-        host = self.machine.host
-        found = self.machine.libvirtd.virsh("list", "--all", "--uuid", driver="lxc").stdout.split()
-        found += [line for line in host.run("ip", "netns").stdout.splitlines() if line.startswith("gc-lab-guest-")]
-        files = self.disk / "lab" / "one" / "guests"
-        found += [path.name for path in files.glob("*")]
-        taps = re.findall(r"^\d+: (tap\S+?)[@:]", host.run("ip", "-o", "link").stdout, re.MULTILINE)
-        ports = self.inside.run(self.cloud.network.ports.list(device_owner="network:dhcp"))
-        return found + sorted(set(taps) - {f"tap{port.id[:11]}" for port in ports})
-
-    def told(self) -> str:
-        """What the journal tells of errors and warnings."""
-        entries = self.machine.host.call(lambda: fetched("http://127.0.0.1:8774", self.machine.directory / "clouds.yaml"))
-        bad = [entry for entry in entries if entry.kind == "error" or entry.status in ("error", "warning")]
-        return "\n".join(f"{entry.name} {entry.json()}" for entry in bad)
-
-
-@pytest.fixture(scope="module")
-def running(machine: Machine) -> Iterator[Running]:
-    with ExitStack() as stack:
-        yield Running(machine, stack)
-
-
-async def prepare(cloud: Cloud, content: bytes) -> dict[str, Any]:
-    """What servers are made of."""
-    image = await cloud.image.images.create("guest", disk_format="raw", img_hv_type="lxc")
-    await image.upload(content)
-    network = await cloud.network.networks.create("net", **{"provider:network_type": "vxlan"})
-    await cloud.network.subnets.create(network.id, "10.20.0.0/24")
-    flavor = await cloud.compute.flavors.create("tiny", vcpus=1, ram=64, disk=0)
-    return {"flavor": flavor.id, "image": image.id, "networks": [{"uuid": network.id}]}
-
-
-def test_a_device_of_that_name_that_is_not_ours(running: Running) -> None:
-    host = running.machine.host
-    port = running.inside.run(running.cloud.network.ports.create(running.kinds["networks"][0]["uuid"]))
-    tap = f"tap{port.id[:11]}"
-    host.run("ip", "link", "add", tap, "type", "dummy")
-    try:
-        server = running.create(networks=[{"port": port.id}])
-        assert server.status == "ERROR"
-        assert f"there is a device {tap} on one already, and it is not of cloud lab; remove it (ip link del {tap})" in str(server.fault)
-        assert "dummy" in host.run("ip", "-d", "link", "show", tap).stdout
-    finally:
-        host.run("ip", "link", "del", tap)
-    running.delete()
-    running.inside.run(port.delete())
-
-
-def test_a_full_disk_at_run_time(running: Running) -> None:
-    filling = running.disk / "filling"
-    with filling.open("wb") as file, contextlib.suppress(OSError):
-        while True:
-            file.write(b"x" * 10_000)
-            file.flush()
-    try:
-        server = running.create()
-        assert server.status == "ERROR"
-        assert "No space left on" in str(server.fault)
-    finally:
-        filling.unlink()
-    running.delete()
-    assert running.create().status == "ACTIVE"
-    running.delete()
-
-
-def test_libvirt_is_gone_at_run_time(running: Running) -> None:
-    libvirtd = running.machine.libvirtd
-    libvirtd.stop(signal.SIGKILL)
-    try:
-        server = running.create()
-        assert server.status == "ERROR"
-        assert re.search(r"libvirtd", str(server.fault)), server.fault
-    finally:
-        libvirtd.start()
-    running.delete()
-    assert running.create().status == "ACTIVE"
-    running.delete()
-
-
-def test_the_switch_is_gone_at_run_time(running: Running) -> None:
-    ovs = running.machine.ovs
-    ovs.stop_switch()
-    try:
-        server = running.create()
-        assert server.status == "ERROR"
-        assert "Virtual Interface creation failed" in str(server.fault)
-        assert re.search(r"Open vSwitch", running.told()), running.told()
-    finally:
-        ovs.start_switch()
-    running.delete()
-    assert running.create().status == "ACTIVE"
-    running.delete()
-
-
-def test_the_nas_is_gone_at_run_time(running: Running) -> None:
-    async def create() -> str:
-        volume = await running.cloud.volume.volumes.create(1, name="data")
-        await volume.wait_for("available", "error", timeout=90, interval=0.2)
-        await volume.delete()
-        return str(volume.status)
-
-    running.nas.stop()
-    try:
-        assert running.inside.run(create()) == "error"
-        assert re.search(rf"the NAS {running.nas.address} cannot be reached on port 2049", running.told())
-    finally:
-        running.nas.start()
-    assert running.inside.run(create()) == "available"
