@@ -89,10 +89,10 @@ def test_a_full_disk(machine: Machine) -> None:
 def test_a_port_in_use(machine: Machine) -> None:
     with listening(machine, 8774):
         line = machine.told("up", "--real", config=machine.config())
-    assert re.search(r"127.0.0.1:8774 cannot be used \(Address already in use\); choose another one in \[cloud\] url of /", line), line
+    assert re.search(r"port 8774 cannot be used \(Address already in use\); choose another \[cloud\] url in /", line), line
     elsewhere = GIVEN["cloud"].replace("127.0.0.1:8774", "10.1.1.1:8774")
     line = machine.told("up", "--real", config=machine.config(cloud=elsewhere))
-    assert re.search(r"10.1.1.1:8774 cannot be used \(Cannot assign requested address\); .*\[cloud\] url", line), line
+    assert re.search(r"address 10.1.1.1 cannot be used \(Cannot assign requested address\); choose another \[cloud\] url in", line), line
 
 
 LISTENER = """
@@ -137,7 +137,7 @@ def test_no_rabbitmq_or_not_by_this_password(machine: Machine, wires: tuple[Rabb
     mq, _ = wires
     wrong = {
         mq.url.replace(":5672", ":1"): r"RabbitMQ at 10.77.0.1:1 cannot be used: .*(refused|Connect call failed).*; is it up\?",
-        mq.url.replace("guest:guest", "guest:wrong"): r"RabbitMQ at 10.77.0.1:5672 cannot be used: .*ACCESS_REFUSED.*; correct user, password or vhost in its URL",
+        mq.url.replace("guest:guest", "guest:wrong"): r".*ACCESS_REFUSED.*; correct user, password or vhost",
         "http://10.77.0.1": r"'http://10.77.0.1' is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST",
         "": r"has no \[messaging\] url: programs of one cloud talk through RabbitMQ",
     }
@@ -168,4 +168,4 @@ def test_the_port_of_a_service_is_in_use(machine: Machine, wires: tuple[RabbitMQ
     tables = {"messaging": f'[messaging]\nurl = "{mq.url}"', "database": f'[database]\nurl = "sqlite:///{machine.directory}/port.db"'}
     with listening(machine, 15_000):
         line = machine.told("service", "keystone", config=machine.config(**tables))
-    assert re.search(r"127.0.0.1:15000 cannot be used \(Address already in use\); choose another one in \[endpoints\] of /", line), line
+    assert re.search(r"port 15000 cannot be used \(Address already in use\); choose other \[endpoints\] in /", line), line
