@@ -57,6 +57,11 @@ class Walk:
             pass
         return process
 
+    def end_capture(self) -> None:
+        """Have the capture written whole."""
+        self.capture.send_signal(signal.SIGINT)
+        self.capture.communicate(timeout=10)
+
     def machine(self) -> dict[str, list[str]]:
         """All that the cloud may make on its hosts and its NAS; images that hosts keep are no leftovers."""
         found = {"nas": sorted(p.name for p in self.town.nas.files.rglob("*") if p.is_file())}
@@ -122,6 +127,8 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
         walked = Walk(running)
         walked.build()
         yield walked
+        if walked.capture.poll() is None:
+            walked.end_capture()
 
 
 def test_every_guest_has_its_address_its_metadata_and_a_login_prompt(walk: Walk, figure: Figure) -> None:
@@ -288,8 +295,7 @@ def test_deleting_all_leaves_nothing(walk: Walk, figure: Figure) -> None:
 
 
 def test_the_trunk_carried_tags_of_both_networks_and_nothing_untagged(walk: Walk, figure: Figure) -> None:
-    walk.capture.send_signal(signal.SIGINT)
-    walk.capture.wait(10)
+    walk.end_capture()
     lines = subprocess.run(["tcpdump", "-e", "-n", "-r", str(PCAP)], capture_output=True, text=True, check=True).stdout.splitlines()
     tags = {tag: sum(f"vlan {tag}," in line for line in lines) for tag in (100, 101)}
     untagged = [line for line in lines if "802.1Q" not in line and ("ARP" in line or "IPv4" in line)]
