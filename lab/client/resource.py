@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from urllib.parse import urlencode
 
 from lab.client.session import ApiError, Session
 from lab.errors import LabError, NotFound
+
+FIRST_S, LAST_S = 0.1, 1.0
+"""How long a wait sleeps before it looks again, at first and at last. Source of the last: tempest's build_interval.
+A real cloud may need 0.1 s for what would then look like a second.
+"""
+
+
+def pauses(interval: float | None) -> Iterator[float]:
+    """Seconds between looks: always `interval`, or from FIRST_S to LAST_S, twice as long each time, when that is None."""
+    pause = FIRST_S if interval is None else interval
+    while True:
+        yield pause
+        if interval is None:
+            pause = min(2 * pause, LAST_S)
 
 
 class WaitFailed(LabError):
@@ -52,13 +67,13 @@ class Resource:
         """Ask for its end; `wait_gone` waits for it."""
         await self.collection.delete(self.id)
 
-    async def wait_for(self, *states: str, timeout: float = 300.0, interval: float = 1.0) -> Self:
-        """Poll until it is in one of the states (tempest's build_timeout 300 s and interval 1 s).
+    async def wait_for(self, *states: str, timeout: float = 300.0, interval: float | None = None) -> Self:
+        """Poll until it is in one of the states (tempest's build_timeout, 300 s), every `interval` seconds or as `pauses` says.
 
         Raises WaitFailed when it went into an error state that was not asked for, or the time is up.
         """
         transport = self.collection.session.transport
-        end = transport.now() + timeout
+        end, pause = transport.now() + timeout, pauses(interval)
         while self.status not in states:
             if self.status in self.wrong:
                 raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
@@ -66,14 +81,14 @@ class Resource:
                 raise WaitFailed(
                     f"{type(self).__name__.lower()} {self.name or self.id} is {self.status} after {timeout:g} s, not {' or '.join(states)}"
                 )
-            await transport.sleep(interval)
+            await transport.sleep(next(pause))
             await self.refresh()
         return self
 
-    async def wait_gone(self, timeout: float = 300.0, interval: float = 1.0) -> None:
-        """Poll until the API does not know it any more."""
+    async def wait_gone(self, timeout: float = 300.0, interval: float | None = None) -> None:
+        """Poll until the API does not know it any more, every `interval` seconds or as `pauses` says."""
         transport = self.collection.session.transport
-        end = transport.now() + timeout
+        end, pause = transport.now() + timeout, pauses(interval)
         while True:
             try:
                 await self.refresh()
@@ -87,7 +102,7 @@ class Resource:
                 raise WaitFailed(
                     f"{type(self).__name__.lower()} {self.name or self.id} is still there after {timeout:g} s"
                 )
-            await transport.sleep(interval)
+            await transport.sleep(next(pause))
 
     def why(self) -> str:
         """The reason of a bad state, as far as the API tells it."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SETTLE_S = 600.0
 """How long a step waits for a state unless told otherwise: twice vif_plugging_timeout (300 s)."""
+POLLING_S = 1.0
+"""How often a step looks whether its state is there. Source: tempest's build_interval."""
 PATIENCE_S = 30.0
 """How long a ping is tried: a guest is ACTIVE when its power is on, and has yet to boot and to ask for an address."""
 PING_INTERVAL_S = 5.0
@@ -164,7 +166,7 @@ class Stage:
             thing: Resource = shelf[name]
             await thing.delete()
             try:
-                await thing.wait_gone(timeout=timeout_s)
+                await thing.wait_gone(timeout=timeout_s, interval=POLLING_S)
             except WaitFailed as error:
                 self.notes.append(str(error))
 
@@ -206,7 +208,7 @@ class Stage:
         try:
             if fresh:
                 await thing.refresh()
-            await thing.wait_for(*states, timeout=timeout_s)
+            await thing.wait_for(*states, timeout=timeout_s, interval=POLLING_S)
         except WaitFailed as error:
             self.notes.append(str(error))
 

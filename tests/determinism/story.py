@@ -97,11 +97,11 @@ async def faulty(cloud: SimulatedCloud) -> None:
             await cloud.sleep(1)
     for server in servers:
         with suppress(LabError):
-            await server.wait_for(*SETTLED, timeout=600)
+            await server.wait_for(*SETTLED, timeout=600, interval=1.0)
     for server in servers:
         with suppress(LabError):
             await server.delete()
-            await server.wait_gone(timeout=600)
+            await server.wait_gone(timeout=600, interval=1.0)
     await cloud.sleep(120)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ from tests.real.bed.ovs import need as need_ovs
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
+AIM_S = 0.5
+"""What a create may take beside its guest's boot. Source: issue 4."""
 SETTINGS = {"password_cost": 4, "network_vlan_ranges": {"physnet1": [100, 199]}}
 
 
@@ -53,13 +56,14 @@ async def story(cloud: RealCloud, machine: Machine) -> dict[str, object]:
     flavor = await cloud.compute.flavors.create("tiny", vcpus=1, ram=512, disk=1)
     network = await cloud.network.networks.create("net")
     await cloud.network.subnets.create(network.id, "10.0.0.0/24")
-    servers, seen = [], {}
-    started = time.perf_counter()
+    servers: list[Any] = []
+    seen: dict[str, Any] = {"create_s": []}
     for name in ("one", "two"):
+        started = time.perf_counter()
         server = await cloud.compute.servers.create(name, image=image.id, flavor=flavor.id, networks=[{"uuid": network.id}])
         await server.wait_for("ACTIVE")
+        seen["create_s"].append(time.perf_counter() - started)
         servers.append(server)
-    seen["create_s"] = (time.perf_counter() - started) / 2
     ports = {p.data["device_id"]: p.data for p in await cloud.network.ports.list(network_id=network.id)}
     for server in servers:
         lease = await machine.lease(server.name, ports[server.id]["id"])
@@ -125,7 +129,9 @@ def test_a_server_gets_its_address_and_knows_itself(tmp_path: Path) -> None:
                                 await driver.remove(trace)
 
             seen = inside.run(main(), 150)
-    print(f"server create without a guest's boot: {seen.pop('create_s'):.2f} s")
+    first, second = seen.pop("create_s")  # type: ignore[misc]
+    print(f"server create without a guest: {first:.2f} s with the network's first port, then {second:.2f} s")
+    assert second < AIM_S
     who, asked = seen.pop("who")  # type: ignore[misc]
     assert who == asked
     assert seen == {"ping in the group": True, "ping without the rule": False, "dhcp port": "ACTIVE", "wired": True}
