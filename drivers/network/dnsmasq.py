@@ -27,6 +27,7 @@ from drivers.network import dhcp_files, namespaces
 from drivers.network.links import Links, quiet
 from drivers.network.metadata_door import Door
 from drivers.network.programs import PACKAGES
+from drivers.owned import told_as
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from lab.errors import NetworkError
@@ -129,11 +130,13 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
                 self._tell(replace(network, hosts=tuple(h for h in network.hosts if h.port_id != port_id)))
 
     def _tell(self, network: DhcpNetwork) -> None:
-        """Give dnsmasq the reservations anew; it goes on with the leases that it has given."""
+        """Give dnsmasq the reservations anew; it goes on with the leases that it has given. Raises NetworkError."""
         network_id = network.wiring.network_id
+        directory, pid = self._directory(network_id), self._pid(network_id)
+        with told_as(NetworkError, str(directory), "the reservations were written"):
+            changed = _write(directory / "hosts", dhcp_files.hosts(network.hosts))
         self.served[network_id] = network
-        pid = self._pid(network_id)
-        if _write(self._directory(network_id) / "hosts", dhcp_files.hosts(network.hosts)) and pid is not None:
+        if changed and pid is not None:
             os.kill(pid, signal.SIGHUP)
 
     def _need(self, network_id: str) -> DhcpNetwork:
@@ -241,8 +244,11 @@ def _write(path: Path, text: str) -> bool:
     if path.exists() and path.read_text() == text:
         return False
     new = path.with_suffix(".new")
-    new.write_text(text)
-    new.replace(path)
+    try:
+        new.write_text(text)
+        new.replace(path)
+    finally:
+        new.unlink(missing_ok=True)
     return True
 
 

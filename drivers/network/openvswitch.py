@@ -224,11 +224,11 @@ class OpenVSwitch(L2Driver, Sweepable):
     # -- flows ---------------------------------------------------------------------------------
 
     async def _delivery(self, network_id: str, without: str = "") -> list[str]:
-        """The flows that bring frames to the ports of a network."""
+        """The flows that bring frames to the ports of a network; one whose device is gone gets none, and is in nobody's way."""
         members = [
             firewall.Member(await self.rows.ofport(p.device), p.mac, p.secured)
             for p in self.rows.ports(network_id)
-            if p.up and p.port_id != without
+            if p.up and p.port_id != without and not self.rows.refused(p.device)
         ]
         uplink = self.rows.uplink(network_id)
         out = await self.rows.ofport(uplink[0]) if uplink is not None else None

@@ -93,6 +93,11 @@ class Bridges:
             raise NetworkError(f"Open vSwitch could not take {name}: {row().get('error') or 'no reason given'}")
         return number
 
+    def refused(self, name: str) -> bool:
+        """Whether the switch could not take a device, as one that is gone."""
+        found = self.db.named("Interface", name)
+        return found is not None and bool(found[1].get("error"))
+
     # -- bridges -------------------------------------------------------------------------------
 
     def bridges(self) -> list[tuple[str, str]]:

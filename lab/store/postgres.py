@@ -40,6 +40,8 @@ GONE_S = 10.0
 AGAIN = frozenset({"40001", "40P01", "23505", "55P03"})
 """What a second run may cure: serialization failure, deadlock, a key that another program was faster with, a lock that took too
 long. Source: PostgreSQL's error codes, appendix A of its manual."""
+MAKE_MS = 20_000
+"""How long the making of a table waits for a lock: many programs make theirs when a cloud is first started."""
 CHANNEL = "glasscloud"
 PAYLOAD_MAX = 7000
 """Bytes of one notification. Source: PostgreSQL's NOTIFY takes less than 8,000."""
@@ -92,14 +94,20 @@ class PostgresStore(SqlStore):
         self._connection.execute(f"SELECT pg_advisory_xact_lock({CLAIM})")
 
     def _make(self, statements: Iterable[str]) -> None:
-        """Make a table, on a connection of its own: it stays, whatever becomes of the transaction that needs it."""
+        """Make a table, on a connection of its own: it stays, whatever becomes of the transaction that needs it.
+
+        Others make theirs, or write to those that this one refers to; it waits longer than a transaction would. Raises LabError.
+        """
         connection = self._connect()
         try:
+            connection.execute(f"SET lock_timeout = {MAKE_MS}")
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             connection.execute(f"SELECT pg_advisory_xact_lock({CLAIM})")
             for statement in statements:
                 connection.execute(statement)
             connection.commit()
+        except self.dbapi.OperationalError as error:
+            raise LabError(f"a table could not be made in the database {self.name}: {' '.join(str(error).split())}; try again") from error
         finally:
             connection.close()
 
