@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -48,7 +50,7 @@ def openrc(url: str, password: str) -> str:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read: there is a password in it."""
-    path.touch(mode=0o600, exist_ok=True)
-    path.chmod(0o600)
-    path.write_text(text, encoding="utf-8")
+    """Write a file that only its owner can read: there is a password in it. A directory of that name is left as it is."""
+    with open(path, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:
+        path.chmod(0o600)  # it may have been there before
+        file.write(text)
