@@ -56,6 +56,10 @@ class HypervisorBench(ABC):
         """A new volume, connected to this host, to be the guest's second disk."""
 
     @abstractmethod
+    def plugged(self, guest_id: str) -> list[str]:
+        """The ids of the volumes that a guest has, as the hypervisor itself says."""
+
+    @abstractmethod
     def crash(self, guest_id: str) -> None:
         """Have a guest die."""
 
@@ -350,10 +354,13 @@ class HypervisorContract:
         bench.booted(spec.id)
         for _ in range(2):
             bench.run(bench.driver.attach_disk(spec.id, disk))
+            assert bench.plugged(spec.id) == [disk.volume_id]
         for _ in range(2):
             bench.run(bench.driver.detach_disk(spec.id, disk.volume_id or ""))
+            assert bench.plugged(spec.id) == []
         bench.run(bench.driver.attach_disk(spec.id, disk))
         bench.run(bench.driver.detach_disk(str(uuid.uuid4()), disk.volume_id or ""))
+        assert bench.plugged(spec.id) == [disk.volume_id]
 
     @promise("attach_disk", "a volume that cannot be reached is a clear error, and the guest is as before")
     def test_disk_out_of_reach(self, bench: HypervisorBench) -> None:

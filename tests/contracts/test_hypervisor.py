@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import uuid
 from collections.abc import Coroutine, Iterator
@@ -57,6 +58,9 @@ class SimBench(HypervisorBench):
         self.run(nas.create(volume_id, 1))
         connection = self.run(nas.connect(volume_id, Connector("compute-1", self.driver.host.address)))
         return GuestDisk("/dev/vdb", 1, volume_id=volume_id, connection=connection)
+
+    def plugged(self, guest_id: str) -> list[str]:
+        return [disk.volume_id for disk in self.driver.host.guests[guest_id].disks.values() if disk.volume_id]
 
     def crash(self, guest_id: str) -> None:
         WorldFaults(self.dc).crash_guest(guest_id)
@@ -119,6 +123,9 @@ class LibvirtBench(HypervisorBench):
         subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", str(path), "64M"], check=True)
         data = {"path": str(path), "format": "qcow2"}
         return GuestDisk("/dev/vdb", 1, volume_id=volume_id, connection={"driver_volume_type": "local", "data": data})
+
+    def plugged(self, guest_id: str) -> list[str]:
+        return re.findall("<serial>(.+)</serial>", self.libvirtd.virsh("dumpxml", guest_id, driver=self.kind).stdout)
 
     def crash(self, guest_id: str) -> None:
         what = "qemu-system.*-name guest=instance" if self.kind == "qemu" else "libvirt_lxc --name instance"

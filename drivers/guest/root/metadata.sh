@@ -29,9 +29,10 @@ else
 fi
 name=$(value hostname)
 [ -n "$name" ] && hostname "${name%%.*}"
-mkdir -p /root/.ssh
-sed -n 's/.*"public_keys": *{\([^}]*\)}.*/\1/p' /run/meta_data.json | tr '"' '\n' | grep '^ssh-\|^ecdsa-' > /root/.ssh/authorized_keys
-echo "glass: metadata from $from: instance-id $(value uuid) hostname $(hostname) keys $(wc -l < /root/.ssh/authorized_keys)" > /dev/console
+keys=~root/.ssh
+mkdir -p "$keys"
+sed -n 's/.*"public_keys": *{\([^}]*\)}.*/\1/p' /run/meta_data.json | tr '"' '\n' | grep '^ssh-\|^ecdsa-' > "$keys/authorized_keys"
+echo "glass: metadata from $from: instance-id $(value uuid) hostname $(hostname) keys $(wc -l < "$keys/authorized_keys")" > /dev/console
 touch /run/named
 case "$(head -c 2 /run/user_data 2>/dev/null)" in
 '#!')

@@ -32,10 +32,10 @@ mount -t proc proc /proc; mount -t sysfs sys /sys; mount -t devtmpfs dev /dev
 for module in $(cat /order); do insmod /modules/$module; done
 mount -t tmpfs up /up; mkdir /up/upper /up/work
 mount -t virtiofs -o ro root /lower
-mount -t overlay -o lowerdir=/lower,upperdir=/up/upper,workdir=/up/work root /root
-mount -o move /dev /root/dev; umount /sys; umount /proc
-cp /job /root/run-job
-exec switch_root /root /bin/bash /run-job
+mount -t overlay -o lowerdir=/lower,upperdir=/up/upper,workdir=/up/work root /whole
+mount -o move /dev /whole/dev; umount /sys; umount /proc
+cp /job /whole/run-job
+exec switch_root /whole /bin/bash /run-job
 """
 
 JOB = """export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
@@ -99,7 +99,7 @@ def _initrd(tree: Path, job: str, target: Path) -> None:
     modules = tree / "lib" / "modules" / version(tree)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        for directory in ("bin", "modules", "proc", "sys", "dev", "up", "lower", "root"):
+        for directory in ("bin", "modules", "proc", "sys", "dev", "up", "lower", "whole"):
             (root / directory).mkdir()
         shutil.copy(shutil.which("busybox") or "/bin/busybox", root / "bin" / "busybox")
         for applet in ("sh", "mount", "umount", "insmod", "switch_root", "cat", "cp", "mkdir"):
