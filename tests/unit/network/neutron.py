@@ -11,10 +11,10 @@ import orjson
 
 from lab.config import Config
 from lab.context import Context
-from lab.errors import NetworkError, NotFound
+from lab.errors import NetworkError
 from lab.medium import Medium
 from lab.process import Process
-from lab.rest import MEMBER, PUBLIC, Api, Request, Response, Route
+from lab.rest import MEMBER, Api, Request, Response, Route
 from lab.services.network import start_api, start_dhcp_agent, start_l2_agent, start_l3_agent, start_rpc
 from lab.services.network.driver import (
     DhcpDriver,
@@ -31,49 +31,7 @@ from lab.store.sql import SqlStore
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
-
-USERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "admin": ("p-admin", ("admin",)),
-    "alice": ("p-alice", ("member",)),
-    "bob": ("p-bob", ("member",)),
-    "reader": ("p-alice", ("reader",)),
-    "service": ("p-service", ("admin", "service")),
-}
-"""Tokens are the users' names."""
-
-
-class Keystone(Api):
-    """Knows the tokens above."""
-
-    service: ClassVar[str] = "identity"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("GET", "/v3/auth/tokens", "check", PUBLIC),
-        Route("POST", "/v3/auth/tokens", "issue", PUBLIC, success=201),
-    )
-
-    def __init__(self, process: Process) -> None:
-        super().__init__(process)
-        self.authenticator.local = self._anyone
-
-    @staticmethod
-    async def _anyone(token: str) -> Context:
-        return Context(roles=("admin",))
-
-    async def check(self, ctx: Context, req: Request) -> dict[str, Any]:
-        name = req.headers["x-subject-token"]
-        if name not in USERS:
-            raise NotFound("no such token")
-        project, roles = USERS[name]
-        body = {
-            "user": {"id": f"u-{name}", "name": name, "domain": {"id": "default"}},
-            "project": {"id": project, "name": project, "domain": {"id": "default"}},
-            "roles": [{"id": role, "name": role} for role in roles],
-            "expires_at": "2030-01-01T00:00:00.000000Z",
-        }
-        return {"token": body}
-
-    async def issue(self, ctx: Context, req: Request) -> Response:
-        return Response(201, {"token": {}}, {"X-Subject-Token": "service"})
+from tests.keystone import Keystone
 
 
 class Nova(Api):

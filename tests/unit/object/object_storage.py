@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, ClassVar
 
 import orjson
 
 from lab.config import Config
 from lab.context import Context
-from lab.errors import NotFound, ObjectError
+from lab.errors import ObjectError
 from lab.process import Process
-from lab.rest import PUBLIC, Api, Request, Response, Route, Stream
+from lab.rest import Request, Response, Stream
 from lab.services.object.driver import ObjectDisk, StoredObject
 from lab.services.object.processes import start_proxy, start_storage
 from lab.wires import Wires
 from sim.loop import SimLoop
-
-USERS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "alice": ("p-alice", ("member",)),
-    "bob": ("p-bob", ("member",)),
-    "reader": ("p-alice", ("reader",)),
-}
-
-
-class Keystone(Api):
-    """Knows the tokens above, which are the users' names."""
-
-    service: ClassVar[str] = "identity"
-    routes: ClassVar[Sequence[Route]] = (
-        Route("GET", "/v3/auth/tokens", "check", PUBLIC),
-        Route("POST", "/v3/auth/tokens", "issue", PUBLIC, success=201),
-    )
-
-    def __init__(self, process: Process) -> None:
-        super().__init__(process)
-        self.authenticator.local = self._anyone
-
-    @staticmethod
-    async def _anyone(token: str) -> Context:
-        return Context(roles=("admin",))
-
-    async def check(self, ctx: Context, req: Request) -> dict[str, Any]:
-        """Describe a token."""
-        name = req.headers["x-subject-token"]
-        if name not in USERS:
-            raise NotFound("no such token")
-        project, roles = USERS[name]
-        body = {
-            "user": {"id": f"u-{name}", "name": name, "domain": {"id": "default"}},
-            "project": {"id": project, "name": project, "domain": {"id": "default"}},
-            "roles": [{"id": role, "name": role} for role in roles],
-            "expires_at": "2126-01-01T00:00:00.000000Z",
-        }
-        return {"token": body}
-
-    async def issue(self, ctx: Context, req: Request) -> Response:
-        """Give every service the same token."""
-        return Response(201, {"token": {}}, {"X-Subject-Token": "service"})
+from tests.keystone import Keystone
 
 
 class MemoryDisk(ObjectDisk):
