@@ -6,6 +6,8 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.real.bed.host import Holder, need
 
 
@@ -16,3 +18,18 @@ def small_disk(directory: Path) -> Iterator[tuple[Holder, Path]]:
     with Holder("disk", directory) as host:
         host.run("mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", "/mnt")
         yield host, Path("/mnt")
+
+
+@contextlib.contextmanager
+def filled(host: Holder | None, directory: Path) -> Iterator[None]:
+    """Have no room on the disk of the host that has this directory."""
+    if host is None:
+        pytest.skip("the directory is on this machine's own disk; as root a small one is made")
+    filler = host.path(directory / "filler")
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as out:
+        while out.write(bytes(4096)):
+            pass
+    try:
+        yield
+    finally:
+        filler.unlink()

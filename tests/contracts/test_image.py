@@ -16,7 +16,7 @@ from drivers.place import Place
 from sim.datacenter.datacenter import Datacenter
 from sim.image import SimImageStore
 from sim.loop import SimLoop
-from tests.contracts.disk import small_disk
+from tests.contracts.disk import filled, small_disk
 from tests.contracts.image import ImageBench, ImageContract
 from tests.real.bed.host import Holder
 
@@ -62,18 +62,8 @@ class FileBench(ImageBench):
         known = {f"{image}{end}" for image in self.run(self.driver.images()) for end in ("", ".digests")}
         return sorted({path.name for path in directory.iterdir()} - known - {TAG})
 
-    @contextlib.contextmanager
-    def fill(self) -> Iterator[None]:
-        if self.host is None:
-            pytest.skip("the directory is on this machine's own disk; as root a small one is made")
-        filler = self.host.path(self.path / "filler")
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as out:
-            while out.write(bytes(4096)):
-                pass
-        try:
-            yield
-        finally:
-            filler.unlink()
+    def fill(self) -> contextlib.AbstractContextManager[None]:
+        return filled(self.host, self.path)
 
 
 class TestSimulated(ImageContract):

@@ -17,7 +17,7 @@ from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.faults import WorldFaults
 from sim.loop import SimLoop
 from sim.object import SimDisk
-from tests.contracts.disk import small_disk
+from tests.contracts.disk import filled, small_disk
 from tests.contracts.object import ObjectBench, ObjectContract
 from tests.real.bed.host import Holder
 
@@ -75,18 +75,8 @@ class DirectoryBench(ObjectBench):
         empty = [path for path in directory.iterdir() if path.is_dir() and not any(path.iterdir())]
         return [str(path) for path in files + empty]
 
-    @contextlib.contextmanager
-    def fill(self) -> Iterator[None]:
-        if self.host is None:
-            pytest.skip("the directory is on this machine's own disk; as root a small one is made")
-        filler = self.host.path(self.path / "filler")
-        with contextlib.suppress(OSError), filler.open("wb", buffering=0) as out:
-            while out.write(bytes(4096)):
-                pass
-        try:
-            yield
-        finally:
-            filler.unlink()
+    def fill(self) -> contextlib.AbstractContextManager[None]:
+        return filled(self.host, self.path)
 
     @contextlib.contextmanager
     def lose(self) -> Iterator[None]:
