@@ -45,9 +45,9 @@ async def enter(process: Process, service: str, request: Request, keep_stream: b
 
     The answer's body is bytes, unless a stream may be kept by one who reads it inside the world.
     """
-    headers = request.headers
-    given = headers.get("x-openstack-request-id", "")
-    request_id = given if REQUEST_ID.fullmatch(given) else f"req-{process.uuid()}"
+    request_id = request.headers.pop("x-openstack-request-id", "")  # from here on the context has it
+    if not REQUEST_ID.fullmatch(request_id):
+        request_id = f"req-{process.uuid()}"
     ctx = Context(request_id=request_id)
     if request.body and takes_stream(process, service, request):
         body = request.body

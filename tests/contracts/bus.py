@@ -18,6 +18,7 @@ from lab.journal import Entry
 from lab.medium import Interference, Passing, Verdict
 from lab.process import Process
 from lab.wires import Wires
+from tests.contracts.record import promise
 
 SCOPE = Scope(user_name="Ann", project_name="demo")
 CTX = Context(request_id="req-bus", user_id="u", project_id="p", roles=("admin", "member"), token="gAAAA-secret-token", scope=SCOPE)
@@ -137,6 +138,9 @@ class Rule(Interference):
 class BusContract:
     """Calls, casts, fanouts and queues as oslo.messaging's users know them."""
 
+    port = "bus"
+
+    @promise("call", "one of the consumers answers it")
     def test_a_call_is_answered_by_one_of_the_consumers(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -146,6 +150,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "an error comes back as its own class")
     def test_errors_come_back_as_their_own_class_or_name_theirs(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -161,6 +166,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "an error without a class here is a RemoteError that names it")
     def test_an_error_without_a_class_here_is_a_remote_error(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             async def explode(ctx: Context) -> None:
@@ -176,6 +182,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "one that nobody answers times out and says what was asked")
     def test_a_call_that_nobody_answers_times_out_and_names_what_was_asked(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -184,6 +191,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "an answer that comes too late disturbs nobody")
     def test_an_answer_that_comes_too_late_disturbs_nobody(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -195,6 +203,7 @@ class BusContract:
 
         play(main)
 
+    @promise("cast", "messages of one sender arrive in their order")
     def test_messages_of_one_sender_arrive_in_their_order(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -206,6 +215,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "consumers of a topic take turns; a host has a queue of its own")
     def test_consumers_of_a_topic_take_turns_and_a_host_has_a_queue_of_its_own(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -218,6 +228,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "many at once get each its own answer")
     def test_many_calls_at_once_get_each_its_own_answer(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -228,6 +239,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "a handler that calls others does not stand in their way")
     def test_a_handler_that_calls_others_does_not_stand_in_their_way(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -237,6 +249,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "a message of a megabyte passes")
     def test_a_message_of_a_megabyte_passes(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -248,6 +261,7 @@ class BusContract:
 
     # -- fanouts ------------------------------------------------------------------------------
 
+    @promise("fanout", "it comes once to each listener, the sender's machine included")
     def test_a_fanout_comes_once_to_each_listener_the_senders_machine_included(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             workers = [await bus.worker(host, fanout=True) for host in ("h1", "h2", "h3")]
@@ -259,6 +273,7 @@ class BusContract:
 
         play(main)
 
+    @promise("fanout", "one under keys comes to who wants one of them, or never said")
     def test_a_fanout_under_keys_comes_to_those_who_want_one_of_them_and_to_those_who_never_said(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -283,6 +298,7 @@ class BusContract:
 
     # -- the ends of processes ----------------------------------------------------------------
 
+    @promise("cast", "what is sent before there is a consumer waits for it")
     def test_what_is_sent_before_there_is_a_consumer_waits_for_it(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -297,6 +313,7 @@ class BusContract:
 
         play(main)
 
+    @promise("kill", "what lies in a queue survives its consumer; what was taken is lost")
     def test_what_lies_in_a_queue_survives_its_consumer_and_what_was_taken_is_lost(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -314,6 +331,7 @@ class BusContract:
 
         play(main)
 
+    @promise("kill", "the other consumers go on")
     def test_the_other_consumers_go_on_when_one_dies(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -326,6 +344,7 @@ class BusContract:
 
         play(main)
 
+    @promise("kill", "a killed process neither answers nor sends")
     def test_a_killed_process_neither_answers_nor_sends(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -344,6 +363,7 @@ class BusContract:
 
         play(main)
 
+    @promise("fanout", "it is not kept for a listener that died")
     def test_a_fanout_is_not_kept_for_a_listener_that_died(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -361,6 +381,7 @@ class BusContract:
 
     # -- what travels with a message ----------------------------------------------------------
 
+    @promise("call", "the context travels, and its token is in no journal")
     def test_the_context_travels_and_its_token_is_in_no_journal(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -374,6 +395,7 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "the journal knows what a handler did of which message")
     def test_what_a_handler_does_is_caused_by_its_message(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")
@@ -390,6 +412,7 @@ class BusContract:
 
         play(main)
 
+    @promise("report", "reports come again and again")
     def test_reports_come_again_and_again(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             got: list[Any] = []
@@ -409,6 +432,7 @@ class BusContract:
 
     # -- what goes wrong ----------------------------------------------------------------------
 
+    @promise("interfere", "a message may be doubled or lost, or its answer lost")
     def test_a_message_may_be_doubled_or_lost_or_its_answer_lost(self, play: Play) -> None:
         async def main(bus: Bus) -> None:
             client = await bus.start("nova-api", "c1")

@@ -21,6 +21,7 @@ from lab.process import Process
 from lab.rest import PUBLIC, Api, Body, Request, Response, Route
 from lab.rest.message import Stream
 from lab.wires import Wires
+from tests.contracts.record import promise
 
 CTX = Context(request_id="req-rest", token="gAAAA-secret-token")
 CONFIG = Config(rest_timeout_s=0.5)
@@ -127,7 +128,10 @@ class Net(ABC):
 class RestContract:
     """Requests, answers, streams and breaks."""
 
+    port = "rest"
+
     @pytest.mark.parametrize("given", [{}, {"x-openstack-request-id": "none of ours"}])
+    @promise("ask", "the id that the edge gives a request reaches the service")
     def test_the_id_that_the_edge_gives_a_request_reaches_the_service(self, play: Play, given: dict[str, str]) -> None:
         async def main(net: Net) -> None:
             response = await enter(net.client, "compute", Request("GET", "/v2.1/things/7", dict(given), b"", net.client.name))
@@ -138,6 +142,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "an answer has the status, headers and body that the service gave")
     def test_an_answer_has_the_status_headers_and_body_that_the_service_gave(self, play: Play) -> None:
         async def main(net: Net) -> None:
             response = await net.ask("GET", "/v2.1/things/7")
@@ -151,6 +156,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "faults are answers")
     def test_faults_are_answers(self, play: Play) -> None:
         async def main(net: Net) -> None:
             response = await net.ask("GET", "/v2.1/things/none")
@@ -160,6 +166,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "query and path come as they were sent")
     def test_query_and_path_come_as_they_were_sent(self, play: Play) -> None:
         async def main(net: Net) -> None:
             found = (await net.ask("GET", "/v2.1/things?name=a%20b&name=%C3%A4&x=1", headers={"X-Asked": "yes"})).json()
@@ -168,6 +175,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "a HEAD has the size and no body; the next answer is the next one's")
     def test_a_head_has_the_size_and_no_body_and_the_next_answer_is_the_next_ones(self, play: Play) -> None:
         async def main(net: Net) -> None:
             response = await net.ask("HEAD", "/v2.1/things/7")
@@ -176,6 +184,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "many at once get each its own answer")
     def test_many_at_once_get_each_its_own_answer(self, play: Play) -> None:
         async def main(net: Net) -> None:
             answers = await asyncio.gather(*(net.ask("GET", f"/v2.1/things/{i}") for i in range(50)))
@@ -183,6 +192,7 @@ class RestContract:
 
         play(main)
 
+    @promise("stream", "a body comes in pieces, both ways")
     def test_streams_come_in_pieces_both_ways(self, play: Play) -> None:
         async def main(net: Net) -> None:
             for query, size in (("", 3 * len(PIECE)), ("&unknown=1", None)):
@@ -203,6 +213,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "the journal has request, answer and what came of it")
     def test_the_journal_has_the_request_and_its_answer_and_what_came_of_it(self, play: Play) -> None:
         async def main(net: Net) -> None:
             await net.ask("GET", "/v2.1/things/7")
@@ -216,6 +227,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "who does not answer in time is given up")
     def test_who_does_not_answer_in_time_is_given_up(self, play: Play) -> None:
         async def main(net: Net) -> None:
             with pytest.raises(RestTimeout, match=r"compute did not answer GET /v2.1/slow in time"):
@@ -224,6 +236,7 @@ class RestContract:
 
         play(main)
 
+    @promise("kill", "a process that dies closes the connection; started again it answers")
     def test_a_process_that_dies_closes_the_connection_and_is_not_there_any_more(self, play: Play) -> None:
         async def main(net: Net) -> None:
             asked = asyncio.ensure_future(net.ask("GET", "/v2.1/slow"))
@@ -239,6 +252,7 @@ class RestContract:
 
         play(main)
 
+    @promise("ask", "a service that nobody knows is Unreachable")
     def test_a_service_that_nobody_knows_is_unreachable(self, play: Play) -> None:
         async def main(net: Net) -> None:
             with pytest.raises(Unreachable, match="no weather API listens"):

@@ -1,9 +1,9 @@
-"""The bus contract on the broker in memory, in virtual time."""
+"""The bus contract on the broker in memory, in virtual time, and on RabbitMQ."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from lab.process import Process
 from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.contracts.bus import Bus, BusContract, Play
+from tests.real.bed.amqp_bus import play_on
+from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq, rabbitmq_version
 
 
 class InMemory(Bus):
@@ -39,6 +41,8 @@ class InMemory(Bus):
 
 
 class TestInMemory(BusContract):
+    driver = "in memory"
+
     @pytest.fixture
     def play(self) -> Play:
         def run(main: Callable[[Bus], Coroutine[Any, Any, Any]]) -> Any:
@@ -55,3 +59,18 @@ class TestInMemory(BusContract):
             return result
 
         return run
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RabbitMQ]:
+    with rabbitmq() as running:
+        yield running
+
+
+@pytest.mark.real
+class TestOnRabbitMQ(BusContract):
+    driver, versions = "rabbitmq", staticmethod(rabbitmq_version)
+
+    @pytest.fixture
+    def play(self, server: RabbitMQ) -> Play:
+        return play_on(server)

@@ -1,4 +1,4 @@
-"""The REST contract within one program, in virtual time."""
+"""The REST contract within one program, in virtual time, and over HTTP between two."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from lab.journal import Entry
 from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.contracts.rest import CONFIG, Net, Play, RestContract, ThingApi
+from tests.real.bed.http_net import run as over_http
 
 
 class InProcess(Net):
@@ -30,6 +31,8 @@ class InProcess(Net):
 
 
 class TestInProcess(RestContract):
+    driver = "in one program"
+
     @pytest.fixture
     def play(self) -> Play:
         def run(main: Callable[[Net], Coroutine[Any, Any, Any]]) -> Any:
@@ -46,3 +49,12 @@ class TestInProcess(RestContract):
             return result
 
         return run
+
+
+@pytest.mark.real
+class TestOverHttp(RestContract):
+    driver = "over http"
+
+    @pytest.fixture
+    def play(self) -> Play:
+        return over_http  # type: ignore[return-value]

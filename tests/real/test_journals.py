@@ -15,8 +15,8 @@ from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.contracts.bus import CTX, Bus
 from tests.contracts.test_bus import InMemory
+from tests.real.bed.amqp_bus import OnRabbitMQ
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
-from tests.real.test_rabbitmq_bus import OnRabbitMQ
 
 pytestmark = pytest.mark.real
 

@@ -14,8 +14,8 @@ from lab.errors import LabError, Unreachable
 from lab.rpc.amqp_frames import TRANSIENT
 from lab.rpc.amqp_link import Link, Parcel
 from tests.contracts.bus import CTX
+from tests.real.bed.amqp_bus import OnRabbitMQ
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
-from tests.real.test_rabbitmq_bus import OnRabbitMQ
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 

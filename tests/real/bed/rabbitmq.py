@@ -37,6 +37,11 @@ def need_rabbitmq() -> None:
         pytest.skip("RabbitMQ is not installed; apt-get install rabbitmq-server")
 
 
+def rabbitmq_version() -> str:
+    """Which server it is."""
+    return next(path.name for path in SERVER.parents[1].glob("lib/rabbitmq_server-*"))
+
+
 def free_port(address: str = "127.0.0.1") -> int:
     """A TCP port that nobody listens on."""
     with socket.socket() as probe:

@@ -1,12 +1,10 @@
-"""The bus contract on RabbitMQ, each process with wires and a connection of its own."""
+"""Processes on RabbitMQ, each with wires and a connection of its own, for the bodies of the bus contract."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from typing import Any
-
-import pytest
 
 from lab.journal import Entry
 from lab.process import Process
@@ -14,16 +12,8 @@ from lab.realtime import RealRuntime
 from lab.rpc.amqp import AmqpBroker, over
 from lab.rpc.shipping import Shipper
 from lab.wires import Wires
-from tests.contracts.bus import Bus, BusContract, Play
-from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
-
-pytestmark = pytest.mark.real
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[RabbitMQ]:
-    with rabbitmq() as running:
-        yield running
+from tests.contracts.bus import Bus, Play
+from tests.real.bed.rabbitmq import RabbitMQ
 
 
 class OnRabbitMQ(Bus):
@@ -93,9 +83,3 @@ def play_on(server: RabbitMQ) -> Play:
         return asyncio.run(whole())
 
     return run
-
-
-class TestOnRabbitMQ(BusContract):
-    @pytest.fixture
-    def play(self, server: RabbitMQ) -> Play:
-        return play_on(server)
