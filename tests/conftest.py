@@ -1,4 +1,5 @@
-"""Profiles of Hypothesis for all tests: `dev` looks at new examples each time, `ci` is repeatable. The record of drivers' promises."""
+"""Profiles of Hypothesis for all tests: `dev` looks at new examples each time, `ci` is repeatable. The record of drivers' promises, and the
+table of real tests."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 
 from tests.contracts import record
+from tests.real.figures import Figures
 
 # Virtual time has no wall deadline; the building of a whole cloud inside an example is what these tests are about.
 settings.register_profile("dev", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -32,3 +34,4 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     record.record(config)
+    config.pluginmanager.register(Figures(), "figures")

@@ -6,14 +6,17 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from textwrap import wrap
 from typing import Any
 
 TITLES = {
     "hypervisor": "Hypervisors", "network": "Switches (L2)", "dhcp": "DHCP servers", "volume": "Volume backends", "image": "Image stores",
-    "object": "Object disks",
+    "object": "Object disks", "bus": "Message queues (RPC)", "rest": "REST between services", "store": "Stores of records",
 }  # fmt: skip
 MARKS = {"passed": "Y", "failed": "N", "skipped": "-"}
 LEGEND = "Y kept  N broken  - could not be asked here (reasons above)  blank: not asked"
+WIDTH = 80
+"""Columns of the tables, unless told otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +48,51 @@ def recorded(records: Iterable[dict[str, Any]] | None = None) -> list[Tested]:
     return [Tested(**record | {"promises": tuple(Outcome(**row) for row in record["promises"])}) for record in records]
 
 
-def render_tested(found: Sequence[Tested]) -> str:
-    """Write what was seen as plain text: one table a port, one row a promise, one numbered column a driver."""
+def render_tested(found: Sequence[Tested], width: int = WIDTH) -> str:
+    """Write what was seen as plain text: one table a port, one row a promise, one numbered column a driver.
+
+    `width`: columns that a line may take; what is longer goes on in the next.
+    """
     ports = [*TITLES, *sorted({each.port for each in found} - set(TITLES))]
-    tables = [_table(port, [each for each in found if each.port == port]) for port in ports]
-    return "\n\n".join([*filter(None, tables), LEGEND]) + "\n"
+    tables = [_table(port, [each for each in found if each.port == port], width) for port in ports]
+    return "\n\n".join([*filter(None, tables), *wrap(LEGEND, width)]) + "\n"
 
 
-def _table(port: str, drivers: Sequence[Tested]) -> str:
+def _table(port: str, drivers: Sequence[Tested], width: int) -> str:
     if not drivers:
         return ""
     title = f"{TITLES.get(port, port)}, as tested"
     lines = [title, "=" * len(title)]
-    width = max(len(each.driver) for each in drivers)
-    lines += [f"  {n:>2} {each.driver:<{width}}  {each.when}, {each.made_with}" for n, each in enumerate(drivers, 1)]
+    longest = max(len(each.driver) for each in drivers)
+    for number, each in enumerate(drivers, 1):
+        lines += _hanging(f"  {number:>2} {each.driver:<{longest}}  ", f"{each.when}, {each.made_with}", width)
     rows = list(dict.fromkeys((row.verb, row.promise) for each in drivers for row in each.promises))
-    verbs, promises = (max(len(row[column]) for row in rows) for column in (0, 1))
+    verbs = max(len(verb) for verb, _ in rows)
+    promises = min(max(len(promise) for _, promise in rows), width - verbs - 4 - 3 * len(drivers))
+    head = " " * (verbs + promises + 4)
+    lines += ["", head + " ".join(f"{n:>2}" for n in range(1, len(drivers) + 1))]
     seen = [{(row.verb, row.promise): MARKS.get(row.outcome, "?") for row in each.promises} for each in drivers]
-    lines += ["", " " * (verbs + promises + 4) + " ".join(f"{n:>2}" for n in range(1, len(drivers) + 1))]
     for verb, promise in rows:
+        first, *more = wrap(promise, promises)
         marks = " ".join(f"{marks.get((verb, promise), ''):>2}" for marks in seen)
-        lines.append(f"{verb:<{verbs}}  {promise:<{promises}}  {marks}".rstrip())
-    return "\n".join([*lines, *_reasons(drivers)])
+        lines.append(f"{verb:<{verbs}}  {first:<{promises}}  {marks}".rstrip())
+        lines += [f"{'':<{verbs}}  {line}" for line in more]
+    totals = " ".join(f"{list(marks.values()).count(MARKS['passed']):>2}" for marks in seen)
+    lines.append(f"{f'kept, of {len(rows)}':<{verbs + promises + 2}}  {totals}")
+    return "\n".join([*lines, *_reasons(drivers, width)])
 
 
-def _reasons(drivers: Sequence[Tested]) -> list[str]:
+def _hanging(head: str, text: str, width: int) -> list[str]:
+    """A text beside its head, its further lines under its first."""
+    return wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
+
+
+def _reasons(drivers: Sequence[Tested], width: int) -> list[str]:
     """Why a promise was not asked for, once for each driver and reason."""
-    told: dict[str, list[str]] = {}
+    told: dict[tuple[str, str], list[str]] = {}
     for each in drivers:
         for row in each.promises:
             if row.outcome == "skipped":
-                told.setdefault(f"  {each.driver}: {row.reason or 'skipped'}", []).append(row.verb)
-    lines = [f"{reason} ({', '.join(dict.fromkeys(verbs))})" for reason, verbs in told.items()]
-    return ["", *lines] if lines else []
+                told.setdefault((each.driver, row.reason or "skipped"), []).append(row.verb)
+    lines = [_hanging(f"  {driver}: ", f"{reason} ({', '.join(dict.fromkeys(verbs))})", width) for (driver, reason), verbs in told.items()]
+    return ["", *(line for each in lines for line in each)] if lines else []

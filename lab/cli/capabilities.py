@@ -1,4 +1,4 @@
-"""`glasscloud capabilities`: the driver matrices of nova, cinder and ML2, in 2018 and today."""
+"""`glasscloud capabilities`: the driver matrices of nova, cinder and ML2, in 2018 and today, and our own drivers as tested."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def capabilities(
 ) -> None:
     """Print the matrices: hypervisors, volume backends, ML2 type and mechanism drivers."""
     if tested:
+        import shutil
+
         from lab.capabilities import recorded, render_tested
 
-        print(render_tested(recorded()), end="")
+        print(render_tested(recorded(), max(60, min(shutil.get_terminal_size().columns, 120))), end="")
         return
     from lab.capabilities import render
 

@@ -27,6 +27,7 @@ from tests.real.bed.host import Bed, Host, need
 from tests.real.bed.libvirtd import Libvirtd
 
 T = TypeVar("T")
+ADMIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 SMALL = 48
 """MiB of the file system on which a host keeps images and guests, so that it can be full."""
 
@@ -172,6 +173,12 @@ def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Libvi
         libvirtd.close()
 
 
+def versions_of(*programs: str) -> str:
+    """The first lines that these programs say of their versions."""
+    said = (subprocess.run([program, "--version"], capture_output=True, text=True, check=True, env=ADMIN).stdout for program in programs)
+    return ", ".join(text.partition("\n")[0].partition(" (Debian")[0] for text in said)
+
+
 class OnLibvirt(HypervisorContract):
     """The same on a real libvirt."""
 
@@ -189,9 +196,11 @@ class OnLibvirt(HypervisorContract):
 @pytest.mark.timeout(180)
 class TestQemu(OnLibvirt):
     driver, kind = "libvirt qemu", "qemu"
+    versions = staticmethod(lambda: f"{versions_of('libvirtd', 'qemu-system-x86_64')}, emulated")
 
 
 @pytest.mark.real
 @pytest.mark.timeout(180)
 class TestLxc(OnLibvirt):
     driver, kind = "libvirt lxc", "lxc"
+    versions = staticmethod(lambda: versions_of("libvirtd"))

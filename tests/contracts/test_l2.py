@@ -30,6 +30,7 @@ from tests.real.bed.waiting import until
 
 T = TypeVar("T")
 SSH = 22
+ADMIN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 class SimBench(L2Bench):
@@ -207,7 +208,12 @@ def switches(site: tuple[list[Host], list[Inside]]) -> Iterator[None]:
 
 
 def ovs_version() -> str:
-    return subprocess.run(["ovs-vsctl", "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    said = subprocess.run(["ovs-vsctl", "--version"], capture_output=True, text=True, check=True).stdout
+    return f"Open vSwitch {said.splitlines()[0].split()[-1]} in user space"
+
+
+def iptables_version() -> str:
+    return subprocess.run(["iptables", "--version"], capture_output=True, text=True, check=True, env=ADMIN).stdout.strip()
 
 
 class TestSimulated(L2Contract):
@@ -222,8 +228,8 @@ class TestSimulated(L2Contract):
 
 @pytest.mark.real
 class TestOpenVSwitch(L2Contract):
-    driver = "openvswitch"
-    versions = staticmethod(lambda: f"{ovs_version()}, userspace datapath, VLAN")
+    driver = "openvswitch vlan"
+    versions = staticmethod(ovs_version)
 
     @pytest.fixture
     def bench(self, site: Any, switches: None) -> Iterator[L2Bench]:
@@ -235,8 +241,8 @@ class TestOpenVSwitch(L2Contract):
 @pytest.mark.slow
 @pytest.mark.real
 class TestOpenVSwitchTunnels(L2Contract):
-    driver = "openvswitch"
-    versions = staticmethod(lambda: f"{ovs_version()}, userspace datapath, VXLAN")
+    driver = "openvswitch vxlan"
+    versions = staticmethod(ovs_version)
 
     @pytest.fixture
     def bench(self, site: Any, switches: None) -> Iterator[L2Bench]:
@@ -248,8 +254,8 @@ class TestOpenVSwitchTunnels(L2Contract):
 @pytest.mark.slow
 @pytest.mark.real
 class TestLinuxBridge(L2Contract):
-    driver = "linuxbridge"
-    versions = staticmethod(lambda: "VXLAN, iptables with physdev")
+    driver = "linuxbridge vxlan"
+    versions = staticmethod(iptables_version)
 
     @pytest.fixture
     def bench(self, site: Any) -> Iterator[L2Bench]:
@@ -263,8 +269,8 @@ class TestLinuxBridge(L2Contract):
 class TestLinuxBridgeVlan(L2Contract):
     """Where the kernel has 802.1Q; `tests/real/test_network_vlan.py` brings one."""
 
-    driver = "linuxbridge"
-    versions = staticmethod(lambda: "VLAN by 8021q, iptables with physdev")
+    driver = "linuxbridge vlan"
+    versions = staticmethod(iptables_version)
 
     @pytest.fixture
     def bench(self, site: Any) -> Iterator[L2Bench]:

@@ -1,4 +1,4 @@
-"""The store on a real PostgreSQL server that the test starts on loopback: the body of every store, and many programs at once."""
+"""What only PostgreSQL has beyond the promises of every store: many programs that write at once, a server that goes and comes back."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from lab.errors import LabError
 from lab.store import Record
 from lab.store.postgres import Gone, PostgresStore
 from lab.store.record import StoreConflict
 from lab.store.sql import open_store
-from tests.conformance.test_store import Item, Owner, Stores
+from tests.contracts.store import Item, Owner
 from tests.real.bed.postgres import Postgres, postgres
 
 pytestmark = pytest.mark.real
@@ -48,65 +47,6 @@ def open_(server: Postgres) -> Iterator[Callable[[], PostgresStore]]:
     yield make
     for store in opened:
         asyncio.run(store.close())
-
-
-def test_the_machine_of_all_stores(server: Postgres) -> None:
-    """Any sequence of operations gives the answers and errors of the store in memory."""
-    store = open_store(server.create("machine"))
-    store.transact(lambda tx: (tx.all(Item), tx.all(Owner)))
-
-    class OnPostgres(Stores):
-        def database(self) -> Any:
-            store.execute("TRUNCATE gc_item, gc_owner RESTART IDENTITY")
-            return store
-
-    test = OnPostgres.TestCase
-    test.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
-    test("runTest").runTest()
-    asyncio.run(store.close())
-
-
-def test_a_failed_transaction_leaves_nothing(open_: Callable[[], PostgresStore]) -> None:
-    store = open_()
-    store.transact(lambda tx: [tx.insert(Item.make(id=k, name=k)) for k in "ab"])
-
-    def half(tx: Any) -> None:
-        for item in tx.all(Item):
-            tx.delete(item)
-        raise RuntimeError("no")
-
-    with pytest.raises(RuntimeError, match="no"):
-        store.transact(half)
-    assert [item.id for item in open_().transact(lambda tx: tx.all(Item))] == ["a", "b"]
-
-
-def test_what_one_program_commits_another_sees_and_its_followers_are_told(open_: Callable[[], PostgresStore]) -> None:
-    async def main() -> None:
-        one, two = open_(), open_()
-        heard: list[Any] = []
-        await one.run(lambda tx: tx.insert(Counter.make(name="before")))
-        two.follow(Counter, lambda key, record: heard.append((key, record.value if record else None)))
-        assert heard == [("before", 0)]
-        await two.run(lambda tx: tx.insert(Counter.make(name="own")))
-        assert heard.pop() == ("own", 0)  # at once
-        await one.run(lambda tx: tx.update(tx.get(Counter, "own"), value=7))
-        await one.run(lambda tx: tx.delete(tx.get(Counter, "before")))
-        await one.run(lambda tx: tx.insert(Owner.make(id="nobody follows")))
-        async with asyncio.timeout(5):
-            while len(heard) < 3:
-                await asyncio.sleep(0.01)
-        assert heard[1:] == [("own", 7), ("before", None)]
-
-        def fails(tx: Any) -> None:
-            tx.insert(Counter.make(name="never"))
-            raise LabError("no")
-
-        with pytest.raises(LabError, match="no"):
-            await one.run(fails)
-        await asyncio.sleep(0.2)
-        assert len(heard) == 3
-
-    asyncio.run(main())
 
 
 def test_a_key_that_another_program_was_faster_with_is_a_conflict_in_our_words(open_: Callable[[], PostgresStore]) -> None:

@@ -32,6 +32,11 @@ def need_postgres() -> Path:
     return found[-1]
 
 
+def postgres_version() -> str:
+    """Which server it is."""
+    return subprocess.run([need_postgres() / "postgres", "--version"], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def _open_to_all() -> str:
     """A directory for temporary files that the server's user can reach, too."""
     for place in map(Path, (tempfile.gettempdir(), "/var/tmp", "/dev/shm")):
