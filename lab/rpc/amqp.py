@@ -15,17 +15,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pamqp import commands
-from pamqp.common import FieldTable
-
 from lab.body import encode
 from lab.errors import TransportError
 from lab.far import epoch_ns
 from lab.journal.merge import SPACE
 from lab.process import Process
 from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
-from lab.rpc.amqp_frames import PERSISTENT, TRANSIENT, Delivery
-from lab.rpc.amqp_link import Link, Parcel
+from lab.rpc.amqp_link import PERSISTENT, TRANSIENT, Delivery, Link, Parcel
 from lab.rpc.broker import Broker, answer
 from lab.rpc.consumers import Consumer, Queue
 from lab.rpc.message import Message
@@ -33,7 +29,7 @@ from lab.rpc.message import Message
 if TYPE_CHECKING:
     from lab.wires import Wires
 
-EXPIRES: FieldTable = {"x-expires": 1_800_000}
+EXPIRES = {"x-expires": 1_800_000}
 """Queues of one life of a process go half an hour after it, in ms. Source: oslo.messaging's rabbit_transient_queues_ttl."""
 KNOWN_IDS = 4096
 """Ids of messages that are remembered, to leave out what is sent again."""
@@ -41,10 +37,8 @@ EXCHANGES = {"cinder": "openstack"}
 """A component's exchange where it is not named as the component. Source: as captured, see lab/services/volume/rpc.py."""
 JOURNALS = "glasscloud"
 """The exchange of journals, the queue of whoever collects them, and their consumer."""
-JOURNALS_MAX: FieldTable = {"x-max-length-bytes": 256 * 2**20}
+JOURNALS_MAX = {"x-max-length-bytes": 256 * 2**20}
 """Batches that lie there while nobody collects; older ones go."""
-FANOUT = "fanout-"
-"""How the tags of consumers begin that acknowledge nothing: what was sent to a listener goes with it."""
 
 
 class MessageLost(TransportError):
@@ -92,7 +86,8 @@ class AmqpBroker(Broker):
 
     async def close(self) -> None:
         """Give the queues of this life back and disconnect."""
-        self.link.tell(commands.Queue.Delete(queue=self.reply_q, nowait=True))
+        self.link.cancel(self.reply_q)
+        self.link.delete(self.reply_q)
         await self.link.close()
 
     def _said(self, state: str, text: str) -> None:
@@ -113,7 +108,7 @@ class AmqpBroker(Broker):
 
     def _consume(self, place: Place) -> None:
         self._tags += 1
-        tag = f"{FANOUT if place.fanout else ''}{self._tags}"
+        tag = str(self._tags)
         self._places[tag] = place
         self._begin_consuming(tag, place)
 
@@ -122,46 +117,46 @@ class AmqpBroker(Broker):
         if place.fanout:
             self._need_fanout(topic)
             self._private_queue(place.queue)
-            self.link.tell(commands.Queue.Bind(queue=place.queue, exchange=f"{topic}_fanout", nowait=True))
+            self.link.bind(place.queue, f"{topic}_fanout")
         else:
             self._need_queue(place.queue, self.about[topic]["exchange"])
-        self.link.tell(commands.Basic.Consume(queue=place.queue, consumer_tag=tag, no_ack=place.fanout, nowait=True))
+        self.link.consume(place.queue, tag)
 
     def _declare(self) -> None:
         """All that this process needs, on a new connection."""
         self._declared.clear()
         self._private_queue(self.reply_q)
-        self.link.tell(commands.Basic.Consume(queue=self.reply_q, consumer_tag=self.reply_q, no_ack=True, nowait=True))
+        self.link.consume(self.reply_q, self.reply_q)
         self._need_journals()
         for tag, place in self._places.items():
             self._begin_consuming(tag, place)
 
     def _private_queue(self, name: str) -> None:
-        self.link.tell(commands.Queue.Declare(queue=name, durable=True, arguments=EXPIRES, nowait=True))
+        self.link.queue(name, EXPIRES)
 
     def _need_fanout(self, topic: str) -> None:
         name = f"{topic}_fanout"
         if self.link.up and name not in self._declared:
             self._declared.add(name)
-            self.link.tell(commands.Exchange.Declare(exchange=name, exchange_type="fanout", durable=True, nowait=True))
+            self.link.exchange(name, "fanout")
 
     def _need_queue(self, name: str, exchange: str) -> None:
         """Declare a queue at its first use, so that what is sent before its first consumer comes waits for it."""
         if self.link.up and name not in self._declared:
             self._declared.add(name)
-            self.link.tell(commands.Exchange.Declare(exchange=exchange, exchange_type="topic", durable=True, nowait=True))
-            self.link.tell(commands.Queue.Declare(queue=name, durable=True, nowait=True))
-            self.link.tell(commands.Queue.Bind(queue=name, exchange=exchange, routing_key=name, nowait=True))
+            self.link.exchange(exchange, "topic")
+            self.link.queue(name)
+            self.link.bind(name, exchange, name)
 
     def _leave(self, consumer: Consumer) -> None:
         for message in consumer.own:
             if isinstance(message, Arrived) and message.tag:  # it was never taken
-                self.link.tell(commands.Basic.Nack(delivery_tag=message.tag, requeue=True))
+                self.link.give_back(message.tag)
         for tag in [tag for tag, place in self._places.items() if place.consumer is consumer]:
             place = self._places.pop(tag)
-            self.link.tell(commands.Basic.Cancel(consumer_tag=tag, nowait=True))
+            self.link.cancel(tag)
             if place.fanout:
-                self.link.tell(commands.Queue.Delete(queue=place.queue, nowait=True))
+                self.link.delete(place.queue)
         super()._leave(consumer)
 
     # -- sending ------------------------------------------------------------------------------
@@ -192,7 +187,7 @@ class AmqpBroker(Broker):
 
     def _lost(self, message: Message) -> None:
         if message.sender.alive:
-            text = f"{message.method} to {message.topic} was not sent: there is no connection to RabbitMQ"
+            text = f"{message.method} to {message.topic} was not sent: RabbitMQ did not take it"
             message.sender.failed(message.ctx.at(message.seq), message.method, MessageLost(text))
 
     def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
@@ -207,6 +202,7 @@ class AmqpBroker(Broker):
 
     def _came(self, delivery: Delivery) -> None:
         if delivery.consumer == self.reply_q:
+            self.link.take(delivery.tag)
             order, status, data = unpack_reply(delivery.payload)
             call = self._calls.get(order)
             if call is not None:
@@ -217,11 +213,12 @@ class AmqpBroker(Broker):
             return
         place = self._places.get(delivery.consumer)
         if place is None:  # it left while the message was on its way
-            if not delivery.consumer.startswith(FANOUT):
-                self.link.tell(commands.Basic.Nack(delivery_tag=delivery.tag, requeue=True))
+            self.link.give_back(delivery.tag)
             return
         consumer, queue, fanout = place
         tag = 0 if fanout else delivery.tag
+        if fanout:  # what was sent to a listener goes with it
+            self.link.take(delivery.tag)
         assert self._never is not None
         try:
             message = unpack(delivery.payload, consumer.topic if fanout else queue, self._never)
@@ -296,12 +293,11 @@ class AmqpBroker(Broker):
 
     def _need_journals(self) -> None:
         """The queue is declared by all: what is shipped before its collector starts waits for it."""
-        tell = self.link.tell
-        tell(commands.Exchange.Declare(exchange=JOURNALS, exchange_type="topic", durable=True, nowait=True))
-        tell(commands.Queue.Declare(queue=JOURNALS, durable=True, arguments=JOURNALS_MAX, nowait=True))
-        tell(commands.Queue.Bind(queue=JOURNALS, exchange=JOURNALS, routing_key=JOURNALS, nowait=True))
+        self.link.exchange(JOURNALS, "topic")
+        self.link.queue(JOURNALS, JOURNALS_MAX)
+        self.link.bind(JOURNALS, JOURNALS, JOURNALS)
         if self._collect is not None:
-            tell(commands.Basic.Consume(queue=JOURNALS, consumer_tag=JOURNALS, no_ack=True, nowait=True))
+            self.link.consume(JOURNALS, JOURNALS, acks=False)
 
     def ship(self, payload: bytes) -> None:
         """Send a batch of this program's journal to whoever collects."""

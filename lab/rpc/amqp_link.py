@@ -1,30 +1,37 @@
-"""The connection to RabbitMQ: opened, kept alive, and made anew when it broke, with all that was declared on it.
+"""A program's connection to RabbitMQ: kept alive, and made anew when it broke, with all that was declared on it.
 
-What is sent while it is down waits; what the server had not confirmed when it broke is sent again, so a message may come
-twice but is not lost as long as this process lives.
+What is sent while it is down waits; what the server had not confirmed when it broke is sent again, in its order, so a message
+may come twice but is not lost as long as this process lives. aio-pika's own robust connection promises less: what was not
+confirmed fails there, and what waits for the next connection may overtake; so each connection here is a plain one.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from itertools import chain, repeat
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
-from pamqp import commands
+from aio_pika.abc import AbstractConnection
+from aiormq import Channel, ChannelNotFoundEntity, DeliveryError, spec
+from aiormq.abc import DeliveredMessage
 
-from lab.errors import LabError, Unreachable
-from lab.rpc.amqp_frames import Confirm, Delivery, ack, address, content, method
-from lab.rpc.amqp_wire import ASIDE, MAIN, Wire
+from lab.errors import Unreachable
+from lab.rpc.amqp_wire import CONNECT_S, PREFETCH, Answer, Place, answer, channel_of, said
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the next attempts to connect; the last one is repeated."""
-CONNECT_S = 5.0
 WAITING_MAX = 20_000
-"""Messages that wait for the connection; more are lost and said to be so."""
-REFUSALS = ("403 ", "530 ")
-"""AMQP's codes of a user or password, and of a vhost, that the server does not take."""
+"""Messages that wait for RabbitMQ; more are lost and said to be so."""
+WINDOW = 256
+"""Messages on their way that it has not confirmed; more than that wait here."""
+TRANSIENT, PERSISTENT = 1, 2
+"""Delivery modes: lost with the server, or on its disk before it is confirmed."""
+PROPERTIES = {mode: spec.Basic.Properties("application/json", delivery_mode=mode, message_id="-") for mode in (TRANSIENT, PERSISTENT)}
+"""Of all messages: our ids are in their payload, and without one here aiormq would make one up."""
+
+Job = Callable[[Channel], Awaitable[Any]]
 
 
 class Parcel(NamedTuple):
@@ -37,168 +44,247 @@ class Parcel(NamedTuple):
     lost: Callable[[], None] | None
 
 
+class Delivery(NamedTuple):
+    """A message that the server hands out."""
+
+    consumer: str
+    tag: int
+    payload: bytes
+
+
 class Link:
     """One process's connection.
 
-    declare: called on each new connection, to declare and consume by `tell`. deliver: takes each message.
+    declare: called on each new connection, to declare and consume. deliver: takes each message.
     say: told when the connection comes (`up`) and goes (`down`), with a text.
     """
 
     def __init__(self, url: str, declare: Callable[[], None], deliver: Callable[[Delivery], None], say: Callable[[str, str], None]) -> None:
-        parts = urlsplit(url)
-        if parts.scheme != "amqp" or not parts.hostname:
-            raise LabError(f"{url!r} is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST")
-        self.host, self.port = parts.hostname, parts.port or 5672
-        self.user, self.password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
-        self.vhost = unquote(parts.path[1:]) or "/"
+        self.place = Place(url)
         self._declare, self._deliver, self._say = declare, deliver, say
+        self._jobs: deque[Job] = deque()
         self._waiting: deque[Parcel] = deque()
-        self._unconfirmed: OrderedDict[int, Parcel] = OrderedDict()
-        self._published = 0
-        self._addresses: dict[tuple[str, str], bytes] = {}
-        self._wire: Wire | None = None
+        self._sent: dict[asyncio.Task[Any], Parcel] = {}
+        """What was published and is not confirmed, in its order."""
+        self._connection: AbstractConnection | None = None
+        self._channel: Channel | None = None
+        self._aside: Channel | None = None
+        self._ended: asyncio.Future[str] | None = None
         self._why = "it was never opened"
         self._keeper: asyncio.Task[None] | None = None
-        self._up = asyncio.Event()
-        self._unsettled: asyncio.Event | None = None
+        self._wake, self._calm, self._asking = asyncio.Event(), asyncio.Event(), asyncio.Lock()
 
     @property
     def up(self) -> bool:
         """Whether it stands."""
-        return self._wire is not None
+        return self._channel is not None
 
     async def open(self) -> None:
         """Connect for the first time. Raises Unreachable when that cannot be done; later breaks are mended in silence."""
         await self._connect()
-        self._keeper = asyncio.get_running_loop().create_task(self._keep())
+        self._keeper = asyncio.get_running_loop().create_task(self._keep(), name="connection to RabbitMQ")
 
     async def close(self) -> None:
         """Say good-bye, after all that was sent is confirmed or the server was given its time for it; the rest is lost."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await self.settled()
+        except (TimeoutError, Unreachable):
+            pass
         if self._keeper is not None:
             self._keeper.cancel()
-        if self._wire is not None:
-            try:
-                async with asyncio.timeout(CONNECT_S):
-                    await self.settled()
-            except (TimeoutError, Unreachable):
-                pass
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.end()
-        for parcel in (*self._unconfirmed.values(), *self._waiting):
+            await asyncio.wait([self._keeper])
+        await self._fall("it was closed")
+        for parcel in self._waiting:
             if parcel.lost is not None:
                 parcel.lost()
+        self._waiting.clear()
 
     async def settled(self) -> None:
         """Wait until the server has done all that it was told. Raises Unreachable when the connection breaks meanwhile."""
-        if self._wire is None:
-            raise Unreachable(f"there is no connection to RabbitMQ at {self.host}:{self.port}: {self._why}")
-        await self._wire.ask(MAIN, commands.Basic.Qos(prefetch_count=0, global_=True))
-        while self._unconfirmed:
-            self._unsettled = asyncio.Event()
-            await self._unsettled.wait()
+        channel = self._channel
+        while channel is not None and channel is self._channel and (self._jobs or self._waiting or self._sent):
+            self._calm.clear()
+            await self._calm.wait()
+        if channel is None or channel is not self._channel:
+            raise Unreachable(f"there is no connection to {self.place}: {self._why}")
+        await answer(channel.basic_qos(prefetch_count=PREFETCH))  # it comes after all that was told before it
+
+    # -- telling the server; when the connection is down, the next `declare` must do -----------
+
+    def exchange(self, name: str, kind: str) -> None:
+        """Declare an exchange of a kind (topic, fanout)."""
+        self._do(lambda channel: channel.exchange_declare(name, exchange_type=kind, durable=True, nowait=True))
+
+    def queue(self, name: str, arguments: dict[str, Any] | None = None) -> None:
+        """Declare a queue that outlives the server."""
+        self._do(lambda channel: channel.queue_declare(name, durable=True, arguments=arguments, nowait=True))
+
+    def bind(self, queue: str, exchange: str, key: str = "") -> None:
+        """Let a queue have what comes to an exchange under a routing key."""
+        self._do(lambda channel: channel.queue_bind(queue, exchange, key, nowait=True))
+
+    def consume(self, queue: str, tag: str, acks: bool = True) -> None:
+        """Have a queue's messages delivered under a consumer's tag; without acks they are gone from it then."""
+        self._do(lambda channel: channel.basic_consume(queue, self._receiver(channel), no_ack=not acks, consumer_tag=tag))
+
+    def cancel(self, tag: str) -> None:
+        """Consume no more; what comes until the server has answered is still delivered."""
+        self._do(lambda channel: channel.basic_cancel(tag))
+
+    def delete(self, queue: str) -> None:
+        """Delete a queue."""
+        self._do(lambda channel: channel.queue_delete(queue, nowait=True))
+
+    def take(self, tag: int) -> None:
+        """Acknowledge a delivery."""
+        self._do(lambda channel: channel.basic_ack(tag, wait=False))
+
+    def give_back(self, tag: int) -> None:
+        """Let another one have a delivery."""
+        self._do(lambda channel: channel.basic_nack(tag, requeue=True, wait=False))
+
+    def _do(self, job: Job) -> None:
+        if self._channel is not None:
+            self._jobs.append(job)
+            self._wake.set()
+
+    # -- asking it ----------------------------------------------------------------------------
+
+    async def depth(self, queue: str) -> int | None:
+        """How many messages lie in a queue that was declared; None when it is not there, or the connection is down."""
+        found = await self._ask(lambda channel: channel.queue_declare(queue, passive=True))
+        return None if found is None else found.message_count or 0
+
+    async def purge(self, queue: str) -> None:
+        """Throw away what lies in a queue."""
+        await self._ask(lambda channel: channel.queue_purge(queue))
+
+    async def _ask(self, question: Callable[[Channel], Awaitable[Answer]]) -> Answer | None:
+        """One question at a time, on a channel of its own, because a refusal closes that one."""
+        async with self._asking:
+            if self._connection is None:
+                return None
+            if self._aside is None or self._aside.is_closed:
+                self._aside = await answer(channel_of(self._connection, confirms=False))
+            try:
+                return await answer(question(self._aside))
+            except ChannelNotFoundEntity:
+                return None
 
     # -- sending ------------------------------------------------------------------------------
 
     def send(self, parcel: Parcel) -> None:
-        """Publish now, or as soon as the connection stands again."""
-        if self._wire is not None:
-            self._publish(self._wire, parcel)
-        elif len(self._waiting) < WAITING_MAX:
+        """Publish now, or as soon as the connection stands and the server keeps up. Raises ValueError for too long a key."""
+        if len(parcel.key.encode()) > 255:
+            raise ValueError(f"AMQP names have at most 255 bytes; {parcel.key[:40]}… has {len(parcel.key.encode())}")
+        if len(self._waiting) < WAITING_MAX:
             self._waiting.append(parcel)
+            if not self._jobs:  # else it goes after them
+                self._publish()
         elif parcel.lost is not None:
             parcel.lost()
 
-    def tell(self, command: Any) -> None:
-        """Send a method that has no answer; when the connection is down, the next `declare` must do."""
-        if self._wire is not None:
-            self._wire.write(method(MAIN, command))
+    def _publish(self) -> None:
+        """Put on their way as many as may be. A task for each, because aiormq waits for the confirmation; they keep their order."""
+        channel = self._channel
+        while channel is not None and self._waiting and len(self._sent) < WINDOW:
+            parcel = self._waiting.popleft()
+            exchange, key, payload, mode, _ = parcel
+            publishing = channel.basic_publish(payload, exchange=exchange, routing_key=key, properties=PROPERTIES[mode], wait=False)
+            task = asyncio.get_running_loop().create_task(publishing)
+            self._sent[task] = parcel
+            task.add_done_callback(self._confirmed)
 
-    def take(self, tag: int) -> None:
-        """Acknowledge a delivery."""
-        if self._wire is not None:
-            self._wire.write(ack(MAIN, tag))
+    def _confirmed(self, task: asyncio.Task[Any]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or not isinstance(error, DeliveryError | None) or task not in self._sent:
+            return  # the connection broke: what is left is sent again on the next
+        parcel = self._sent.pop(task)
+        if error is not None:  # the server could not take it
+            self._waiting.append(parcel)
+        self._publish()
+        if not self._sent:
+            self._calm.set()
 
-    async def depth(self, queue: str) -> int | None:
-        """How many messages lie in a queue that was declared; None when it is not there."""
-        if self._wire is None:
-            return None
-        answer = await self._wire.ask(ASIDE, commands.Queue.Declare(queue=queue, passive=True))
-        return (answer.message_count or 0) if isinstance(answer, commands.Queue.DeclareOk) else None
+    # -- receiving ----------------------------------------------------------------------------
 
-    async def purge(self, queue: str) -> None:
-        """Throw away what lies in a queue."""
-        if self._wire is not None:
-            await self._wire.ask(ASIDE, commands.Queue.Purge(queue=queue))
+    def _receiver(self, channel: Channel) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
+        soon = asyncio.get_running_loop().call_soon
 
-    def _publish(self, wire: Wire, parcel: Parcel) -> None:
-        self._published = number = self._published + 1
-        self._unconfirmed[number] = parcel
-        way = (parcel.exchange, parcel.key)
-        first = self._addresses.get(way)
-        if first is None:
-            first = self._addresses[way] = address(MAIN, *way)
-        wire.write(first, *content(MAIN, parcel.payload, parcel.mode, wire.frame_max))
+        async def receive(message: DeliveredMessage) -> None:
+            # Not from here: what it raises is the program's to hear, not aiormq's.
+            soon(self._came, channel, Delivery(message.consumer_tag or "", message.delivery_tag or 0, message.body))
 
-    def _confirmed(self, confirm: Confirm) -> None:
-        waiting = self._unconfirmed
-        if confirm.multiple:
-            done = []
-            for number in waiting:
-                if number > confirm.tag:
-                    break
-                done.append(number)
-        else:
-            done = [confirm.tag]
-        for number in done:
-            parcel = waiting.pop(number, None)
-            if parcel is not None and not confirm.ok:
-                self.send(parcel)
-        if not waiting and self._unsettled is not None:
-            self._unsettled.set()
-            self._unsettled = None
+        return receive
+
+    def _came(self, channel: Channel, delivery: Delivery) -> None:
+        if channel is self._channel:  # else it comes again on the next
+            self._deliver(delivery)
 
     # -- the connection -----------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        wire = Wire(self._came)
-        try:
-            async with asyncio.timeout(CONNECT_S):
-                await asyncio.get_running_loop().create_connection(lambda: wire, self.host, self.port)
-                await wire.greet(self.user, self.password, self.vhost)
-        except (OSError, TimeoutError, LabError) as error:
-            wire.fail("it was never opened")
-            said = str(error) or "no answer"
-            way = "correct user, password or vhost in its URL" if said.startswith(REFUSALS) else "is it up?"
-            raise Unreachable(f"RabbitMQ at {self.host}:{self.port} cannot be used: {said}; {way}") from error
-        self._wire, self._published = wire, 0
-        again = [*self._unconfirmed.values(), *self._waiting]
-        self._unconfirmed.clear()
-        self._waiting.clear()
+        self._connection, self._channel = _, channel = await self.place.connect()
+        self._ended = ended = asyncio.get_running_loop().create_future()
+
+        def end(reason: str) -> None:
+            if not ended.done():
+                ended.set_result(reason)
+
+        channel.closing.add_done_callback(lambda closing: end(said(None if closing.cancelled() else closing.exception())))
+        channel.on_consumer_cancel_callbacks.add(lambda frame: end(f"the queue of consumer {frame.consumer_tag} was deleted"))
+        again = len(self._waiting)
         self._declare()
-        for parcel in again:
-            self._publish(wire, parcel)
-        self._say("up", f"connected to RabbitMQ at {self.host}:{self.port}" + (f"; {len(again)} messages are sent again" if again else ""))
+        self._say("up", f"connected to {self.place}" + (f"; {again} messages are sent again" if again else ""))
 
     async def _keep(self) -> None:
-        """Wait for the connection's end and make another, for ever."""
+        """Serve the connection until it ends, and make another, for ever."""
         while True:
-            wire = self._wire
-            assert wire is not None
-            reason = await asyncio.shield(wire.ended)
-            self._wire, self._why = None, reason
-            self._say("down", f"the connection to RabbitMQ at {self.host}:{self.port} broke: {reason}")
-            attempt = 0
-            while self._wire is None:
-                await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
-                attempt += 1
+            reason = await self._serve()
+            falling = self._fall(reason)
+            self._say("down", f"the connection to {self.place} broke: {reason}")
+            await falling
+            for wait_s in chain(BACKOFF_S, repeat(BACKOFF_S[-1])):
+                await asyncio.sleep(wait_s)
                 try:
                     await self._connect()
+                    break
                 except Unreachable:
                     continue
 
-    def _came(self, what: Any) -> None:
-        if type(what) is Delivery:
-            self._deliver(what)
-        elif type(what) is Confirm:
-            self._confirmed(what)
+    async def _serve(self) -> str:
+        """Work until the connection ends, and say why it did."""
+        assert self._channel is not None
+        assert self._ended is not None
+        work = asyncio.get_running_loop().create_task(self._work(self._channel))
+        ends: set[asyncio.Future[Any]] = {work, self._ended}
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            work.cancel()  # it may wait for what nobody will ever write
+        if self._ended.done():
+            return self._ended.result()
+        return said(None if work.cancelled() else work.exception())
+
+    async def _work(self, channel: Channel) -> None:
+        """Do what is to be done, in its order, and publish what waits after it."""
+        while True:
+            while self._jobs:
+                await self._jobs.popleft()(channel)
+            self._publish()
+            if not self._sent:
+                self._calm.set()
+            self._wake.clear()
+            await self._wake.wait()
+
+    def _fall(self, reason: str) -> Awaitable[None]:
+        """The connection is of no more use; wait for its end. What was not confirmed waits for the next one, before all else."""
+        connection, self._connection, self._channel, self._aside, self._why = self._connection, None, None, None, reason
+        self._jobs.clear()
+        sent, self._sent = self._sent, {}
+        self._waiting.extendleft(reversed(sent.values()))
+        for task in sent:
+            task.cancel()
+        self._calm.set()
+        return connection.close() if connection is not None else asyncio.sleep(0)

@@ -1,152 +1,103 @@
-"""One TCP connection to RabbitMQ, from its greeting to its end: frames out, frames in, heartbeats, questions and answers."""
+"""One connection to RabbitMQ by aio-pika: opened, or why not; channels of it, questions on them, and its errors in words.
+
+Messages take the AMQP channel below aio-pika's own (`get_underlay_channel`): aiormq's, half as dear.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
-from typing import Any, cast
+import logging
+from collections.abc import Awaitable
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
-from pamqp import commands
-from pamqp.common import FieldTable
+import aio_pika
+from aio_pika.abc import AbstractConnection
+from aiormq import AMQPError, Channel, ChannelInvalidStateError, ChannelNotFoundEntity
 
-from lab.errors import Unreachable
-from lab.rpc.amqp_frames import HEARTBEAT, PROTOCOL, Confirm, Delivery, Reader, method
+from lab.errors import LabError, Unreachable
 
 HEARTBEAT_S = 10
-"""Silence after which either side looks whether the other lives; after twice as long the connection is given up."""
+"""Silence after which either side looks whether the other lives. RabbitMQ gives up after twice, aiormq after thrice as long."""
 PREFETCH = 100
 """Messages that a consumer is given and has not acknowledged: more than that wait in the queue while it hangs."""
-FRAME_MAX = 131_072
-MAIN, ASIDE = 1, 2
-"""Channels: one for all messages, so that they keep their order; one for questions whose refusal closes the channel."""
+CONNECT_S = 5.0
+REFUSALS = ("ACCESS_REFUSED", "NOT_ALLOWED")
+"""What RabbitMQ says of a user or password, and of a vhost, that it does not take."""
+CLOSED = "got <Connection.Close"
+"""aiormq 7 does not pass on why a vhost is refused; nothing else is answered so when a connection is opened."""
+BROKEN = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+"""How a connection or a channel says that it is of no more use."""
+
+Answer = TypeVar("Answer")
+
+for _library in ("aio_pika", "aiormq"):  # what they warn of is said by who holds the connection, once
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 
-class Wire(asyncio.Protocol):
-    """One TCP connection, from its greeting to its end."""
+class Place:
+    """Where a RabbitMQ server is, and as whom it is used. Raises LabError for a URL that says it wrongly."""
 
-    def __init__(self, came: Callable[[Any], None]) -> None:
-        loop = asyncio.get_running_loop()
-        self._came = came
-        self._loop = loop
-        self._reader = Reader()
-        self._out: list[bytes] = []
-        self._asked: dict[int, deque[asyncio.Future[Any]]] = {0: deque(), MAIN: deque(), ASIDE: deque()}
-        self._transport: asyncio.Transport | None = None
-        self._heard = loop.time()
-        self._beat: asyncio.TimerHandle | None = None
-        self.frame_max = FRAME_MAX
-        self.ended: asyncio.Future[str] = loop.create_future()
-        """Why it ended, once it has."""
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme != "amqp" or not parts.hostname:
+            raise LabError(f"{url!r} is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST")
+        self.host, self.port = parts.hostname, parts.port or 5672
+        self.user, self.password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
+        self.vhost = unquote(parts.path[1:]) or "/"
 
-    # -- what it does -------------------------------------------------------------------------
+    def __str__(self) -> str:
+        return f"RabbitMQ at {self.host}:{self.port}"
 
-    def write(self, *data: bytes) -> None:
-        """Send with all else of this turn of the loop."""
-        if not self._out:
-            self._loop.call_soon(self._flush)
-        self._out += data
+    async def connect(self) -> tuple[AbstractConnection, Channel]:
+        """A new connection and its channel for messages. Raises Unreachable."""
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                connection = await aio_pika.connect(
+                    host=self.host, port=self.port, login=self.user, password=self.password, virtualhost=self.vhost,
+                    heartbeat=HEARTBEAT_S, client_properties={"product": "Glasscloud"},
+                )  # fmt: skip
+                try:
+                    channel = await channel_of(connection)
+                    await channel.basic_qos(prefetch_count=PREFETCH)
+                except BaseException:
+                    await connection.close()
+                    raise
+        except BROKEN as error:
+            reason = said(error)
+            if CLOSED in reason:
+                reason = f"NOT_ALLOWED: it refuses vhost {self.vhost!r} to user {self.user!r}"
+            way = "correct user, password or vhost in its URL" if reason.startswith(REFUSALS) else "is it up?"
+            raise Unreachable(f"{self} cannot be used: {reason}; {way}") from error
+        return connection, channel
 
-    def _flush(self) -> None:
-        if self._transport is not None and not self.ended.done():
-            self._transport.write(b"".join(self._out))
-        self._out.clear()
 
-    async def ask(self, channel: int, command: Any) -> Any:
-        """Send a method and wait for its answer. Raises Unreachable when the connection ends first."""
-        if self.ended.done():
-            raise Unreachable(self.ended.result())
-        answer: asyncio.Future[Any] = self._loop.create_future()
-        self._asked[channel].append(answer)
-        self.write(method(channel, command))
-        return await answer
+async def channel_of(connection: AbstractConnection, confirms: bool = True) -> Channel:
+    """A new channel."""
+    channel = connection.channel(publisher_confirms=confirms)
+    await channel.initialize()
+    found = await channel.get_underlay_channel()
+    assert isinstance(found, Channel)
+    return found
 
-    async def greet(self, user: str, password: str, vhost: str) -> None:
-        """Log in, open the channels, switch confirms on."""
-        start: asyncio.Future[Any] = self._loop.create_future()
-        self._asked[0].append(start)
-        self.write(PROTOCOL)
-        await start
-        names = ("publisher_confirms", "basic.nack", "consumer_cancel_notify", "connection.blocked", "authentication_failure_close")
-        able: FieldTable = dict.fromkeys(names, True)
-        login = commands.Connection.StartOk(
-            client_properties={"product": "Glasscloud", "capabilities": able}, mechanism="PLAIN", response=f"\0{user}\0{password}"
-        )
-        tune = await self.ask(0, login)
-        self.frame_max = min(tune.frame_max or FRAME_MAX, FRAME_MAX)
-        self.write(method(0, commands.Connection.TuneOk(channel_max=ASIDE, frame_max=self.frame_max, heartbeat=HEARTBEAT_S)))
-        await self.ask(0, commands.Connection.Open(virtual_host=vhost))
-        await self.ask(MAIN, commands.Channel.Open())
-        await self.ask(ASIDE, commands.Channel.Open())
-        await self.ask(MAIN, commands.Basic.Qos(prefetch_count=PREFETCH))
-        await self.ask(MAIN, commands.Confirm.Select())
-        self._pulse()
 
-    def _pulse(self) -> None:
-        """Show that we live, and see whether the server does."""
-        if self._loop.time() - self._heard > 2 * HEARTBEAT_S:
-            self.fail("it was silent for too long")
-            return
-        self.write(HEARTBEAT)
-        self._beat = self._loop.call_later(HEARTBEAT_S / 2, self._pulse)
+async def answer(asked: Awaitable[Answer]) -> Answer:
+    """Wait for what the server says. Raises Unreachable when the connection ends first, ChannelNotFoundEntity as it is."""
+    try:
+        return await asked
+    except ChannelNotFoundEntity:
+        raise
+    except BROKEN as error:
+        raise Unreachable(said(error)) from error
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Unreachable(said(None)) from None  # so aiormq ends what waits for a server that is silent
 
-    def end(self) -> None:
-        """Close it in good order."""
-        if self._transport is not None and not self.ended.done():
-            self._flush()
-            self._transport.write(method(0, commands.Connection.Close(reply_code=200, reply_text="good-bye", class_id=0, method_id=0)))
-        self.fail("it was closed")
 
-    def fail(self, reason: str) -> None:
-        """Give it up."""
-        if self._beat is not None:
-            self._beat.cancel()
-        if self._transport is not None:
-            self._transport.close()
-        if self.ended.done():
-            return
-        self.ended.set_result(reason)
-        for asked in self._asked.values():
-            for answer in asked:
-                if not answer.done():
-                    answer.set_exception(Unreachable(reason))
-                    answer.exception()
-
-    # -- what comes ---------------------------------------------------------------------------
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.fail(str(error or "the server closed it"))
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = self._loop.time()
-        for channel, what in self._reader.feed(data):
-            if type(what) is Delivery or type(what) is Confirm:
-                self._came(what)
-            elif what is not None:
-                self._answered(channel, what)
-
-    def _answered(self, channel: int, what: Any) -> None:
-        if isinstance(what, commands.Connection.Close):
-            self.write(method(0, commands.Connection.CloseOk()))
-            self._flush()
-            self.fail(f"{what.reply_code} {what.reply_text}")
-        elif isinstance(what, commands.Channel.Close) and channel == MAIN:
-            self.fail(f"{what.reply_code} {what.reply_text}")
-        elif isinstance(what, commands.Channel.Close):  # a question that it did not like; the channel is opened anew
-            self.write(method(channel, commands.Channel.CloseOk()), method(channel, commands.Channel.Open()))
-            self._resolve(channel, what)
-            self._asked[channel].appendleft(self._loop.create_future())
-        elif isinstance(what, commands.Basic.Cancel):
-            self.fail(f"the queue of consumer {what.consumer_tag} was deleted")
-        elif not isinstance(what, (commands.Connection.Blocked, commands.Connection.Unblocked)):
-            self._resolve(channel, what)
-
-    def _resolve(self, channel: int, what: Any) -> None:
-        asked = self._asked[channel]
-        if asked:
-            answer = asked.popleft()
-            if not answer.done():
-                answer.set_result(what)
+def said(error: BaseException | None) -> str:
+    """An error of theirs in words."""
+    if error is None or isinstance(error, asyncio.CancelledError):
+        return "it was silent for too long"
+    return " ".join(str(part) for part in error.args) or "no answer"

@@ -13,7 +13,7 @@ from lab.journal import Entry, Journal
 from lab.journal.merge import WINDOW_NS, Merger, Row, pack, unpack
 from lab.journal.naming import Names
 from lab.rpc.amqp import AmqpBroker
-from lab.rpc.amqp_frames import Delivery
+from lab.rpc.amqp_link import Delivery
 from lab.runtime import NANOSECOND, Handle
 
 BATCH_NS = NANOSECOND // 20

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from lab.errors import LabError, Unreachable
-from lab.rpc.amqp_frames import TRANSIENT
-from lab.rpc.amqp_link import Link, Parcel
+from lab.rpc import amqp_wire
+from lab.rpc.amqp_link import TRANSIENT, WINDOW, Link, Parcel
 from tests.contracts.bus import CTX
 from tests.real.bed.amqp_bus import OnRabbitMQ
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
@@ -42,9 +42,10 @@ def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(ser
                     client.rpc.cast(CTX, "conductor", "make", {"name": sent})
                     sent += 1
                 server.kill()  # some of these were taken, some lie in the server, some never reached it
-                client.rpc.cast(CTX, "conductor", "make", {"name": sent})
+                for _ in range(2 * WINDOW):
+                    client.rpc.cast(CTX, "conductor", "make", {"name": sent})
+                    sent += 1
                 client.rpc.fanout(CTX, "conductor", "get", {"x": "told to all"})
-                sent += 1
                 called = asyncio.ensure_future(client.rpc.call(CTX, "conductor", "get", {"x": "asked while it was down"}, timeout=40))
                 await asyncio.to_thread(server.start)
                 assert (await called)["by"] == "h1"
@@ -55,8 +56,55 @@ def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(ser
             assert [x for _, method, x in bus.seen if method == "get"].count("told to all") == 2
             await bus.worker("later")
             await bus.until(lambda: ("later", "make", "kept on disk") in bus.seen)
-            told = [e.name for e in bus.wires(client.name).journal.since() if e.target == "rabbitmq"]
-            assert len([text for text in told if text.startswith("the connection to RabbitMQ at") and " broke: " in text]) == 2
+            assert len(broke(bus, client.name)) == 2
+        finally:
+            await bus.close()
+
+    asyncio.run(main())
+
+
+def broke(bus: OnRabbitMQ, name: str) -> list[str]:
+    """Why a program's connections broke, as its journal tells."""
+    told = [e.name for e in bus.wires(name).journal.since() if e.target == "rabbitmq"]
+    return [text.partition(" broke: ")[2] for text in told if " broke: " in text]
+
+
+@pytest.mark.slow
+def test_a_server_that_is_silent_is_given_up(server: RabbitMQ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(amqp_wire, "HEARTBEAT_S", 1)
+
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        try:
+            client, worker = await bus.start("nova-api", "c1"), await bus.worker("h1")
+            server.signal(signal.SIGSTOP)
+            try:
+                asked = asyncio.ensure_future(client.rpc.call(CTX, "conductor", "get", {"x": 1}, timeout=40))
+                with pytest.raises(Unreachable, match="silent"):
+                    await bus.broker(bus.wires(worker.name)).settled()
+                await bus.until(lambda: broke(bus, client.name), 20)
+            finally:
+                server.signal(signal.SIGCONT)
+            assert (await asked)["by"] == "h1"
+            assert broke(bus, client.name) == ["it was silent for too long"]
+            assert [method for _, method, _ in bus.seen] == ["get"]
+        finally:
+            await bus.close()
+
+    asyncio.run(main())
+
+
+def test_queues_that_others_deleted_are_declared_again(server: RabbitMQ) -> None:
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        try:
+            client, worker = await bus.start("nova-api", "c1"), await bus.worker("h1")
+            bus.broker(bus.wires(client.name)).link.delete("conductor")
+            await bus.until(lambda: broke(bus, worker.name))
+            await bus.until(lambda: bus.broker(bus.wires(worker.name)).link.up)
+            assert (await client.rpc.call(CTX, "conductor", "get", {"x": 1}, timeout=10))["x"] == 1
+            [reason] = broke(bus, worker.name)
+            assert reason.startswith("the queue of consumer")
         finally:
             await bus.close()
 
@@ -78,9 +126,8 @@ async def main():
             await asyncio.sleep(1000)
         return x
     await wires.broker.open()
-    wires.start("nova-compute", "h1", lambda process: process.rpc.serve("compute", {"work": work}, host="h1"))
-    await wires.broker.settled()
     print("ready", flush=True)
+    wires.start("nova-compute", "h1", lambda process: process.rpc.serve("compute", {"work": work}, host="h1"))
     await asyncio.sleep(1000)
 
 asyncio.run(main())

@@ -32,7 +32,7 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), 2) as probe:
 
 def need_rabbitmq() -> None:
     """Skip the test where RabbitMQ or its client is missing."""
-    pytest.importorskip("pamqp", reason="the AMQP client is missing; pip install glasscloud[real]")
+    pytest.importorskip("aio_pika", reason="the AMQP client is missing; pip install glasscloud[real]")
     if not SERVER.exists() or shutil.which("epmd") is None:
         pytest.skip("RabbitMQ is not installed; apt-get install rabbitmq-server")
 
@@ -122,8 +122,12 @@ class RabbitMQ:
         """kill -9: the server has no moment to say good-bye; what was confirmed as persistent stays."""
         assert self._server is not None
         with suppress(ProcessLookupError, FileNotFoundError):
-            os.kill(int((self.folder / "pid").read_text()), signal.SIGKILL)
+            self.signal(signal.SIGKILL)
         self._server.wait(READY_S)  # its shell ends with it
+
+    def signal(self, number: int) -> None:
+        """Send the server itself a signal, not the shell that started it."""
+        os.kill(int((self.folder / "pid").read_text()), number)
 
     def close(self) -> None:
         """End it and remove its directory."""

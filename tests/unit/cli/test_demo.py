@@ -19,7 +19,7 @@ from lab.cli.main import main
 try:
     main(["demo", "--json"])
 finally:
-    heavy = sorted({"fastapi", "uvicorn", "httpx", "starlette"} & set(sys.modules))
+    heavy = sorted({"fastapi", "uvicorn", "httpx", "starlette", "aio_pika", "aiormq", "aiohttp"} & set(sys.modules))
     status = Path("/proc/self/status")
     peak_kib = re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1] if status.exists() else 0
     print(heavy, int(peak_kib) // 1024, file=sys.stderr)

@@ -68,7 +68,7 @@ def test_errors_of_the_user_are_words_and_ours_keep_their_traceback() -> None:
 def test_light_commands_import_nothing_heavy() -> None:
     code = (
         "import sys; from lab.cli.main import app_for; app_for('version'); app_for('doctor'); app_for('scenario')\n"
-        "heavy = {'simpy', 'numpy', 'sqlmodel', 'fastapi', 'uvicorn', 'httpx', 'cryptography'} & set(sys.modules)\n"
+        "heavy = {'simpy', 'numpy', 'sqlmodel', 'fastapi', 'uvicorn', 'httpx', 'cryptography', 'aiormq', 'aiohttp'} & set(sys.modules)\n"
         "print(sorted(heavy))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
