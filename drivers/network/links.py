@@ -7,15 +7,15 @@ import contextlib
 import errno
 import hashlib
 import socket
-import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from drivers.network.link_messages import Link, LinkReader, gone
 from lab.errors import NetworkError
 
 NAME_MAX = 15
@@ -25,19 +25,6 @@ POLLING_S = 2.0
 """Source: neutron's Open vSwitch agent, polling_interval."""
 QUIET_S = 0.02
 """The monitor waits this long for more to come: a device is made in several steps, each of which is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """One device: `alias` is its tag, `master` the index of its bridge (0: none), `kind` such as 'veth'."""
-
-    index: int
-    name: str
-    alias: str
-    kind: str
-    master: int
-    mtu: int
-    up: bool
 
 
 def device_name(head: str, text: str) -> str:
@@ -64,10 +51,11 @@ def told(what: str) -> Iterator[None]:
 
 
 class Links:
-    """A netlink socket, opened in the namespace of the thread that opens it."""
+    """Netlink, in the namespace of the thread that opens it."""
 
     def __init__(self) -> None:
         self._netlink: Any = None
+        self._reader: LinkReader | None = None
         self._turn = asyncio.Lock()
         """A socket takes one dump at a time; a second one is refused as busy."""
         self._watching: asyncio.Task[None] | None = None
@@ -75,7 +63,7 @@ class Links:
     async def open(self) -> None:
         """Connect; a repeat does nothing."""
         if self._netlink is None:
-            self._netlink = AsyncIPRoute()
+            self._netlink, self._reader = AsyncIPRoute(), LinkReader()
 
     async def close(self) -> None:
         """Disconnect and stop watching."""
@@ -86,23 +74,31 @@ class Links:
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
 
     # -- look ----------------------------------------------------------------------------------
 
+    @property
+    def _looks(self) -> LinkReader:
+        if self._reader is None:
+            raise NetworkError("the devices of this machine cannot be looked at before the driver was opened")
+        return self._reader
+
     async def all(self) -> list[Link]:
         """List every device."""
-        async with self._turn:
-            with told("the devices of this machine could not be listed"):
-                return [_link(message) async for message in await self._netlink.link("dump")]
+        try:
+            return self._looks.all()
+        except OSError as error:
+            raise NetworkError(f"the devices of this machine could not be listed: {error.strerror}") from error
 
     async def find(self, name: str) -> Link | None:
         """Return the device of that name, or None."""
         try:
-            return _link((await self._netlink.link("get", ifname=name))[0])
-        except NetlinkError as error:
-            if error.code in GONE:
-                return None
-            raise NetworkError(f"device {name}: {errno.errorcode.get(error.code, error.code)}") from error
+            return self._looks.find(name)
+        except OSError as error:
+            raise NetworkError(f"device {name}: {error.strerror}") from error
 
     async def need(self, name: str, way: str) -> Link:
         """Return the device of that name. Raises NetworkError, which says the way out, when there is none."""
@@ -191,10 +187,10 @@ class Links:
 
         def heard() -> None:
             nonlocal links
-            gone = _drain(monitor)
-            went.update(gone)
-            if any(link.index in gone for link in links):
-                links = [link for link in links if link.index not in gone]
+            left = _drain(monitor)
+            went.update(left)
+            if any(link.index in left for link in links):
+                links = [link for link in links if link.index not in left]
                 changed(links)
             woken.set()
 
@@ -222,48 +218,18 @@ class Links:
 ANYWHERE = "00:00:00:00:00:00"
 RTMGRP_LINK = 1
 """Source: linux/rtnetlink.h."""
-RTM_DELLINK = 17
-"""Source: linux/rtnetlink.h."""
-MESSAGE = struct.Struct("=IH10xBxxxi")
-"""Length and type of a netlink message; family and index of the device that it is about."""
-
 
 def _drain(monitor: socket.socket) -> set[int]:
     """Take all that waits; answer the indexes of the devices that went. An overflow of the socket tells only that something changed."""
-    gone: set[int] = set()
+    went: set[int] = set()
     with contextlib.suppress(BlockingIOError, InterruptedError):
         while True:
             try:
-                gone |= _gone(monitor.recv(65536))
+                went |= gone(monitor.recv(65536))
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-    return gone
-
-
-def _gone(data: bytes) -> set[int]:
-    """The indexes of the devices that went, of one packet of messages. Source: struct nlmsghdr, struct ifinfomsg."""
-    found: set[int] = set()
-    at = 0
-    while at + MESSAGE.size <= len(data):
-        length, kind, family, index = MESSAGE.unpack_from(data, at)
-        if kind == RTM_DELLINK and family == socket.AF_UNSPEC:  # a bridge's port that left it is told as one of AF_BRIDGE
-            found.add(index)
-        at += max((length + 3) & ~3, MESSAGE.size)
-    return found
-
-
-def _link(message: Any) -> Link:
-    info = message.get_attr("IFLA_LINKINFO")
-    return Link(
-        message["index"],
-        message.get_attr("IFLA_IFNAME"),
-        message.get_attr("IFLA_IFALIAS") or "",
-        (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or "",
-        message.get_attr("IFLA_MASTER") or 0,
-        message.get_attr("IFLA_MTU") or 0,
-        bool(message["flags"] & 1),
-    )
+    return went
 
 
 def quiet(name: str) -> None:

@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 from drivers.devices import port_of
 from drivers.findings import Finding
 from drivers.network import guard
-from drivers.network.links import Link, Links, device_name, quiet
+from drivers.network.link_messages import Link
+from drivers.network.links import Links, device_name, quiet
 from drivers.network.physdev import SWITCH, BridgeFirewall
 from drivers.network.taps import GROUP, Taps, tap_of
 from drivers.network.vxlan import Tunnels

@@ -20,11 +20,11 @@ from typing import Any, ClassVar
 
 from drivers.findings import Finding
 from drivers.network import firewall, guard
-from drivers.network.lifeline import Lifeline
-from drivers.network.links import Link, Links, device_name
+from drivers.network.bridge_link import BridgeLink
+from drivers.network.link_messages import Link
+from drivers.network.links import Links, device_name
 from drivers.network.ovs_rows import Bridges, segment_of
 from drivers.network.ovsdb import Ovsdb
-from drivers.network.programs import run
 from drivers.network.taps import Taps
 from drivers.network.vxlan import Tunnels
 from drivers.place import Place
@@ -68,7 +68,7 @@ class OpenVSwitch(L2Driver, Sweepable):
         self.tunnel = Tunnels(place, self.links, options.vxlan_port, options.vxlan_learning)
         self.db = Ovsdb(options.run_directory / "db.sock", options.timeout_s)
         self.rows = Bridges(self.db, place, options.datapath_type)
-        self.life = Lifeline(options.run_directory / f"{self.bridge}.mgmt")
+        self.link = BridgeLink(options.run_directory / f"{self.bridge}.mgmt", options.timeout_s)
         self._wirings: dict[str, PortWiring] = {}
         self._turn = asyncio.Lock()
 
@@ -92,13 +92,13 @@ class OpenVSwitch(L2Driver, Sweepable):
         for link in await self.links.all():
             if self.tunnel.owns(link) and self.db.named("Interface", link.name) is None:
                 await self.tunnel.remove_device(link.name)  # what a crash left before it was an uplink
-        await self._program(firewall.base())
+        await self.link.hold(self._born_again)
+        await self.link.program(firewall.base())
         await guard.put_up(self.place, routed=True)
-        self.life.hold(self._born_again)
 
     async def close(self) -> None:
         """Disconnect; the switch goes on."""
-        await self.life.let_go()
+        await self.link.let_go()
         await self.db.close()
         await self.links.close()
 
@@ -110,7 +110,6 @@ class OpenVSwitch(L2Driver, Sweepable):
         try:
             await driver.links.open()
             await driver.db.connect()
-            await run("ovs-ofctl", "--version")
             found.append(Finding("Open vSwitch", True, f"{options.run_directory} answers"))
             for physical, interface in options.bridge_mappings.items():
                 there = await driver.links.find(interface) is not None
@@ -154,7 +153,7 @@ class OpenVSwitch(L2Driver, Sweepable):
             await self.db.transact(operations)
         ofport = await self.rows.ofport(tap.name)
         flows = [*firewall.port(wiring, ofport, number), *await self._delivery(wiring.network_id)]
-        await self._program(flows)
+        await self.link.program(flows)
         await self.taps.prepare(tap, wiring)
         self._wirings[wiring.port_id] = wiring
 
@@ -199,7 +198,7 @@ class OpenVSwitch(L2Driver, Sweepable):
             flows.append(firewall.forget(firewall.cookie(network_id)))
         elif rest:
             flows += await self._delivery(network_id, without=port_id if port else "")
-        await self._program(flows)
+        await self.link.program(flows)
         operations = self.rows.unplug(port_id) if port else []
         if last:
             operations += self.rows.drop_uplink(network_id)
@@ -234,13 +233,6 @@ class OpenVSwitch(L2Driver, Sweepable):
         out = await self.rows.ofport(uplink[0]) if uplink is not None else None
         return firewall.network(network_id, self.rows.number(network_id), members, out)
 
-    async def _program(self, lines: list[str]) -> None:
-        """Change flows, all or none."""
-        if lines:
-            socket = self.options.run_directory / f"{self.bridge}.mgmt"
-            text = "\n".join(lines) + "\n"
-            await run("ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", f"unix:{socket}", "-", stdin=text)
-
     async def _born_again(self) -> None:
         """Program a daemon that started anew: the database has its bridges and ports, but not its flows."""
         async with self._turn:
@@ -251,7 +243,7 @@ class OpenVSwitch(L2Driver, Sweepable):
                     lines += firewall.port(wiring, ofport, self.rows.number(wiring.network_id))
                 for network_id in dict.fromkeys(w.network_id for w in self._wirings.values()):
                     lines += await self._delivery(network_id)
-                await self._program(lines)
+                await self.link.program(lines)
             except DriverError as error:
                 LOG.warning("Open vSwitch on %s started again and could not be programmed: %s", self.place.host, error.message)
 

@@ -11,7 +11,6 @@ PACKAGES = {
     "iptables-restore": "iptables",
     "iptables-save": "iptables",
     "nft": "nftables",
-    "ovs-ofctl": "openvswitch-switch",
 }
 """The package of Debian and Ubuntu that has a program of another name."""
 

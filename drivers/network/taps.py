@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drivers.devices import offload_off, port_of
-from drivers.network.links import Link, Links, quiet
+from drivers.network.link_messages import Link
+from drivers.network.links import Links, quiet
 from drivers.place import Place
 from lab.errors import NetworkError
 from lab.services.network.driver import PortWiring
@@ -44,9 +45,11 @@ class Taps:
 
     async def prepare(self, link: Link, wiring: PortWiring) -> None:
         """Bring a device into the state of its port: its MTU, up or down, and the machine's own stack off it."""
+        if (link.mtu, link.group, link.up) == (wiring.mtu, GROUP, wiring.admin_state_up):
+            return  # its group is what it gets here: all the rest was done with it
         quiet(link.name)
-        await self.links.change(link, mtu=wiring.mtu, group=GROUP, state="up" if wiring.admin_state_up else "down")
         offload_off(link.name)
+        await self.links.change(link, mtu=wiring.mtu, group=GROUP, state="up" if wiring.admin_state_up else "down")
 
     def watch(self, callback: Callable[[str, bool], None]) -> None:
         """Call `callback(port_id, present)` for each device that comes or goes."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from drivers.network.links import Link, Links, device_name
+from drivers.network.link_messages import Link
+from drivers.network.links import Links, device_name
 from drivers.place import Place
 from lab.errors import NetworkError
 from lab.services.network.driver import PortWiring

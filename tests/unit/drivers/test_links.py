@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from drivers.network.links import _gone
+from drivers.network.link_messages import gone
 
 NEW, GONE = 16, 17
 
@@ -18,9 +18,9 @@ def message(kind: int, index: int, family: int = socket.AF_UNSPEC, more: bytes =
 
 def test_devices_that_went_are_told_from_those_that_came_or_left_a_bridge() -> None:
     packet = message(NEW, 3) + message(GONE, 4, more=b"tap") + message(GONE, 5, socket.AF_BRIDGE) + message(GONE, 6)
-    assert _gone(packet) == {4, 6}
+    assert gone(packet) == {4, 6}
 
 
 def test_a_cut_packet_tells_what_is_whole_and_ends() -> None:
-    assert _gone(message(GONE, 4) + message(GONE, 5)[:10]) == {4}
-    assert _gone(bytes(64)) == set()
+    assert gone(message(GONE, 4) + message(GONE, 5)[:10]) == {4}
+    assert gone(bytes(64)) == set()
