@@ -141,10 +141,18 @@ async def look(site: Site) -> tuple[list[Found], list[Problem]]:
             if isinstance(driver, LabError):
                 raise driver
             known = {(each.trace.kind, each.trace.name) for each in found}
-            found += [Found(port, driver, trace) for trace in await driver.found() if (trace.kind, trace.name) not in known]
+            traces = [trace for trace in await driver.found() if (trace.kind, trace.name) not in known]
+            if isinstance(driver, StateFiles):
+                traces = _beside(traces, [Path(each.trace.name) for each in found if each.trace.name.startswith("/")])
+            found += [Found(port, driver, trace) for trace in traces]
         except LabError as error:
             problems.append(Problem(port, error.message))
     return found, problems
+
+
+def _beside(traces: list[Trace], others: list[Path]) -> list[Trace]:
+    """Those that do not lie in a directory that a driver found, and removes whole."""
+    return [trace for trace in traces if not any(Path(trace.name).is_relative_to(other) for other in others)]
 
 
 async def remove(found: Found) -> Problem | None:

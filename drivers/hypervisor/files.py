@@ -8,6 +8,7 @@ from pathlib import Path
 
 from drivers.hypervisor.config_drive import config_drive
 from drivers.hypervisor.images import ImageCache, virtual_size
+from drivers.hypervisor.roots import Roots, again, take_off
 from drivers.owned import told_as
 from drivers.qemu_img import qemu_img
 from lab.errors import HypervisorError, NoSpace
@@ -35,8 +36,8 @@ class GuestFiles:
                 self.directory.mkdir(parents=True)
                 self.directory.chmod(0o711)  # what lies in it has rights of its own; QEMU may run as another user
                 self.console.touch(0o600)
-                if self.cache.containers:
-                    await self._unpack(spec)
+                if self.cache.roots is not None:
+                    await self._root(spec, self.cache.roots)
                     return
                 for disk in spec.disks:
                     if disk.volume_id is None:
@@ -61,7 +62,7 @@ class GuestFiles:
             size, below = size or least, ["-b", str(image), "-F", image.suffix[1:]]
         await qemu_img(str(self.directory), "create", "-q", "-f", "qcow2", *below, str(path), str(size), kind=HypervisorError)
 
-    async def _unpack(self, spec: GuestSpec) -> None:
+    async def _root(self, spec: GuestSpec, roots: Roots) -> None:
         """A container's root file system, from its image."""
         volumes = [disk.volume_id for disk in spec.disks if disk.volume_id is not None]
         if volumes:
@@ -69,21 +70,19 @@ class GuestFiles:
         image_id = next((disk.image_id for disk in spec.disks if disk.image_id is not None), None)
         if image_id is None:
             raise HypervisorError(f"{spec.name}: a container needs an image")
-        image, root = self.cache.need(image_id), self.directory / "root"
-        root.mkdir()
-        command = ("tar", "--extract", "--numeric-owner", "--preserve-permissions", "--file", str(image), "--directory", str(root))
-        process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE)
-        _, said = await process.communicate()
-        words = said.decode(errors="replace").strip()
-        if "No space left" in words:
-            raise NoSpace(f"No space left on {self.directory} while the root of {spec.name} was unpacked; delete guests or images there")
-        if process.returncode:
-            raise HypervisorError(f"{spec.name}: image {image_id} cannot be unpacked: {words.splitlines()[-1] if words else 'tar failed'}")
-        if not (root / "sbin/init").is_symlink() and not (root / "sbin/init").exists():
-            raise HypervisorError(f"{spec.name}: image {image_id} has no /sbin/init; a container starts with it")
+        await roots.make(image_id, self.cache.need(image_id), self.directory)
+
+    async def ready(self) -> None:
+        """Have a container's root there before it starts. Raises HypervisorError."""
+        with told_as(HypervisorError, str(self.directory), "the root was mounted"):
+            await asyncio.to_thread(again, self.directory)
 
     async def remove(self) -> None:
         """Remove all; nothing there is no error. Raises HypervisorError."""
         if self.directory.exists():
             with told_as(HypervisorError, str(self.directory), "the guest's files were removed"):
-                await asyncio.to_thread(shutil.rmtree, self.directory)
+                await asyncio.to_thread(self._remove)
+
+    def _remove(self) -> None:
+        take_off(self.directory)
+        shutil.rmtree(self.directory)

@@ -7,6 +7,7 @@ import hashlib
 import shutil
 from pathlib import Path
 
+from drivers.hypervisor.roots import Roots
 from drivers.owned import PART, claim, settle, told_as
 from drivers.qemu_img import check_image, header
 from lab.errors import HypervisorError, NoSpace
@@ -21,8 +22,14 @@ GZIP, XZ, ZSTD = b"\x1f\x8b", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd"
 class ImageCache:
     """One directory of images, each `<id>.<format>`: 'qcow2' or 'raw' for virtual machines, 'tar' for containers."""
 
-    def __init__(self, directory: Path, cloud: str, host: str, *, containers: bool) -> None:
-        self.directory, self.cloud, self.host, self.containers = directory, cloud, host, containers
+    def __init__(self, directory: Path, cloud: str, host: str, roots: Roots | None = None) -> None:
+        """`roots`: where images of containers are unpacked."""
+        self.directory, self.cloud, self.host, self.roots = directory, cloud, host, roots
+
+    @property
+    def containers(self) -> bool:
+        """Whether the host's guests are containers."""
+        return self.roots is not None
 
     def open(self) -> None:
         """Make the directory and drop what a crash left half written. Raises HypervisorError when it is not ours."""
@@ -61,6 +68,8 @@ class ImageCache:
                         f"{what}: its MD5 is {digest} instead of {checksum}; the image was damaged on its way or in the store"
                     )
                 kind = self._kind(part, image_id)
+                if self.roots is not None:
+                    await self.roots.keep(image_id, part)
                 await asyncio.to_thread(settle, part, self.directory / f"{image_id}.{kind}")
         except NoSpace as full:
             raise HypervisorError(full.message) from full

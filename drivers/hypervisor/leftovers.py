@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from drivers.hypervisor.libvirt import LibvirtHypervisor
 
 DOMAIN, TAP, NAMESPACE, FILES, IMAGE, CACHE = "domain", "tap", "network namespace", "files of a guest", "image", "image cache"
+UNPACKED = "unpacked image"
 PROOF = "proof of the kind of virtualisation"
 
 
@@ -42,6 +43,7 @@ def _rest(driver: LibvirtHypervisor) -> list[Trace]:
     traces += [Trace(NAMESPACE, name, f"guest {name.removeprefix(start)}") for name in nics.namespaces()]
     if driver.guests_directory.is_dir():
         traces += [Trace(FILES, str(path), path.name.removeprefix(start)) for path in sorted(driver.guests_directory.glob(f"{start}*"))]
+    traces += [Trace(UNPACKED, str(path), f"image {path.name.removeprefix(driver.roots.head)}") for path in driver.roots.trees()]
     if owner(cache) == driver.place.cloud:
         traces += [Trace(IMAGE, str(path)) for path in sorted(cache.iterdir()) if path.name != TAG]
         traces.append(Trace(CACHE, str(cache)))
@@ -62,6 +64,9 @@ async def remove(driver: LibvirtHypervisor, trace: Trace) -> None:
         await asyncio.to_thread(driver.nics.drop_namespace, trace.name)
     elif trace.kind == FILES:
         await driver.files(trace.detail).remove()
+    elif trace.kind == UNPACKED:
+        with told_as(HypervisorError, trace.name, "it was removed"):
+            await asyncio.to_thread(shutil.rmtree, trace.name)
     else:
         with told_as(HypervisorError, trace.name, "it was removed"):
             await asyncio.to_thread(_remove_file, driver, trace)

@@ -25,6 +25,7 @@ from drivers.hypervisor.images import ImageCache
 from drivers.hypervisor.news import PowerNews
 from drivers.hypervisor.nics import Nics
 from drivers.hypervisor.proof import proven
+from drivers.hypervisor.roots import Roots
 from drivers.hypervisor.settings import LibvirtOptions
 from drivers.hypervisor.volumes import filers, need_filers
 from drivers.place import Place
@@ -54,7 +55,8 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         self.containers = options.uri.startswith("lxc:")
         self.machine = Machine("lxc" if self.containers else options.virt_type)
         self.connection = Connection(options.uri)
-        self.cache = ImageCache(place.state / "images", place.cloud, place.host, containers=self.containers)
+        self.roots = Roots(place)
+        self.cache = ImageCache(place.state / "images", place.cloud, place.host, self.roots if self.containers else None)
         self.nics = Nics(place, options.checksum_offload)
         self.recorder = Recorder()
         self.news = PowerNews(self)
@@ -70,6 +72,8 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         findings.need_rights(self.options.uri)
         await self.connection.open(self.news.heard)
         await asyncio.to_thread(self.cache.open)
+        if self.containers:
+            await asyncio.to_thread(self.roots.open)
         self.machine = await self._machine()
         for state in await self.guests():
             self.news.known[state.id] = state.power
@@ -205,7 +209,9 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             await self.power_on(guest_id)
 
     async def _start(self, guest_id: str) -> None:
-        if not self.containers:
+        if self.containers:
+            await self.files(guest_id).ready()
+        else:
             xml = await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0))
             await need_filers(filers(xml), self.place.host)
         await self.on(guest_id, "could not be started", power.start)

@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pyroute2 import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
+from drivers import netns
 from drivers.devices import offload_off, port_of, port_tag
 from drivers.hypervisor.domain import Card
+from drivers.netns import DIRECTORY as NAMESPACES
 from drivers.place import Place
 from lab.errors import HypervisorError
 
-NAMESPACES = Path("/run/netns")
 WAYS = {
     errno.EPERM: "run as root",
     errno.EACCES: "run as root",
@@ -71,7 +70,7 @@ class Nics:
         netlink.link("set", index=found(netlink, card.tap), address=f"fe{card.mac[2:]}")
 
     def _pair(self, netlink: Any, card: Card, namespace: str) -> None:
-        self._make_namespace(namespace)
+        netns.make(namespace)
         inner = f"gcx{card.port[:11]}"
         netlink.link("add", ifname=card.tap, kind="veth", mtu=card.mtu, peer={"ifname": inner, "address": card.mac, "mtu": card.mtu})
         if not self.offload:
@@ -79,16 +78,10 @@ class Nics:
         with (NAMESPACES / namespace).open() as where:
             netlink.link("set", index=found(netlink, inner), net_ns_fd=where.fileno(), ifname=card.device)
 
-    def _make_namespace(self, name: str) -> None:
-        if not (NAMESPACES / name).exists():
-            done = subprocess.run(["ip", "netns", "add", name], capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise HypervisorError(f"network namespace {name}: {done.stderr.strip()}; run as root")
-
     def ensure_namespace(self, name: str) -> None:
         """A container without any card has a namespace too."""
         with told(f"network namespace {name}"):
-            self._make_namespace(name)
+            netns.make(name)
 
     def drop(self, card: Card) -> None:
         """Remove a card's device if it is ours; none is no error. Raises HypervisorError."""
@@ -106,12 +99,16 @@ class Nics:
         The devices go first: with their namespace they go some time later, when the kernel comes to it.
         """
         if (NAMESPACES / name).exists():
-            with told(f"network namespace {name}"), IPRoute() as netlink, (NAMESPACES / name).open() as where:
-                number = netlink.get_netnsid(fd=where.fileno())["nsid"]
-                for link in [each for each in netlink.link("dump") if each.get_attr("IFLA_LINK_NETNSID") == number]:
-                    if port_of(self.place, link.get_attr("IFLA_IFALIAS")) is not None:
-                        netlink.link("del", index=link["index"])
-            subprocess.run(["ip", "netns", "delete", name], capture_output=True, check=False)
+            with told(f"network namespace {name}"):
+                self._clear(name)
+                netns.unmake(name)
+
+    def _clear(self, namespace: str) -> None:
+        with IPRoute() as netlink, (NAMESPACES / namespace).open() as where:
+            number = netlink.get_netnsid(fd=where.fileno())["nsid"]
+            for link in [each for each in netlink.link("dump") if each.get_attr("IFLA_LINK_NETNSID") == number]:
+                if port_of(self.place, link.get_attr("IFLA_IFALIAS")) is not None:
+                    netlink.link("del", index=link["index"])
 
     # -- what a crash left --------------------------------------------------------------------
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import ctypes
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
+from drivers import netns
+from drivers.netns import CLONE_NEWNET, DIRECTORY, call
 from lab.errors import NetworkError
 
 T = TypeVar("T")
-
-DIRECTORY = Path("/run/netns")
-CLONE_NEWNET, MS_BIND, MS_REC, MS_SHARED, MNT_DETACH = 0x40000000, 4096, 16384, 1 << 20, 2
-"""Source: linux/sched.h, sys/mount.h."""
 
 
 def names(head: str) -> list[str]:
@@ -27,34 +22,16 @@ def names(head: str) -> list[str]:
 
 async def create(name: str) -> None:
     """Make a namespace; one of that name is no error. Raises NetworkError."""
-    path = DIRECTORY / name
-
-    def work() -> None:
-        _share()
-        if path.exists() and path.stat().st_dev != DIRECTORY.stat().st_dev:
-            return  # it is there; what is of the directory's own file system is only a name, left by a crash
-        path.touch(mode=0o444)
-        try:
-            _call("unshare", CLONE_NEWNET)
-            _call("mount", b"/proc/thread-self/ns/net", os.fsencode(path), b"none", MS_BIND, None)
-        except OSError:
-            path.unlink()
-            raise
-
     try:
-        await in_thread(work)
+        await asyncio.to_thread(netns.make, name)
     except OSError as error:
         raise NetworkError(f"namespace {name} could not be made: {error.strerror}; run as root") from error
 
 
 async def remove(name: str) -> None:
-    """Remove a namespace with all that is in it; gone is no error."""
-    path = DIRECTORY / name
-    with contextlib.suppress(OSError):  # not mounted any more
-        while True:
-            _call("umount2", os.fsencode(path), MNT_DETACH)
+    """Remove a namespace with all that is in it; gone is no error. Raises NetworkError."""
     try:
-        path.unlink(missing_ok=True)
+        netns.unmake(name)
     except OSError as error:
         raise NetworkError(f"namespace {name} could not be removed: {error.strerror}; ip netns delete {name}") from error
 
@@ -68,7 +45,7 @@ async def inside(name: str, work: Callable[[], T]) -> T:
         except FileNotFoundError:
             raise NetworkError(f"namespace {name} is gone; restart the DHCP agent, which makes it again") from None
         try:
-            _call("setns", handle, CLONE_NEWNET)
+            call("setns", handle, CLONE_NEWNET)
         finally:
             os.close(handle)
         return work()
@@ -96,21 +73,3 @@ async def in_thread(work: Callable[[], T]) -> T:
 
     threading.Thread(target=body, name="namespace").start()
     return await done
-
-
-def _share() -> None:
-    """Make the directory a shared mount, as `ip netns add` does: who comes later finds it so and lays nothing over it."""
-    DIRECTORY.mkdir(parents=True, exist_ok=True)
-    where = os.fsencode(DIRECTORY)
-    try:
-        _call("mount", b"", where, b"none", MS_SHARED | MS_REC, None)
-    except OSError:  # it is no mount yet
-        _call("mount", where, where, b"none", MS_BIND | MS_REC, None)
-        _call("mount", b"", where, b"none", MS_SHARED | MS_REC, None)
-
-
-def _call(function: str, *arguments: object) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if getattr(libc, function)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{function}: {os.strerror(number)}")

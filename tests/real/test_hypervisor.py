@@ -297,7 +297,47 @@ def test_a_guest_gets_its_devices_again_after_the_host_was_off(kind: str, reques
     for tap in bench.taps():
         bench.host.run("ip", "link", "del", tap)
     bench.host.run("sh", "-c", "cd /run/netns && for name in *; do ip netns del $name; done", check=False)
+    if kind == "lxc":
+        bench.host.run("umount", str(bench.driver.files(spec.id).directory / "root"))
     assert bench.taps() == set()
     bench.run(bench.again().power_on(spec.id))
     assert bench.power(spec.id) == RUNNING
     assert bench.taps() == {spec.nics[0].tap, nic.tap}
+
+
+def ask(bench: LibvirtBench, spec: GuestSpec, script: str) -> str:
+    """Run a script on the host in the root of a guest."""
+    root = bench.driver.files(spec.id).directory / "root"
+    return bench.host.run("sh", "-c", f"cd {root}; {script}", check=False).stdout.strip()
+
+
+@pytest.mark.parametrize("layered", [True, False])
+def test_containers_of_one_image_have_roots_of_their_own(lxc: LibvirtBench, layered: bool) -> None:
+    if layered and not lxc.driver.roots.layered:
+        pytest.skip("this kernel has no overlayfs: modprobe overlay")
+    lxc.driver.roots.layered = layered
+    one, other = lxc.spawned(), replace(lxc.spec("instance-00000002"), name="instance-00000002")
+    lxc.run(lxc.driver.spawn(other))
+    assert (ask(lxc, one, "stat -f -c %T .") == "overlayfs") is layered
+    ask(lxc, one, "echo one > etc/mine; rm bin/date")
+    assert ask(lxc, other, "ls etc/mine; ls bin/date") == "bin/date"
+    lxc.run(lxc.driver.power_off(one.id, 0))
+    lxc.run(lxc.driver.power_on(one.id))
+    assert ask(lxc, one, "cat etc/mine; ls bin/date") == "one"
+    traces = [trace for trace in lxc.run(lxc.driver.found()) if trace.kind == "unpacked image"]
+    assert len(traces) == layered
+    alike = lxc.state / "roots" / "gc-test2-image-1"
+    lxc.host.run("mkdir", "-p", str(alike))
+    for spec in (one, other):
+        lxc.run(lxc.driver.destroy(spec.id))
+    for trace in lxc.run(lxc.driver.found()):
+        lxc.run(lxc.driver.remove(trace))
+    assert lxc.host.run("find", str(lxc.state), "-mindepth", "2").stdout.split() == [str(alike)]
+
+
+def test_an_archive_that_is_no_root_is_refused_when_it_is_cached(lxc: LibvirtBench) -> None:
+    before = lxc.footprint()
+    lxc.image = b"\x1f\x8b" + bytes(1000)
+    with pytest.raises(HypervisorError, match="cannot be unpacked"):
+        lxc.cache()
+    assert lxc.footprint() == before

@@ -95,7 +95,7 @@ def put(cache: ImageCache, data: bytes, size: int | None = None, checksum: str |
 
 @pytest.fixture
 def cache(tmp_path: Path) -> ImageCache:
-    made = ImageCache(tmp_path / "images", "lab", "compute-1", containers=False)
+    made = ImageCache(tmp_path / "images", "lab", "compute-1")
     made.open()
     return made
 
@@ -144,7 +144,7 @@ def test_what_was_half_written_goes_at_the_next_start(cache: ImageCache) -> None
     cache.open()
     assert kept(cache) == []
     with pytest.raises(HypervisorError, match="belongs to the cloud 'lab'"):
-        ImageCache(cache.directory, "other", "compute-1", containers=False).open()
+        ImageCache(cache.directory, "other", "compute-1").open()
 
 
 def test_a_config_drive_holds_its_documents(tmp_path: Path) -> None:
