@@ -20,8 +20,11 @@ One file a port holds the promises: a class whose methods take a fixture `bench`
 A driver that needs rights, daemons or namespaces is marked `real` (`pytestmark` on the class). A promise that a driver
 cannot be asked for here is skipped with its reason (`pytest.skip("simulated volumes hold no bytes")`); the reason is shown.
 
+A test that has the promises asked on another kernel hands over what was written there, by the fixture `brought`.
+
 Every run writes what came out to build/contracts.json. `pytest tests/contracts --keep-contracts` (as root, for all drivers)
-also keeps it in the package, where `glasscloud capabilities --tested` reads it. A run replaces the drivers that were in it.
+also keeps it in the package, where `glasscloud capabilities --tested` reads it. A run replaces the drivers that were in it,
+but one that could not be asked anything leaves what an earlier run wrote.
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import platform
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +54,7 @@ class Recorder:
     def __init__(self, keep: bool) -> None:
         self.keep = keep
         self.seen: dict[tuple[str, str], dict[str, Any]] = {}
+        self.brought: list[dict[str, Any]] = []
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
@@ -65,6 +69,8 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note an outcome."""
+        if report.when == "teardown":
+            self.brought += (record for name, record in report.user_properties if name == "brought")
         about = dict(report.user_properties).get("promise")
         if not isinstance(about, dict) or (report.when != "call" and report.outcome == "passed"):
             return
@@ -77,7 +83,7 @@ class Recorder:
 
     def pytest_sessionfinish(self) -> None:
         """Write what came out."""
-        if self.seen:
+        if self.seen or self.brought:
             for path in (BUILT, KEPT) if self.keep else (BUILT,):
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(json.dumps(self._merged(path), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -86,6 +92,8 @@ class Recorder:
         kept = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
         records = {(record["port"], record["driver"]): record for record in kept}
         for (port, driver), seen in self.seen.items():
+            if (port, driver) in records and all(outcome == "skipped" for outcome, _ in seen["rows"].values()):
+                continue
             records[port, driver] = {
                 "port": port, "driver": driver, "when": f"{dt.datetime.now(dt.UTC):%Y-%m-%d}",
                 "made_with": ", ".join(filter(None, (f"{platform.system()} {platform.release()}", seen["versions"]))),
@@ -94,7 +102,14 @@ class Recorder:
                     for (verb, what), (outcome, reason) in seen["rows"].items()
                 ],
             }  # fmt: skip
+        records |= {(record["port"], record["driver"]): record for record in self.brought}
         return [records[key] for key in sorted(records)]
+
+
+@pytest.fixture
+def brought(request: pytest.FixtureRequest) -> Callable[[dict[str, Any]], None]:
+    """Takes the record of a driver that was asked elsewhere."""
+    return lambda record: request.node.user_properties.append(("brought", record))
 
 
 def add_option(parser: pytest.Parser) -> None:

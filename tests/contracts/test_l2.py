@@ -25,7 +25,6 @@ from tests.real.bed.cable import CableGuest
 from tests.real.bed.host import Bed, Host, need, wire
 from tests.real.bed.inside import Inside
 from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
 from tests.real.bed.waiting import until
 
 T = TypeVar("T")
@@ -202,7 +201,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[list[Host],
 
 @pytest.fixture(scope="module")
 def switches(site: tuple[list[Host], list[Inside]]) -> Iterator[None]:
-    need_ovs()
     with Ovs(site[0][HERE]), Ovs(site[0][THERE]):
         yield
 

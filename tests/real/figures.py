@@ -1,7 +1,7 @@
 """The one table at the end of `make real`: what was shown, the figure seen, its bound, whether it held, and what was not asked and why.
 
-A line for each file of real tests, named by what its docstring says; below it the figures that its tests kept, and the reasons of
-those that were skipped. All of it travels with the reports of the tests, so that it is whole with worker processes too.
+A line for each file of real tests, named by what its docstring says; below it the figures that its tests kept, and those that
+failed. At the end the reasons of what was skipped. All of it travels with the reports of the tests, worker processes or not.
 """
 
 from __future__ import annotations
@@ -63,13 +63,11 @@ class Shown:
 
     def lines(self) -> Iterator[Line]:
         """The file's line, and those below it."""
-        tests = self.outcomes.total()
-        yield Line(self.title, f"{tests} test{'s' * (tests != 1)}, {self.took_s:.0f} s", "", self.outcome())
+        left = f", {self.outcomes['skipped']} skipped" if self.outcomes["passed"] and self.outcomes["skipped"] else ""
+        yield Line(self.title, f"{count(self.outcomes.total())}{left}, {self.took_s:.0f} s", "", self.outcome())
         for (what, bound), seen in self.figures.items():
             values = ", ".join(dict.fromkeys(value for value, _ in seen))
             yield Line(f"  {what}", values, bound, "held" if all(held for _, held in seen) else "MISSED")
-        for reason, times in self.reasons.items():
-            yield Line(f"  not asked: {reason}", f"{times} of {tests}", "", "skipped")
         for name in self.broken:
             yield Line(f"  {name}", "", "", "FAILED")
 
@@ -115,18 +113,25 @@ class Figures:
         for shown in self.files.values():
             for line in shown.lines():
                 table.add_row(*map(plain, line))
-        if self.left_out:
-            slow = f"left out here, asked by `pytest -m real`: {self.left_out.total()} slow tests"
-            table.add_row(slow, "", "", "not asked")
+        table.add_section()
+        for line in self.not_asked():
+            table.add_row(*map(plain, line))
         table.add_section()
         table.add_row(*map(plain, self.whole()))
         console.print(table)
+
+    def not_asked(self) -> Iterator[Line]:
+        """Why tests were skipped or left out, each reason once."""
+        for reason, times in sum((shown.reasons for shown in self.files.values()), Counter[str]()).most_common():
+            yield Line(f"not asked: {reason}", count(times), "", "skipped")
+        if self.left_out:
+            yield Line("not asked here: what takes long; `pytest -m real` asks it", count(self.left_out.total()), "", "left out")
 
     def whole(self) -> Line:
         """The last line: of all files."""
         files = self.files.values()
         outcomes = sum((shown.outcomes for shown in files), Counter[str]())
-        figure = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
+        figure = ", ".join(f"{times} {outcome}" for outcome, times in sorted(outcomes.items()))
         took_min = sum(shown.took_s for shown in files) / 60
         bound = BOUND_MIN if self.left_out else float("inf")
         missed = took_min > bound or any(not held for shown in files for seen in shown.figures.values() for _, held in seen)
@@ -137,6 +142,11 @@ class Figures:
 def title_of(item: pytest.Item) -> str:
     """What the file of a test says that it shows: the first sentence of its docstring."""
     return (inspect.getdoc(getattr(item, "module", None)) or item.nodeid).partition("\n")[0].rstrip(".")
+
+
+def count(tests: int) -> str:
+    """A number of tests."""
+    return f"{tests} test{'s' * (tests != 1)}"
 
 
 def plain(text: str) -> Any:

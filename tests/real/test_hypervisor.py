@@ -36,7 +36,6 @@ socketserver.ThreadingTCPServer(("169.254.169.254", 80), functools.partial(Servi
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Host, Libvirtd]]:
-    pytest.importorskip("libvirt", reason="libvirt for Python is missing; pip install glasscloud[real]")
     need("libvirtd: libvirt-daemon", "qemu-img: qemu-utils", "dnsmasq: dnsmasq-base", "curl: curl")
     with Bed(tmp_path_factory.mktemp("bed")) as bed:
         made = bed.host("compute-1")

@@ -21,7 +21,6 @@ from tests.real.bed.cable import CableGuest
 from tests.real.bed.host import Bed, Host, need, wire
 from tests.real.bed.inside import Inside
 from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
 from tests.real.bed.waiting import until
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -79,7 +78,6 @@ def wiring(number: int, network: tuple[str, int], **changes: Any) -> PortWiring:
 @pytest.fixture
 def machines(tmp_path: Path) -> Iterator[list[Machine]]:
     need("busybox: busybox-static", "ping: iputils-ping", "ethtool: ethtool", "tcpdump: tcpdump", "dnsmasq: dnsmasq-base")
-    need_ovs()
     with Bed(tmp_path) as bed:
         hosts = [bed.host("compute-1"), bed.host("compute-2")]
         wire(hosts[0], "trunk", hosts[1], "trunk")

@@ -18,7 +18,6 @@ from tests.real.bed.cable_hypervisor import inner
 from tests.real.bed.host import Bed, Host, need
 from tests.real.bed.inside import Inside
 from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
@@ -103,7 +102,6 @@ async def rules(cloud: RealCloud, group: str) -> list[dict[str, object]]:
 
 def test_a_server_gets_its_address_and_knows_itself(tmp_path: Path) -> None:
     need("busybox: busybox-static", "ping: iputils-ping", "ethtool: ethtool", "dnsmasq: dnsmasq-base")
-    need_ovs()
     with Bed(tmp_path) as bed:
         host = bed.host("server-1")
         host.run("ip", "link", "add", "trunk", "type", "veth", "peer", "name", "cable")

@@ -26,7 +26,6 @@ from tests.real.bed.host import Bed, Host, need
 from tests.real.bed.inside import Inside
 from tests.real.bed.libvirtd import Libvirtd
 from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
 from tests.real.bed.waiting import until
 from tests.real.sameness import Seen, assert_same, simulated, watch, watch_here
 
@@ -101,8 +100,6 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
     need("dnsmasq: dnsmasq-base", "qemu-img: qemu-utils")
-    need_ovs()
-    pytest.importorskip("libvirt", reason="libvirt for Python is not installed; pip install glasscloud[real]")
     with ExitStack() as stack:
         yield Machine(tmp_path, stack)
 

@@ -84,7 +84,6 @@ class Site:
 @pytest.fixture(params=["nfs", "directory"])
 def site(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Site]:
     need("qemu-img: qemu-utils")
-    pytest.importorskip("libvirt", reason="libvirt for Python is not installed; pip install glasscloud[real]")
     made = Site(tmp_path, request.param)
     yield made
     made.close()

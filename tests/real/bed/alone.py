@@ -12,7 +12,6 @@ from pathlib import Path
 from tests.real.bed.host import Bed, Host
 from tests.real.bed.libvirtd import SOCKET, Libvirtd
 from tests.real.bed.ovs import Ovs
-from tests.real.bed.ovs import need as need_ovs
 
 GIVEN = {
     "cloud": '[cloud]\nid = "lab"\nhost = "one"\nadmin_password = "a"\nservice_password = "b"\nurl = "http://127.0.0.1:8774"',
@@ -32,7 +31,6 @@ class Machine:
     """One host that has all that a cloud needs."""
 
     def __init__(self, directory: Path, stack: ExitStack) -> None:
-        need_ovs()
         self.directory = directory
         self.bed = stack.enter_context(Bed(directory / "bed"))
         self.host: Host = self.bed.host("one")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import functools
 import os
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ import pytest
 
 T = TypeVar("T")
 
+APART = ("unshare", "--net", "--mount", "--uts", "--propagation", "private")
+TRIED = ("sh", "-c", "mount -t sysfs sysfs /sys && mount -t tmpfs tmpfs /run && ip link add glass type veth peer name cloud")
+TUN = "/dev/net/tun"
 SPACES = ("net", "mnt", "uts", "cgroup")
 CLONE_FS = 0x00000200
 ENTER = 'for f in /sys/fs/cgroup/*/cgroup.procs; do echo $$ > "$f"; done; exec "$@"'
@@ -43,6 +47,21 @@ def need(*programs: str) -> None:
         program, _, package = entry.partition(": ")
         if shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin") is None:
             pytest.skip(f"{program} is not installed; apt-get install {package or program}")
+    if reason := missing_rights():
+        pytest.skip(reason)
+
+
+@functools.cache
+def missing_rights() -> str:
+    """Why root may not make what a host of the bed is made of; empty when it may."""
+    done = subprocess.run([*APART, *TRIED], check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        return f"no right to make namespaces here: {done.stderr.strip()}; give it CAP_SYS_ADMIN and CAP_NET_ADMIN (docker: --privileged)"
+    try:
+        os.close(os.open(TUN, os.O_RDWR))
+    except OSError as error:
+        return f"{TUN}: {error.strerror}; modprobe tun (docker: --device {TUN})"
+    return ""
 
 
 class Holder:
@@ -53,7 +72,7 @@ class Holder:
         directory.mkdir(parents=True, exist_ok=True)
         program = [sys.executable, str(Path(__file__).with_name("holder.py")), name]
         self._process = subprocess.Popen(
-            ["unshare", "--net", "--mount", "--uts", "--propagation", "private", *program],
+            [*APART, *program],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
         )
         assert self._process.stdout is not None
@@ -189,6 +208,8 @@ class Bed(Holder):
     address = "10.77.0.1"
 
     def __init__(self, directory: Path, name: str = "control") -> None:
+        """Skips the test with a reason where it cannot be made."""
+        need()
         super().__init__(name, directory)
         self.hosts: dict[str, Host] = {}
         self._names = directory / "hosts"

@@ -15,6 +15,8 @@ import time
 import uuid
 from pathlib import Path
 
+import pytest
+
 from tests.real.bed.host import Host, need
 
 START_S = 60.0
@@ -47,6 +49,8 @@ class Libvirtd:
     """The daemon of one host; started by the constructor, ready when that returns."""
 
     def __init__(self, host: Host) -> None:
+        """Skips the test with a reason where it, or its Python package, is missing."""
+        pytest.importorskip("libvirt", reason="libvirt for Python is not installed; pip install glasscloud[real]")
         need("libvirtd: libvirt-daemon", "qemu-system-x86_64: qemu-system-x86", "qemu-img: qemu-utils", "virsh: libvirt-clients")
         self.host = host
         self._prepare(host.directory / "libvirt")

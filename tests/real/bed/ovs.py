@@ -24,6 +24,8 @@ class Ovs:
     """One host's Open vSwitch; `directory` has its sockets."""
 
     def __init__(self, host: Holder) -> None:
+        """Skips the test with a reason where it is not installed."""
+        need()
         self.host, self.directory = host, host.directory / "ovs"
         self.directory.mkdir(parents=True, exist_ok=True)
         self.database = self.directory / "conf.db"

@@ -61,6 +61,7 @@ class RabbitMQ:
     """One server; `enter` is the command that brings it into another network namespace, where `address` is."""
 
     def __init__(self, address: str = "127.0.0.1", port: int = 0, enter: Sequence[str] = ()) -> None:
+        need_rabbitmq()
         self.address, self.enter = address, list(enter)
         self.port = port or free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="gc-rabbitmq-"))
@@ -140,7 +141,6 @@ class RabbitMQ:
 @contextmanager
 def rabbitmq() -> Iterator[RabbitMQ]:
     """A running server on loopback."""
-    need_rabbitmq()
     server = RabbitMQ()
     try:
         server.start()
