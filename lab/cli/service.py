@@ -74,8 +74,8 @@ async def run(here: Site, names: list[str]) -> None:
     import asyncio
 
     from lab.parts import start
-    from lab.rest.connections import place
     from lab.rest.door import Door, serve
+    from lab.rest.remote import place
     from lab.rpc.shipping import Shipper
 
     stop_on_signal()
@@ -107,7 +107,7 @@ async def connect(stack: AsyncExitStack, here: Site, agents: bool) -> tuple[Real
     wires = world.wires
     assert isinstance(wires.broker, AmqpBroker)
     assert isinstance(wires.router, RemoteRouter)
-    stack.callback(wires.router.close)
+    stack.push_async_callback(wires.router.close)
     await wires.broker.open()
     stack.push_async_callback(wires.broker.close)
     return world, wires.broker, wires.router

@@ -12,8 +12,7 @@ from lab.context import Context
 from lab.errors import LabError, ProcessKilled
 from lab.far import Far
 from lab.rest.api import Api
-from lab.rest.connections import STREAMED
-from lab.rest.message import BODY_LIMIT, Request, Response, Stream, headers_of, whole
+from lab.rest.message import BODY_LIMIT, STREAMED, Request, Response, Stream, headers_of, whole
 from lab.rest.remote import CAUSE, FAULT, PERIODIC, SENDER, SENT, RemoteRouter
 from lab.rest.router import Exchange
 

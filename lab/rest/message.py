@@ -18,6 +18,9 @@ NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 BODY_LIMIT = 2**21
 """Bytes of a body that are kept, but of an upload's: more than the dispatcher takes (max_request_body_bytes), so that it refuses it."""
 
+STREAMED = "x-glasscloud-stream"
+"""The header of an answer between programs whose body is handed on as it comes."""
+
 
 def parse_query(text: str) -> dict[str, list[str]]:
     """The query's values by name, in order; blank values are kept."""

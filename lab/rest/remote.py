@@ -10,18 +10,18 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from lab.context import Context
-from lab.errors import Unreachable
+from lab.errors import LabError, Unreachable
 from lab.far import epoch_ns
 from lab.journal.masking import harmless
 from lab.process import Process
-from lab.rest.connections import Connections, place
 from lab.rest.message import Request, Response
 from lab.rest.router import Exchange, Router
 
 if TYPE_CHECKING:
+    from lab.rest.connections import Connections
     from lab.wires import Wires
 
 CAUSE, SENDER, SENT, FAULT = "x-glasscloud-cause", "x-glasscloud-sender", "x-glasscloud-sent", "x-glasscloud-fault"
@@ -37,12 +37,13 @@ class RemoteRouter(Router):
     def __init__(self, wires: Wires, urls: Mapping[str, str]) -> None:
         super().__init__(wires)
         self.places = {service: place(url) for service, url in urls.items()}
-        self.connections = Connections()
+        self.connections: Connections | None = None
         self.epoch_ns = epoch_ns(wires.runtime.epoch)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Close the connections."""
-        self.connections.close()
+        if self.connections is not None:
+            await self.connections.close()
 
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         if self.listeners.get(service) or service not in self.places:
@@ -93,54 +94,58 @@ class RemoteRouter(Router):
 
     async def _over_http(self, exchange: Exchange) -> Response:
         """Send it and wait for the answer's head, and for its body unless that is a stream."""
+        if self.connections is None:
+            from lab.rest.connections import Connections  # a program that asks nobody needs no client
+
+            self.connections = Connections()
         host, port, path = self.places[exchange.service]
-        connection = await self.connections.connection(host, port)
         request, future = exchange.request, exchange.future
-        head = self._head(exchange, f"{host}:{port}", path)
+        url = f"http://{host}:{port}{path}{_target(request.target)}"
+        asking = asyncio.ensure_future(self.connections.ask(request.method, url, self._headers(exchange), request.body, request.stream))
+        asking.add_done_callback(partial(_answered, future))
         try:
-            connection.ask(request.method, head, request.body, future)
-            if request.stream is not None:
-                sending = asyncio.ensure_future(connection.send(request.stream))
-                sending.add_done_callback(partial(_stopped, connection, future))
             response: Response = await future
-        except BaseException:
-            connection.end()  # what comes on it would be taken for the next one's answer
-            raise
+        finally:
+            asking.cancel()  # when it took too long, or its asker is gone
         return response
 
-    def _head(self, exchange: Exchange, host: str, path: str) -> bytes:
+    def _headers(self, exchange: Exchange) -> dict[str, str]:
         request = exchange.request
-        lines = [f"{request.method} {path}{_target(request.target)} HTTP/1.1", f"host: {host}"]
-        lines += [f"{name}: {value}" for name, value in request.headers.items() if name not in ("content-length", "host")]
-        if request.stream is not None:
-            lines.append("transfer-encoding: chunked")
-            if request.stream.size is not None:
-                lines.append(f"x-glasscloud-size: {request.stream.size}")
-        elif request.body or request.method in ("POST", "PUT", "PATCH"):
-            lines.append(f"content-length: {len(request.body)}")
-        lines += [f"{CAUSE}: {exchange.seq}", f"{SENDER}: {exchange.client.name}", f"{SENT}: {self.epoch_ns + exchange.sent_ns}"]
-        if REQUEST_ID not in request.headers:  # who has it from outside has it in the context only
-            lines.append(f"{REQUEST_ID}: {exchange.ctx.request_id}")
+        headers = {name: value for name, value in request.headers.items() if name not in ("content-length", "host")}
+        if request.stream is not None and request.stream.size is not None:
+            headers["x-glasscloud-size"] = str(request.stream.size)
+        headers[CAUSE], headers[SENDER] = str(exchange.seq), exchange.client.name
+        headers[SENT] = str(self.epoch_ns + exchange.sent_ns)
+        headers.setdefault(REQUEST_ID, exchange.ctx.request_id)  # who has it from outside has it in the context only
         if exchange.ctx.periodic:
-            lines.append(f"{PERIODIC}: 1")
-        text = "\r\n".join(lines)
-        if text.count("\n") != len(lines) - 1:
-            raise Unreachable("a header with a line break cannot be sent")
-        return (text + "\r\n\r\n").encode("latin-1", "replace")
+            headers[PERIODIC] = "1"
+        return headers
+
+
+def place(url: str) -> tuple[str, int, str]:
+    """Host, port and path of a service's URL. Raises LabError."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise LabError(f"{url!r} is no URL of a service; use http://HOST:PORT/PATH")
+    return parts.hostname, parts.port or 80, parts.path.rstrip("/")
 
 
 def _target(target: str) -> str:
-    """Path and query as HTTP may carry them: what is no ASCII, and blanks, quoted."""
-    return target if target.isascii() and " " not in target else quote(target, safe="/?&=%:;@+,!$'()*~[]|")
+    """Path and query as HTTP may carry them: what is no ASCII, blanks and what a URL would take for a fragment, quoted."""
+    return target if target.isascii() and " " not in target and "#" not in target else quote(target, safe="/?&=%:;@+,!$'()*~[]|")
 
 
-def _stopped(connection: Any, future: asyncio.Future[Response], sending: asyncio.Task[None]) -> None:
-    """The body of a request was sent, or broke off; its reader must not take it for whole."""
-    error = sending.exception() if not sending.cancelled() else None
-    if error is not None:
-        connection.end()
-        if not future.done():
-            future.set_exception(error)
+def _answered(future: asyncio.Future[Response], asking: asyncio.Future[Response]) -> None:
+    """Hand the answer, or why there is none, to who waits for it; unless that one does not any more."""
+    error = None if asking.cancelled() else asking.exception()
+    if future.done():
+        return
+    if asking.cancelled():
+        future.cancel()
+    elif error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(asking.result())
 
 
 def over(urls: Mapping[str, str]) -> Any:
