@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from itertools import islice
 from typing import Any
 
 import orjson
@@ -18,16 +17,10 @@ from starlette.responses import Response as HttpResponse
 
 from lab.rest.watched import Watched, fault
 
-BATCH = 500
-"""Entries of one event."""
-BATCH_BYTES = 2**18
-"""Bytes after which an event is closed before it has that many."""
-ROWS_MAX = 16
-"""Rows of a lazy body up to which it is rendered for watchers: on 200 hosts the tables of one create would cost as much as the create."""
 PAUSE_S = 0.02
-"""The shortest time between two events of entries, unless more are there than one takes."""
+"""The shortest time between two events of entries, unless more are there than a page takes."""
 REST = 4.0
-"""A watcher that catches up rests so many times as long as its event took to make: the cloud needs the processor too."""
+"""A watcher that catches up rests so many times as long as its page took to make: the cloud needs the processor too."""
 FAR = 100_000
 """A watcher this many entries behind misses some; it goes on with the newer half."""
 CLOCK_S = 1.0
@@ -63,17 +56,17 @@ class Watcher:
             for each in self._left():
                 yield each
             started = loop.time()
-            batch = self._batch()
+            page = self._page()
             took = loop.time() - started
-            if batch:
-                yield batch
+            if page:
+                yield page
             more = self.seq < world.journal.seq
             clock = self._clock_event(loop.time(), more)
             if clock:
                 yield clock
-            if batch and more:
+            if page and more:
                 await asyncio.sleep(min(took * REST, PAUSE_S))
-            elif batch:
+            elif page:
                 await asyncio.sleep(max(0.0, started + PAUSE_S - loop.time()))
             elif not more:
                 await world.bell.wait(max(0.0, self._clock_at + CLOCK_S - loop.time()))
@@ -96,20 +89,10 @@ class Watcher:
             self.seq = to
         return found
 
-    def _batch(self) -> bytes:
+    def _page(self) -> bytes:
         """The next entries as one event; empty when there are none."""
-        journal = self.world.journal
-        if self.seq >= journal.seq:
-            return b""
-        lines, size = [], 0
-        for entry in islice(journal.since(self.seq), BATCH):
-            line = entry.line(ROWS_MAX)
-            lines.append(line)
-            size += len(line)
-            if size >= BATCH_BYTES:
-                break
-        self.seq += len(lines)
-        return b"event: entries\nid: %d\ndata: %b\n\n" % (self.seq, b"\ndata: ".join(lines))
+        self.seq, page = self.world.pages.after(self.seq)
+        return page
 
     def _clock_event(self, now: float, more: bool) -> bytes:
         """The clock, when a second has passed, or when it was ordered anew and what happened until then is told."""

@@ -10,6 +10,7 @@ from starlette.responses import Response as HttpResponse
 
 from lab.context import Context
 from lab.journal import Journal
+from lab.rest.pages import Pages
 
 
 class Bell:
@@ -39,6 +40,8 @@ class Watched(Protocol):
     """A running cloud as `/glasscloud` serves it. Nothing here waits for the clock, unless it says so."""
 
     journal: Journal
+    pages: Pages
+    """Those of this journal."""
     bell: Bell
     """Rung when the journal has grown or the clock was ordered."""
     travels: list[int]

@@ -12,6 +12,7 @@ from lab.journal import Journal
 from lab.parts import apis
 from lab.rest.api import Api
 from lab.rest.message import Request, Response, Stream
+from lab.rest.pages import Pages
 from lab.rest.watched import Bell
 from lab.rpc.queues import queues
 from lab.serve.passes import Passes
@@ -28,7 +29,7 @@ class ServedReal:
     """What the edge needs of a real cloud whose processes are in this program."""
 
     def __init__(self, world: RealWorld, journal: Journal) -> None:
-        self.world, self.journal = world, journal
+        self.world, self.journal, self.pages = world, journal, Pages(journal)
         self.apis: dict[str, type[Api]] = apis()
         self.streams = True
         self.bell = Bell()

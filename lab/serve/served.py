@@ -17,6 +17,7 @@ from lab.journal import Journal
 from lab.readiness import SERVICES
 from lab.rest.api import Api
 from lab.rest.message import Response, Stream
+from lab.rest.pages import Pages
 from lab.rest.watched import Bell
 from lab.rpc.queues import queues
 from lab.serve.deeds import CloudDeeds, Play
@@ -49,6 +50,7 @@ class Served:
     ) -> None:
         self.cloud, self.runner = cloud, runner
         self.journal: Journal = cloud.journal
+        self.pages = Pages(cloud.journal)
         self.apis: dict[str, type[Api]] = {}
         self.streams = False  # what comes in is kept, so that the run can be repeated
         self.ready = False
@@ -178,7 +180,7 @@ class Served:
 
     def arrive(self, cloud: SimulatedCloud, deeds: CloudDeeds) -> None:
         """Serve the repeated world from now on."""
-        self.cloud, self.deeds, self.journal = cloud, deeds, cloud.journal
+        self.cloud, self.deeds, self.journal, self.pages = cloud, deeds, cloud.journal, Pages(cloud.journal)
         self.travels.append(cloud.journal.seq)
         self.bell.ring()
         self._admitted_before |= self._admitted

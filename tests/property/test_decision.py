@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
@@ -362,7 +363,7 @@ def test_the_explanation_is_that_of_the_state_which_the_decision_saw(case: Any, 
             changed = {**other, **{name: hosts[number][name] for name in texts}}
             table.put_node(node_of(number, changed))
             table.consume(number, 1, 512, 1024, NOW)
-    explained = {host["host"]: host for host in decider.explain(decision, table)["hosts"]}
+    explained = {host["host"]: host for host in orjson.loads(orjson.dumps(decider.explain(decision, table)))["hosts"]}
     ranking, removed, _ = naive(candidates, spec, config)
     assert {name: host["total"] for name, host in explained.items() if host.get("passed")} == dict(ranking)
     assert {name: host["reason"].split(":")[0] for name, host in explained.items() if host.get("passed") is False} == removed

@@ -16,7 +16,7 @@ import pytest
 from httpx_sse import ServerSentEvent, aconnect_sse
 
 from lab.journal import LazyBody
-from lab.rest import events
+from lab.rest import events, pages
 from tests.watching.serving import Serving, serve
 
 
@@ -279,13 +279,13 @@ def test_what_a_client_sent_never_breaks_a_line() -> None:
 def test_a_big_table_is_left_out_and_can_be_asked_for() -> None:
     async def main(here: Serving) -> None:
         start = here.journal.seq
-        for count in (events.ROWS_MAX, events.ROWS_MAX + 1):
+        for count in (pages.ROWS_MAX, pages.ROWS_MAX + 1):
             rows_of = json.dumps(list(range(count))).encode()
             here.journal.add("decision", "a", "b", "select", body=LazyBody(lambda rows_of=rows_of: rows_of, rows=count))
         found = await entries(here, start, 2)
-        assert [(len(row["body"] or ()), row.get("left_out")) for row in found] == [(events.ROWS_MAX, None), (0, events.ROWS_MAX + 1)]
+        assert [(len(row["body"] or ()), row.get("left_out")) for row in found] == [(pages.ROWS_MAX, None), (0, pages.ROWS_MAX + 1)]
         whole = await here.http.get(f"/glasscloud/journal?since={start + 1}&limit=1")
-        assert len(json.loads(whole.text)["body"]) == events.ROWS_MAX + 1
+        assert len(json.loads(whole.text)["body"]) == pages.ROWS_MAX + 1
 
     serve(main)
 

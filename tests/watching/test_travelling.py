@@ -8,7 +8,7 @@ import json
 import pytest
 from httpx_sse import aconnect_sse
 
-from lab.rest import events
+from lab.rest import pages
 from tests.travel.edge import Face, face
 
 
@@ -44,7 +44,7 @@ class Film:
 
 @pytest.mark.parametrize("forgets", [False, True])
 def test_the_film_is_cut_where_the_world_was_gone_back_to(forgets: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "ROWS_MAX", 1 << 40)
+    monkeypatch.setattr(pages, "ROWS_MAX", 1 << 40)
 
     async def main() -> None:
         async with face() as at:

@@ -181,7 +181,7 @@ class Decider:
         return self._kept[1]
 
     def explain(self, decision: Decision, table: HostTable) -> dict[str, Any]:
-        """Why each host was taken or not, from the numbers that the decision saw.
+        """Why each host was taken or not, from the numbers that the decision saw; the weights are JSON already.
 
         Raises:
             LookupError: that version of the hosts is no longer kept.
@@ -206,29 +206,33 @@ class Decider:
             "hosts": list(hosts.values()),
         }
 
-    def _weights(
-        self, pool: Pool, request: Request, situation: Situation
-    ) -> Iterator[tuple[int, Mapping[str, Mapping[str, float]], float]]:
+    def _weights(self, pool: Pool, request: Request, situation: Situation) -> Iterator[tuple[int, dict[str, orjson.Fragment], float]]:
+        """Of each row what every weigher says of it, as JSON, and the total."""
         if not len(pool):
             return
-        columns: list[tuple[str, Values, Values, float]] = []
+        columns: list[tuple[str, list[orjson.Fragment]]] = []
+        total = np.zeros(len(pool))
         for weigher, multiplier in self.weighers:
             raw = weigher.raw(pool, request, situation)
             if raw is not None:
-                norm = normalised(raw)
-                columns.append((weigher.name, raw, np.zeros(len(pool)) if norm is None else norm, multiplier))
-        totals = scores(pool, self.weighers, request, situation)
-        for place, row in enumerate(pool.rows.tolist()):
-            weights = {
-                name: {
-                    "raw": float(raw[place]),
-                    "normalised": float(norm[place]),
-                    "multiplier": multiplier,
-                    "score": float(norm[place] * multiplier) + 0.0,
-                }
-                for name, raw, norm, multiplier in columns
-            }
-            yield row, weights, float(totals[place])
+                known = normalised(raw)
+                norm = np.zeros(len(pool)) if known is None else known
+                score = norm * multiplier + 0.0
+                total += score
+                columns.append((weigher.name, _told(raw, norm, multiplier, score)))
+        for place, (row, value) in enumerate(zip(pool.rows.tolist(), total.tolist(), strict=True)):
+            yield row, {name: weights[place] for name, weights in columns}, value
+
+
+def _told(raw: Values, norm: Values, multiplier: float, score: Values) -> list[orjson.Fragment]:
+    """What a weigher says of the hosts of a pool. It is the same of many of them, and encoded once for all of these."""
+    told: dict[float, orjson.Fragment] = {}
+    raws = raw.tolist()
+    for value, normal, scored in zip(raws, norm.tolist(), score.tolist(), strict=True):
+        if value not in told:
+            weights = {"raw": value, "normalised": normal, "multiplier": multiplier, "score": scored}
+            told[value] = orjson.Fragment(orjson.dumps(weights))
+    return [told[value] for value in raws]
 
 
 def requested(pool: Pool, request: Request) -> Pool:

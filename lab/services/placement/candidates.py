@@ -7,7 +7,7 @@ takes to make it, a version of the table and the query; JSON is written only for
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,18 +77,19 @@ class CandidateSearch:
         self.table = table
         self._kept: dict[int, _Kept] = {}
         """By the identity of the query, which it holds."""
+        self._summaries = Summaries()
 
     def answer(self, query: CandidateQuery) -> LazyBody:
         """The candidates of a query, as of now."""
         table = self.table
         if query.simple and not table.nested and not table.sharing:
-            rows = self._rows(query)
+            rows, summaries = self._rows(query), self._summaries
             view = CandidateView(table.uuids, rows, table.shape, query.groups[0].resources)
             version = table.version
-            return LazyBody(lambda: _render_rows(table, version, query), view, len(rows))
+            return LazyBody(lambda: _render_rows(table, version, query, rows, summaries), view, len(rows))
         combinations = combine(table, query)
-        summaries = _summed_providers(table.records, table, combinations, query)
-        return LazyBody(lambda: orjson.dumps(_document(combinations, summaries, query)), rows=len(combinations))
+        summed = _summed_providers(table.records, table, combinations, query)
+        return LazyBody(lambda: orjson.dumps(_document(combinations, Summaries().of(summed, query), query)), rows=len(combinations))
 
     def _rows(self, query: CandidateQuery) -> Rows:
         kept, table = self._kept.get(id(query)), self.table
@@ -185,17 +186,16 @@ def _tree_mask(table: ProviderTable, uuid: str) -> Mask:
     return mask
 
 
-def _render_rows(table: ProviderTable, version: int, query: CandidateQuery) -> bytes:
-    """Write the answer as it was: take the table back to the version, and search it again."""
+def _render_rows(table: ProviderTable, version: int, query: CandidateQuery, rows: Rows, summaries: Summaries) -> bytes:
+    """Write the answer as it was: the rows that were found, with the records of that version. A row is never given away again."""
     try:
         records = table.records_at(version)
     except LookupError as error:
         return orjson.dumps({"allocation_requests": [], "provider_summaries": {}, "lost": str(error)})
-    past = table if version == table.version else ProviderTable(r for r in records if r is not None)
-    found = [past.records[row] for row in flat_rows(past, query)]
+    found = [provider for row in rows.tolist() if (provider := records[row]) is not None]
     resources = query.groups[0].resources
-    combinations = [Combination(((p.uuid, resources),), (("", (p.uuid,)),)) for p in found if p is not None]
-    return orjson.dumps(_document(combinations, [p for p in found if p is not None], query))
+    combinations = [Combination(((p.uuid, resources),), (("", (p.uuid,)),)) for p in found]
+    return orjson.dumps(_document(combinations, summaries.of(found, query), query))
 
 
 def _summed_providers(
@@ -213,11 +213,10 @@ def _summed_providers(
     return [p for p in records if p is not None and p.root_provider_uuid in roots]
 
 
-def _document(combinations: Sequence[Combination], summed: Sequence[ResourceProvider], query: CandidateQuery) -> dict[str, Any]:
-    requested = [name for group in query.groups for name in group.resources]
+def _document(combinations: Sequence[Combination], summaries: Mapping[str, orjson.Fragment], query: CandidateQuery) -> dict[str, Any]:
     return {
         "allocation_requests": [_request(combination, query.version) for combination in combinations],
-        "provider_summaries": {p.uuid: _summary(p, requested, query.version) for p in summed},
+        "provider_summaries": summaries,
     }
 
 
@@ -228,6 +227,29 @@ def _request(combination: Combination, version: Version) -> dict[str, Any]:
     if version >= MAPPINGS:
         request["mappings"] = {suffix: list(uuids) for suffix, uuids in combination.mappings}
     return request
+
+
+class Summaries:
+    """What is said of providers, as JSON: it is encoded again only for those that changed since it was said last."""
+
+    def __init__(self) -> None:
+        self._form: tuple[Version, Sequence[str]] | None = None
+        self._told: dict[str, tuple[ResourceProvider, orjson.Fragment]] = {}
+
+    def of(self, providers: Iterable[ResourceProvider], query: CandidateQuery) -> dict[str, orjson.Fragment]:
+        """The summaries by UUID in the form that the query wants."""
+        version = query.version
+        form = (version, () if version >= ALL_CLASSES else [name for group in query.groups for name in group.resources])
+        if form != self._form:
+            self._form, self._told = form, {}
+        found = {}
+        for provider in providers:
+            known = self._told.get(provider.uuid)
+            if known is None or known[0] is not provider:
+                told = orjson.Fragment(orjson.dumps(_summary(provider, form[1], version)))
+                known = self._told[provider.uuid] = (provider, told)
+            found[provider.uuid] = known[1]
+        return found
 
 
 def _summary(provider: ResourceProvider, requested: Sequence[str], version: Version) -> dict[str, Any]:
