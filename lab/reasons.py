@@ -1,16 +1,15 @@
-"""Why a frame was lost or a way is closed, as the datacenter says it in English, in the user's language.
+"""Why a frame was lost, a way is closed or a filter of the scheduler refused a host: what they say in English, in the user's language.
 
-The journal keeps the datacenter's own sentences, so that it is the same whoever watches. Here each sentence stands as a pattern
+The journal keeps their own sentences, so that it is the same whoever watches. Here each sentence stands as a pattern
 with its Korean; a name in braces is any text, and one that ends in `why` is a sentence of its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from functools import cache
 
-KOREAN: Mapping[str, str] = {
+KOREAN: dict[str, str] = {
     # Switches and cables.
     "access port {where} is in VLAN {own}, not in VLAN {vlan}": "access 포트 {where}은(는) VLAN {own}에 속하며 VLAN {vlan}이(가) 아닙니다",
     "VLAN {vlan} is not trunked on {where}": "{where}의 trunk에 VLAN {vlan}이(가) 빠져 있습니다",
@@ -72,6 +71,31 @@ KOREAN: Mapping[str, str] = {
     "segment {vni} from {peer}": "{peer}에서 온 세그먼트 {vni}",
 }
 
+FILTERS: dict[str, str] = {
+    "{name}Filter: {why}": "{name}Filter: {why}",
+    "the service is disabled, reason: None": "서비스가 비활성화되어 있습니다(disabled)",
+    "the service is disabled, reason: {reason}": "서비스가 비활성화되어 있습니다(disabled). 사유: {reason}",
+    "the service is forced down": "서비스가 강제로 down 상태가 되어 있습니다(forced_down)",
+    "has not been heard from in a while: {silent} s > {limit} s": "오랫동안 소식이 없습니다: {silent}초 > {limit}초",
+    "there is no capability {name}, {wanted} is required": "capability {name}이(가) 없습니다. {wanted}이(가) 필요합니다",
+    "capability {name} is {own}, {wanted} is required": "capability {name}이(가) {own}입니다. {wanted}이(가) 필요합니다",
+    "{asked} is not among what the host runs: {known}": "{asked}은(는) 이 호스트가 실행할 수 있는 것이 아닙니다: {known}",
+    "hypervisor version {own} does not satisfy {wanted}": "하이퍼바이저 버전 {own}이(가) {wanted} 조건에 맞지 않습니다",
+    "{count} servers of group {group} >= max_server_per_host {limit}": "그룹 {group}의 서버 {count}대 >= max_server_per_host {limit}",
+    "not among the hosts of group {group}: {hosts}": "그룹 {group}의 호스트가 아닙니다: {hosts}",
+    "a server of different_host is here: {servers}": "different_host로 지정한 서버가 이 호스트에 있습니다: {servers}",
+    "no server of same_host is here: {servers}": "same_host로 지정한 서버가 이 호스트에 없습니다: {servers}",
+    "host address {address} is not in {network}": "호스트 주소 {address}이(가) {network}에 속하지 않습니다",
+    "{count} io ops >= {limit}": "진행 중인 I/O 작업 {count}개 >= {limit}개",
+    "{count} servers >= {limit}": "서버 {count}대 >= {limit}대",
+    "availability zone {own}, {wanted} is requested": "availability zone이 {own}입니다. 요청은 {wanted}입니다",
+    "this host was tried before": "이미 시도한 호스트입니다",
+    "{left} MB of usable RAM < {wanted} MB, the whole host has {total} MB": "쓸 수 있는 RAM {left} MB < {wanted} MB, 호스트 전체는 {total} MB",
+    "{left} free vCPUs < {wanted}, the whole host has {total}": "남은 vCPU {left}개 < {wanted}개, 호스트 전체는 {total}개",
+    "{left} MB of usable disk < {wanted} MB": "쓸 수 있는 디스크 {left} MB < {wanted} MB",
+}
+"""What filters say of a host that they refuse, and what stands before it where the filter is named."""
+
 
 def worded(reason: str, lang: str) -> str:
     """The reason in a language, 'ko' or 'en'; one that is not known stays as it is."""
@@ -86,4 +110,4 @@ def worded(reason: str, lang: str) -> str:
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))), korean) for english, korean in KOREAN.items())
+    return tuple((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))), korean) for english, korean in (FILTERS | KOREAN).items())

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.cli.words import say
 from lab.journal import Entry
+from lab.reasons import worded
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,7 +36,7 @@ class Decision:
         styles = {"chosen": "bold green", "passed": "", "refused": "red"}
         for host, verdict, weight, why in self.hosts:
             number = "" if weight is None else f"{weight:.3f}"
-            table.add_row(host, say(verdict, lang), number, why or say("equal", lang), style=styles[verdict])
+            table.add_row(host, say(verdict, lang), number, worded(why, lang) or say("equal", lang), style=styles[verdict])
         return table
 
 

@@ -39,6 +39,10 @@ class Dial:
         """As a clock shows it: '8.963 s' or '2026-11-22 16:45:32 UTC'."""
         return self.instant(t_ns) if self.origin is None else f"{self._at(t_ns):%Y-%m-%d %H:%M:%S} UTC"
 
+    def brief(self, t_ns: int) -> str:
+        """The same where there is little room: '8.963 s' or '16:45:32'."""
+        return self.instant(t_ns) if self.origin is None else f"{self._at(t_ns):%H:%M:%S}"
+
     def _at(self, t_ns: int) -> datetime:
         assert self.origin is not None
         return self.origin + timedelta(microseconds=t_ns // 1000)

@@ -12,8 +12,9 @@ import pytest
 from textual.pilot import Pilot
 
 from lab.journal import Entry
+from lab.tui.rooms import ROOMS
 from lab.tui.screens.flow import FlowRoom
-from lab.tui.widgets.bars import clock_line
+from lab.tui.widgets.bars import RoomBar
 from lab.watch.dial import SECONDS, Dial, dial_of
 from lab.watch.recorded import RecordedFeed
 from tests.tui.conftest import StubFeed, app_of, play
@@ -28,7 +29,7 @@ def test_a_real_cloud_counts_from_a_date_and_a_simulated_one_does_not() -> None:
     assert dial_of(CLOCK) == REAL
     assert dial_of({"t_s": 3.0, "utc": "2026-03-04T05:06:10Z"}) == SECONDS
     assert (REAL.short(NOW), REAL.instant(NOW), REAL.instant(NOW, 6)) == ("15:23:40.428 ", "15:23:40.428", "15:23:40.428196")
-    assert REAL.now(NOW) == "2026-11-22 15:23:40 UTC"
+    assert (REAL.now(NOW), REAL.brief(NOW)) == ("2026-11-22 15:23:40 UTC", "15:23:40")
     assert (SECONDS.short(8_963_400_000), SECONDS.now(8_963_400_000)) == ("   8.963 ", "8.963 s")
     assert all(len(dial.short(t)) == dial.columns for dial in (SECONDS, REAL) for t in (0, 8_963_000_000, NOW))
 
@@ -49,7 +50,7 @@ def test_a_recorded_journal_says_it_in_its_first_entry(tmp_path: Path, world: st
     assert RecordedFeed(path).dial == dial
 
 
-@pytest.mark.parametrize("width", [80, 120])
+@pytest.mark.parametrize("width", [80, 120, 160])
 def test_the_clock_shows_the_date_and_each_line_its_time(recording: Path, width: int) -> None:
     feed = StubFeed(recording)
     feed.dial = REAL
@@ -59,7 +60,9 @@ def test_the_clock_shows_the_date_and_each_line_its_time(recording: Path, width:
         room = app.screen
         assert isinstance(room, FlowRoom)
         last = app.desk.film[-1].t
-        assert f" · {REAL.now(last)} · #" in clock_line(room)
+        bar = room.query_one(RoomBar).render().plain
+        assert (REAL.now(last) if width == 160 else f"· {REAL.brief(last)} ") in bar
+        assert all(room.say(f"room.{door.name}.short" if width == 80 else f"room.{door.name}") in bar for door in ROOMS)
         line, heading = room.lanes.render_line(0).text, room.lanes.heading().text
         assert line.startswith(REAL.short(room.lanes.view[room.lanes.scroll_offset.y].t))
         assert len(line) == len(heading)

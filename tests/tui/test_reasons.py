@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 import sim.datacenter
-from lab.reasons import KOREAN, worded
+from lab.reasons import FILTERS, KOREAN, worded
+from lab.services.compute import capabilities, filters
 from lab.tui.screens.datacenter import DatacenterRoom
 from lab.watch.walk import of_ping
 from tests.tui.conftest import StubFeed, app_of, play
@@ -87,6 +89,28 @@ def test_every_sentence_of_the_datacenter_is_known_in_korean() -> None:
 def test_no_sentence_is_kept_that_nobody_says() -> None:
     said = sentences()
     assert {english for english in KOREAN if not any(fits(english, text) for text in said)} <= RARE
+
+
+def refusals() -> set[str]:
+    """What filters say of a host that they refuse."""
+    found: set[str] = set()
+    for module in (filters, capabilities):
+        for node in ast.walk(ast.parse(inspect.getsource(module))):
+            if isinstance(node, ast.Lambda):
+                found.update(rendered(node.body, {}))
+            elif isinstance(node, ast.FunctionDef) and node.name.endswith(("_reason", "_problem")):
+                returns = (each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value is not None)
+                found.update(text for value in returns for text in rendered(value, {}))
+    return {text for text in found if " " in text}
+
+
+def test_every_refusal_of_a_filter_is_known_in_korean_and_none_is_kept_that_nobody_says() -> None:
+    found = refusals()
+    assert len(found) >= 18
+    assert {text for text in found if not HANGUL.search(worded(f"RamFilter: {text}", "ko"))} == set()
+    named = {"{name}Filter: {why}", "the service is disabled, reason: None"}
+    assert {english for english in FILTERS if not any(fits(english, text) for text in found)} == named
+    assert worded("RamFilter: this host was tried before", "ko") == "RamFilter: 이미 시도한 호스트입니다"
 
 
 def fits(pattern: str, text: str) -> bool:

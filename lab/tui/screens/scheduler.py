@@ -14,6 +14,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from lab.reasons import worded
 from lab.tui.desk import LOADING
 from lab.tui.messages import Inspect
 from lab.tui.room import Room
@@ -209,7 +210,7 @@ class SchedulerRoom(Room):
             line += [Segment(" "), Segment(SIGNS[mark], {"passed": inks.good, "refused": inks.bad}.get(mark, inks.muted))]
         line.append(Segment(" "))
         if host.verdict == "refused":
-            return [*line, Segment(" " + host.reason, inks.plain)]
+            return [*line, Segment(" " + worded(host.reason, self.desk.lang), inks.plain)]
         line.append(Segment(fit(f"{host.total:.4f}", 10, True), inks.strong))
         for weigher in weighers:
             share = host.shares.get(weigher)
@@ -228,7 +229,7 @@ class SchedulerRoom(Room):
         width = self.query_one("#detail").content_size.width or self.size.width - 2
         if host.verdict == "refused":
             stage = decision.stages[host.refused_by].name if host.refused_by >= 0 else ""
-            lines.append(Content.assemble(("✗ " + stage, "$error"), "  ", host.reason))
+            lines.append(Content.assemble(("✗ " + stage, "$error"), "  ", worded(host.reason, self.desk.lang)))
         else:
             asked = "  ".join(f"{number} {stage.short} ✓" for number, stage in enumerate(decision.stages, 1))
             if asked:

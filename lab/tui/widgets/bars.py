@@ -66,20 +66,24 @@ def _ways(room: Room) -> Iterator[tuple[list[str], str, str]]:
     """What the rooms are called, what stands before each, and the clock: less and less, the present room's name to the last."""
     from lab.tui.rooms import ROOMS
 
-    clock = clock_line(room)
-    less = clock.rpartition(" · #")[0] + " "
-    yield [room.say(f"room.{door.name}") for door in ROOMS], " ", clock
+    desk = room.desk
+    clock, brief = clock_line(room, desk.now), clock_line(room, desk.film.dial.brief(desk.now_ns))
+    less = brief.rpartition(" · #")[0] + " "
+    whole = [room.say(f"room.{door.name}") for door in ROOMS]
+    yield whole, " ", clock
+    yield whole, " ", brief
     short = [room.say(f"room.{door.name}.short") for door in ROOMS]
     yield short, " ", clock
-    yield short, "", clock
+    yield short, " ", brief
+    yield short, "", brief
     yield short, "", less
     only = [room.say(f"room.{door.name}") if door.name == room.name_ else "" for door in ROOMS]
-    yield only, " ", clock
+    yield only, " ", brief
     yield only, " ", less
 
 
-def clock_line(room: Room) -> str:
-    """The clock, the number of the last entry, and the state of the connection in a few characters."""
+def clock_line(room: Room, now: str) -> str:
+    """The clock, which shows `now`, the number of the last entry, and the state of the connection in a few characters."""
     desk = room.desk
     if not desk.feed.live:
         state = room.say("clock.recorded") if desk.whole else room.say("clock.loading")
@@ -90,7 +94,7 @@ def clock_line(room: Room) -> str:
     else:
         speed = desk.clock.get("speed", 1)
         state = "▶ " + (room.say("clock.max") if speed == "max" else f"×{speed:g}")
-    return f"{state} · {desk.now} · #{desk.film.last_seq} "
+    return f"{state} · {now} · #{desk.film.last_seq} "
 
 
 class KeyBar(Widget):
