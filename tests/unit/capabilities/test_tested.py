@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from lab.capabilities import recorded, render_tested
+from lab.capabilities.tested import TITLES
 from lab.cli.main import main
 from tests.contracts import record
 from tests.contracts.record import Recorder
@@ -70,6 +72,22 @@ def test_a_run_replaces_the_drivers_that_were_in_it_and_no_others(built: Path) -
         assert kept == {"a": ["a repeat converges"], "b": ["a repeat converges"]}
 
 
+def test_a_driver_that_could_be_asked_nothing_leaves_what_an_earlier_run_wrote(built: Path) -> None:
+    run(report("a", "skipped", reason="no root"))
+    assert json.loads(built.read_text())[0]["promises"][0]["reason"] == "no root"
+    run(report("a", "passed"))
+    run(report("a", "skipped", reason="no root"))
+    assert [each["promises"][0]["outcome"] for each in json.loads(built.read_text())] == ["passed"]
+
+
+def test_what_was_asked_on_another_kernel_is_written_as_it_came(built: Path) -> None:
+    there = {"port": "volume", "driver": "a", "when": "2026-11-22", "made_with": "Linux 6.1", "promises": []}
+    ended = report("b", "passed", when="teardown")
+    ended.user_properties = [("brought", there)]
+    run(report("a", "skipped", reason="not this kernel"), ended)
+    assert json.loads(built.read_text()) == [there]
+
+
 def test_other_tests_are_not_written(built: Path) -> None:
     run(SimpleNamespace(user_properties=[], outcome="passed", when="call", longrepr=None))
     assert not built.exists()
@@ -91,10 +109,16 @@ def test_the_table_says_what_is_kept_broken_and_not_asked() -> None:
     assert "1 nfs   2026-11-22, Linux 6.18" in text
 
 
-def test_nothing_that_came_with_the_package_is_broken(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_that_came_with_the_package_is_broken(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     found = recorded()
-    assert {"volume", "image", "object"} <= {each.port for each in found}
+    assert {each.port for each in found} == {*TITLES}
+    real = """libvirt qemu, libvirt lxc, openvswitch vlan, openvswitch vxlan, linuxbridge vlan, linuxbridge vxlan, dnsmasq, nfs,
+        directory, file, rabbitmq, over http, sqlite, postgresql"""
+    assert {*re.split(r",\s+", real)} <= {each.driver for each in found}
     assert [(each.driver, row) for each in found for row in each.promises if row.outcome == "failed"] == []
     with pytest.raises(SystemExit):
         main(["capabilities", "--tested"])
-    assert "Volume backends, as tested" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Volume backends, as tested" in shown
+    assert max(map(len, shown.splitlines())) <= 80
