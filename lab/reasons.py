@@ -90,7 +90,8 @@ FILTERS: dict[str, str] = {
     "{count} servers >= {limit}": "서버 {count}대 >= {limit}대",
     "availability zone {own}, {wanted} is requested": "availability zone이 {own}입니다. 요청은 {wanted}입니다",
     "this host was tried before": "이미 시도한 호스트입니다",
-    "{left} MB of usable RAM < {wanted} MB, the whole host has {total} MB": "쓸 수 있는 RAM {left} MB < {wanted} MB, 호스트 전체는 {total} MB",
+    "{left} MB of usable RAM < {wanted} MB, the whole host has {total} MB":
+        "쓸 수 있는 RAM {left} MB < {wanted} MB, 호스트 전체는 {total} MB",
     "{left} free vCPUs < {wanted}, the whole host has {total}": "남은 vCPU {left}개 < {wanted}개, 호스트 전체는 {total}개",
     "{left} MB of usable disk < {wanted} MB": "쓸 수 있는 디스크 {left} MB < {wanted} MB",
 }
@@ -110,4 +111,5 @@ def worded(reason: str, lang: str) -> str:
 
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))), korean) for english, korean in (FILTERS | KOREAN).items())
+    texts = (FILTERS | KOREAN).items()
+    return tuple((re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+)", re.escape(english))), korean) for english, korean in texts)
