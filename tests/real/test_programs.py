@@ -120,7 +120,7 @@ def test_a_server_is_asked_for_through_six_programs(programs: Programs) -> None:
         cloud, wires = await client_of(programs.site)
         server = await ask_for_a_server(cloud, "web")
         assert "No valid host was found" in str(server.fault)
-        wires.router.close()  # type: ignore[attr-defined]
+        await wires.router.close()  # type: ignore[attr-defined]
 
     asyncio.run(main())
 
@@ -135,7 +135,7 @@ def test_it_goes_on_after_kill_9_of_a_conductor_an_api_and_rabbitmq(programs: Pr
         programs.server.kill()
         await asyncio.to_thread(programs.server.start)
         await ask_for_a_server(cloud, "after-rabbitmq")
-        wires.router.close()  # type: ignore[attr-defined]
+        await wires.router.close()  # type: ignore[attr-defined]
 
     asyncio.run(main())
 
@@ -148,7 +148,7 @@ def test_a_program_without_the_others_says_who_is_missing(programs: Programs) ->
             await cloud.compute.servers.list()
         await asyncio.to_thread(programs.start, "nova-api")
         assert await cloud.compute.servers.list()
-        wires.router.close()  # type: ignore[attr-defined]
+        await wires.router.close()  # type: ignore[attr-defined]
 
     asyncio.run(main())
 
