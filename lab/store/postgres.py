@@ -91,6 +91,8 @@ class PostgresStore(SqlStore):
     def _claim(self) -> None:
         # Read committed: the snapshot shall be of after the lock.
         self._connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
+        # Whoever makes tables holds it, and a cloud's programs are started together.
+        self._connection.execute(f"SET LOCAL lock_timeout = {MAKE_MS}")
         self._connection.execute(f"SELECT pg_advisory_xact_lock({CLAIM})")
 
     def _make(self, statements: Iterable[str]) -> None:
