@@ -125,6 +125,7 @@ class Builder:
         await bench.tracker.update_usage(ctx, build.server)
         build.server = await conductor.save(ctx, build.server, [None], vm_state=BUILDING, task_state=NETWORKING)
         build.network = bench.process.spawn(self._allocate(ctx, build), f"network of {build.server.id}")
+        await bench.process.sleep(0)  # nova gives it a thread: it has begun when the next line does
         build.devices, root = await self._block_devices.name(ctx, build.devices)
         build.server = await conductor.save(ctx, build.server, vm_state=BUILDING, task_state=BLOCK_DEVICE_MAPPING, root_device_name=root)
         await self._block_devices.prepare(ctx, build.server, build.devices)

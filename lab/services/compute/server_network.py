@@ -41,14 +41,12 @@ class ServerNetwork:
         for request in requests:
             if request["network_id"] not in networks:
                 raise BuildAbort(f"Network {request['network_id']} could not be found.")
+        kept = {r["port_id"] for r in requests if r.get("port_id")}
         try:
             given = [(await self._take_port(ctx, server, request, groups), request) for request in requests]
-            for port, request in given:
-                await self._bind(ctx, server, port, request)
+            fresh = await self._bind_all(ctx, server, given, networks, kept)
         except PortStillInUse as error:
             raise BuildAbort(f"Failed to allocate the network(s) with error {error}, not rescheduling.") from error
-        kept = {r["port_id"] for r in requests if r.get("port_id")}
-        fresh = await self.refresh(ctx, server.id, server.project_id, networks=networks, kept=kept)
         mine = {port["id"] for port, _ in given}
         for stray in [vif for vif in fresh if vif["port_id"] not in mine]:  # made by a repeated request
             await self.detach(ctx, server, stray["port_id"], preserve=False)
@@ -97,6 +95,18 @@ class ServerNetwork:
                     raise
                 port = await self._free(ctx, server, port["id"])
 
+    async def _bind_all(
+        self, ctx: Context, server: Server, given: list[tuple[Json, Json]], networks: dict[str, Json], kept: set[str]
+    ) -> list[Json]:
+        """Bind ports and keep what neutron says of them.
+
+        It tells nova of each of them that it changed: that is looked at when all are bound, not in between.
+        """
+        async with self._caches.hold(server.id):
+            for port, request in given:
+                await self._bind(ctx, server, port, request)
+            return await self._read(ctx, server.id, server.project_id, networks=networks, kept=kept)
+
     async def _bind(self, ctx: Context, server: Server, port: Json, request: Json) -> None:
         """Bind a port to this host and note it as the server's."""
         zone = server.availability_zone or self._process.config.availability_zone
@@ -109,7 +119,15 @@ class ServerNetwork:
 
     # -- the info cache -----------------------------------------------------------------------
 
-    async def refresh(
+    async def refresh(self, ctx: Context, server_id: str, project_id: str, *, only: str | None = None) -> list[Json]:
+        """Read the server's ports from neutron and keep what they say; `only` looks again at one port alone.
+
+        One refresh of a server at a time: they would overwrite each other.
+        """
+        async with self._caches.hold(server_id):
+            return await self._read(ctx, server_id, project_id, only=only)
+
+    async def _read(
         self,
         ctx: Context,
         server_id: str,
@@ -119,28 +137,24 @@ class ServerNetwork:
         only: str | None = None,
         kept: set[str] | None = None,
     ) -> list[Json]:
-        """Read the server's ports from neutron and keep what they say; `only` looks again at one port alone.
-
-        One refresh of a server at a time: they would overwrite each other.
-        """
-        async with self._caches.hold(server_id):
-            answer = await self._conductor.on(ctx, "InstanceInfoCache", "refresh", {"id": server_id})
-            old = {vif["port_id"]: vif for vif in answer[0]["network_info"]}
-            ports = await self.neutron.ports_of(ctx, server_id, project_id)
-            if len(ports) > 1:
-                place = {port_id: i for i, port_id in enumerate(old)}
-                ports.sort(key=lambda port: place.get(port["id"], len(old)))
-            if networks is None and ports:
-                networks = await self.neutron.networks(ctx, _unique([port["network_id"] for port in ports]))
-            fresh = []
-            for port in ports:
-                known = old.get(port["id"])
-                if only is not None and only != port["id"] and known is not None:
-                    fresh.append(known)
-                    continue
-                preserve = known["preserve_on_delete"] if known else port["id"] in (kept or ())
-                fresh.append(await self._vif(ctx, port, (networks or {}).get(port["network_id"], {}), preserve))
-            await self._save(ctx, server_id, fresh)
+        """`refresh` for whoever holds the server's cache; `networks` that are known are not asked for, ports `kept` outlive the server."""
+        answer = await self._conductor.on(ctx, "InstanceInfoCache", "refresh", {"id": server_id})
+        old = {vif["port_id"]: vif for vif in answer[0]["network_info"]}
+        ports = await self.neutron.ports_of(ctx, server_id, project_id)
+        if len(ports) > 1:
+            place = {port_id: i for i, port_id in enumerate(old)}
+            ports.sort(key=lambda port: place.get(port["id"], len(old)))
+        if networks is None and ports:
+            networks = await self.neutron.networks(ctx, _unique([port["network_id"] for port in ports]))
+        fresh = []
+        for port in ports:
+            known = old.get(port["id"])
+            if only is not None and only != port["id"] and known is not None:
+                fresh.append(known)
+                continue
+            preserve = known["preserve_on_delete"] if known else port["id"] in (kept or ())
+            fresh.append(await self._vif(ctx, port, (networks or {}).get(port["network_id"], {}), preserve))
+        await self._save(ctx, server_id, fresh)
         return fresh
 
     async def _vif(self, ctx: Context, port: Json, network: Json, preserve: bool) -> Json:
@@ -209,8 +223,7 @@ class ServerNetwork:
         kept = {port["id"]} if request.get("port_id") else set()
         try:
             await self._process.rest.call(ctx, "placement", "GET", f"/allocations/{server.id}", auth="service")
-            await self._bind(ctx, server, port, request)
-            fresh = await self.refresh(ctx, server.id, server.project_id, networks=networks, kept=kept)
+            fresh = await self._bind_all(ctx, server, [(port, request)], networks, kept)
             found = next((vif for vif in fresh if vif["port_id"] == port["id"]), None)
             if found is None:
                 raise PortBindingFailed(f"Port {port['id']} vanished while it was attached to {server.id}")
