@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 KEEP_ALIVE_S = 75
 """How long a connection may lie still: longer than those who connect use it again."""
+READING = frozenset({"GET", "HEAD"})
+"""Requests after which nobody is told anything; who is answered to others may rely on it that all were told."""
 OUTSIDE = "client@outside"
 """The sender of a request that does not say whose it is: no program of the cloud sent it."""
 
@@ -45,6 +47,8 @@ class Door:
         try:
             exchange = await self._exchange(service, Request(scope["method"], target, headers), receive)
             response = await self.router.take(exchange)
+            if exchange.request.method not in READING:
+                await self.router.wires.broker.handed_over(exchange.ctx.request_id)
         except LabError as error:  # what a service itself refuses is an answer of its own
             response = Response(503, None, {FAULT: str(error).replace("\n", " ")})
         except ProcessKilled as end:

@@ -22,6 +22,7 @@ from lab.journal.merge import SPACE
 from lab.process import Process
 from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
 from lab.rpc.amqp_link import PERSISTENT, TRANSIENT, Delivery, Link, Parcel
+from lab.rpc.amqp_turns import Key, Turns
 from lab.rpc.broker import Broker, answer
 from lab.rpc.consumers import Consumer, Queue
 from lab.rpc.message import Message
@@ -66,6 +67,7 @@ class AmqpBroker(Broker):
         self._places: dict[str, Place] = {}
         self._tags = 0
         self._calls: dict[int, Message] = {}
+        self._turns = Turns()
         self._declared: set[str] = set()
         self._seen: deque[tuple[str, str]] = deque()
         self._seen_set: set[tuple[str, str]] = set()
@@ -93,6 +95,7 @@ class AmqpBroker(Broker):
     def _said(self, state: str, text: str) -> None:
         """The connection came or went. What was not acknowledged on the old one comes again on the new."""
         if state == "down":
+            self._turns.give_up()
             for place in self._places.values():
                 self._drop_held(place.consumer)
         who = next(iter(self.wires.processes), "glasscloud")
@@ -161,6 +164,24 @@ class AmqpBroker(Broker):
 
     # -- sending ------------------------------------------------------------------------------
 
+    def publish(self, message: Message) -> None:
+        self._in_turn(message, partial(super().publish, message))
+
+    def fanout(self, message: Message, keys: Sequence[str] | None) -> None:
+        self._in_turn(message, partial(super().fanout, message, keys))
+
+    def _in_turn(self, message: Message, send: Callable[[], None]) -> None:
+        """Send a message when its turn has come; a dead sender's are not sent any more."""
+        message.sent_ns = self._runtime.now_ns()  # from when on its answer is waited for
+        queue = self._turns.go if message.waiter is None else self._turns.after
+        if self.link.up:
+            queue(_key(message), lambda: send() if message.sender.alive else None)
+        else:
+            send()
+
+    async def handed_over(self, request_id: str) -> None:
+        await self._turns.wait(request_id)
+
     def _enqueue(self, message: Message, queue: Queue) -> None:
         queue.published += 1
         component = message.sender.binary.partition("-")[0]
@@ -183,9 +204,15 @@ class AmqpBroker(Broker):
             self._calls[message.order] = message
             waiter.add_done_callback(partial(self._forget, message.order))
         payload = pack(message, f"{self.id}.{message.order}", self._epoch_ns + message.sent_ns, self.reply_q, keys)
-        self.link.send(Parcel(exchange, key, payload, PERSISTENT, partial(self._lost, message)))
+        taken = None
+        if waiter is None:
+            taken = partial(self._turns.done, _key(message))
+            self._turns.left(_key(message))
+        self.link.send(Parcel(exchange, key, payload, PERSISTENT, partial(self._lost, message), taken))
 
     def _lost(self, message: Message) -> None:
+        if message.waiter is None and self.link.up:
+            self._turns.done(_key(message))
         if message.sender.alive:
             text = f"{message.method} to {message.topic} was not sent: RabbitMQ did not take it"
             message.sender.failed(message.ctx.at(message.seq), message.method, MessageLost(text))
@@ -316,6 +343,10 @@ class AmqpBroker(Broker):
             if depth is not None:
                 self._depths[name] = depth
         return self.depths()
+
+
+def _key(message: Message) -> Key:
+    return Key(message.ctx.request_id, message.sender.name)
 
 
 def over(url: str) -> Any:

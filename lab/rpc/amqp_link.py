@@ -35,13 +35,14 @@ Job = Callable[[Channel], Awaitable[Any]]
 
 
 class Parcel(NamedTuple):
-    """One message to send; `lost` is told when it will never be."""
+    """One message to send; `lost` is told when it will never be, `taken` when the server has it."""
 
     exchange: str
     key: str
     payload: bytes
     mode: int
     lost: Callable[[], None] | None
+    taken: Callable[[], None] | None = None
 
 
 class Delivery(NamedTuple):
@@ -190,7 +191,7 @@ class Link:
         channel = self._channel
         while channel is not None and self._waiting and len(self._sent) < WINDOW:
             parcel = self._waiting.popleft()
-            exchange, key, payload, mode, _ = parcel
+            exchange, key, payload, mode, *_ = parcel
             publishing = channel.basic_publish(payload, exchange=exchange, routing_key=key, properties=PROPERTIES[mode], wait=False)
             task = asyncio.get_running_loop().create_task(publishing)
             self._sent[task] = parcel
@@ -203,6 +204,8 @@ class Link:
         parcel = self._sent.pop(task)
         if error is not None:  # the server could not take it
             self._waiting.append(parcel)
+        elif parcel.taken is not None:
+            parcel.taken()
         self._publish()
         if not self._sent:
             self._calm.set()

@@ -142,6 +142,9 @@ class Broker:
             found = self._deadlines[seconds] = Deadlines(self.wires.runtime, seconds, _timed_out)
         return found
 
+    async def handed_over(self, request_id: str) -> None:
+        """Wait until what was told for a request cannot be lost any more with the program that told it."""
+
     # -- publishing ---------------------------------------------------------------------------
 
     def publish(self, message: Message) -> None:

@@ -87,6 +87,10 @@ class RpcClient:
         keys = (interest,) if isinstance(interest, str) else interest
         self._broker.fanout(self._message("rpc_cast", ctx, topic, method, kwargs, None), keys)
 
+    def handed_over(self, ctx: Context) -> Awaitable[None]:
+        """Wait until what was told for this request cannot be lost any more with this program."""
+        return self._broker.handed_over(ctx.request_id)
+
     def declare_interest(self, topic: str, key: str) -> None:
         """Be woken by fanouts of `topic` under this key."""
         self._broker.interest(self._process, topic, key, True)

@@ -215,6 +215,17 @@ class BusContract:
 
         play(main)
 
+    @promise("cast", "what was handed over lies in its queue")
+    def test_what_was_handed_over_lies_in_its_queue(self, play: Play) -> None:
+        async def main(bus: Bus) -> None:
+            client = await bus.start("nova-api", "c1")
+            for i in range(3):
+                client.rpc.cast(CTX, "later", "make", {"name": i})
+            await client.rpc.handed_over(CTX)
+            assert await bus.depth("later") == 3
+
+        play(main)
+
     @promise("call", "consumers of a topic take turns; a host has a queue of its own")
     def test_consumers_of_a_topic_take_turns_and_a_host_has_a_queue_of_its_own(self, play: Play) -> None:
         async def main(bus: Bus) -> None:

@@ -54,6 +54,7 @@ class NovaNotifier:
             self._process.spawn(self._post(ctx, events), "notify nova")
 
     async def _post(self, ctx: Context, events: list[Json]) -> None:
+        await self._process.rpc.handed_over(ctx)  # first the agents, as far as they were told before
         try:
             answer = await self._process.rest.call(ctx, "compute", "POST", PATH, body={"events": events}, auth="service")
         except LabError as error:
