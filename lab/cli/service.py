@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.up import bound, stop_on_signal, tell, until_signal
+from lab.cli.up import bound, settle, stop_on_signal, tell, until_signal
 
 EDGE = "edge"
 """The program by which clients come in: it carries their requests to the services, and collects the journal."""
@@ -36,8 +36,9 @@ def service(
     from drivers.site import load
 
     here = load(config, host)
-    # libuv knows no netlink, by which agents look at the host's devices.
-    with asyncio.Runner(loop_factory=None if agents(names) else uvloop.new_event_loop) as runner:
+    # libuv knows no netlink, by which the network's agents look at the host's devices.
+    plain = any(name.startswith("neutron-") and name.endswith("-agent") for name in names)
+    with asyncio.Runner(loop_factory=None if plain else uvloop.new_event_loop) as runner:
         try:
             runner.run(serve_edge(here, clouds) if names == [EDGE] else run(here, names))
         except asyncio.CancelledError:
@@ -64,6 +65,7 @@ async def serve_edge(here: Site, clouds: Path) -> None:
         world, broker, _ = await connect(stack, here, agents=False)
         served = ServedSite(world, broker)
         stack.callback(served.end)
+        settle()
         served.ready = True
         tell(clouds, here.cloud.url, here.settings.admin_password)
         await until_signal(Edge(served), listening)
@@ -89,6 +91,7 @@ async def run(here: Site, names: list[str]) -> None:
             listening = stack.enter_context(bound(address[1], address[0], f"choose other [endpoints] in {here.source}"))
             await stack.enter_async_context(serve(Door(router), listening))
         start(world.wires, chosen)
+        settle()
         print("up:", *(f"{part.binary}@{part.host}" for part in chosen), flush=True)
         await asyncio.get_running_loop().create_future()
 
