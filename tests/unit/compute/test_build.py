@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -44,6 +45,24 @@ def test_states_are_those_of_the_official_sequence() -> None:
         await cloud.settle()
         moves = " ".join(entry.status for entry in cloud.wires.journal.since() if entry.kind == "state")
         assert moves == "building/None building/networking building/block_device_mapping building/spawning active/None"
+
+    play(main)
+
+
+def test_what_neutron_says_of_a_port_that_is_being_bound_is_looked_at_afterwards() -> None:
+    async def main(cloud: SmallNova) -> None:
+        cloud.faults.arm("delay", Match("object_action(VirtualInterface.create)"), delay_s=1.0)
+        await cloud.create()
+        while "object_action(VirtualInterface.create)" not in cloud.names("rpc_call"):
+            await asyncio.sleep(0.01)
+        (port,) = cloud.neutron.ports.values()
+        await cloud.neutron.tell("network-changed", port)
+        await cloud.settle()
+        entries = {entry.seq: entry for entry in cloud.wires.journal.since()}
+        reads = [e for e in entries.values() if e.kind == "rpc_call" and e.name == "object_action(InstanceInfoCache.refresh)"]
+        causes = [entries[read.parent].name for read in reads]
+        assert causes[0] == "build_and_run_instance"
+        assert "external_instance_event" in causes[1:]
 
     play(main)
 
