@@ -88,6 +88,8 @@ class Config:
     token_expiration_s: float = 3600
     token_allow_expired_window_s: float = 172_800
     token_cache_s: float = 300
+    extension_sync_interval_s: float = 600
+    """After which nova asks neutron anew which extensions it has."""
     token_lifetime_factor: float = 1.0
     """By how much the edge stretches tokens, so that a client in wall time keeps them as long as it believes."""
 

@@ -35,6 +35,8 @@ SERVERS = {"vm": "red", "box-1": "red", "box-2": "red", "box-3": "blue", "box-4"
 """Server -> its network; `vm` is the virtual machine."""
 PCAP = Path("build/real/trunk.pcap")
 CREATES = 5
+ASKS_ANEW = "extension_sync_interval_s = 5"
+"""So that each create that is recorded asks which extensions neutron has, as the captured one did."""
 
 
 class Walk:
@@ -123,7 +125,7 @@ class Walk:
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
     guest_image("qemu")
-    with town(tmp_path_factory.mktemp("town")) as running:
+    with town(tmp_path_factory.mktemp("town"), ASKS_ANEW) as running:
         walked = Walk(running)
         walked.build()
         yield walked
@@ -191,7 +193,7 @@ def test_a_volume_is_seen_written_snapshotted_and_let_go_while_the_guest_runs(wa
 
 def test_the_journal_of_a_create_is_that_of_real_openstack(walk: Walk, figure: Figure) -> None:
     """Parts of a create go on beside each other, so that the order of their messages, and with it the score, varies by some
-    hundredths from one to the next: three are recorded, and the best must be good enough; the spine must be whole in each."""
+    hundredths from one to the next, as it does in real OpenStack (0.84 to 0.91 against itself): each of three must be good enough."""
 
     async def story(cloud: Cloud) -> list[bytes]:
         image = next(i for i in await cloud.image.images.list() if i.name == "lxc")
@@ -204,7 +206,7 @@ def test_the_journal_of_a_create_is_that_of_real_openstack(walk: Walk, figure: F
         await asyncio.sleep(2)
         mark = (await surface.send("GET", "health")).json()["seq"]
         server = await cloud.compute.servers.create("told", flavor.id, image=fresh.id, networks=[{"uuid": network.id}])
-        await server.wait_for("ACTIVE")
+        await server.wait_for("ACTIVE", interval=1.0)
         await asyncio.sleep(3)
         lines = (await surface.send("GET", f"journal?since={mark}")).content.splitlines()
         await server.delete()
@@ -218,9 +220,10 @@ def test_the_journal_of_a_create_is_that_of_real_openstack(walk: Walk, figure: F
         rows = messages(trace([entry_of(line) for line in walk.play(story)]))
         assert spine_faults(golden("server_create"), rows) == []
         scores.append(score(golden("server_create"), rows))
-    told = ", ".join(f"{got:.3f}/{precision:.3f}" for got, precision in scores)
-    figure("journal of server create against real OpenStack's", f"score/precision {told}", "score at least 0.80", max(scores)[0] >= 0.80)
-    assert max(scores)[0] >= 0.80, told
+    middle, worst = statistics.median(scores)[0], min(scores)[0]
+    said = f"score: median {middle:.3f}, worst {worst:.3f} of 3"
+    figure("journal of server create against real OpenStack's", said, "each at least 0.80", worst >= 0.80)
+    assert worst >= 0.80, ", ".join(f"{got:.3f}/{precision:.3f}" for got, precision in scores)
 
 
 def test_the_tui_shows_the_messages_of_a_real_cloud(walk: Walk, figure: Figure) -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-EXTENSIONS_KEPT_S = 600.0  # nova/network/neutron.py, the refresh of its extension list
 UNLIMITED = -1
 
 
@@ -118,7 +117,7 @@ class NetworkRequests:
         memory, now = self._process.memory, self._process.runtime.now()
         if now >= memory.get("neutron extensions until", 0.0):
             memory["neutron extensions"] = await self.neutron.extensions(ctx)
-            memory["neutron extensions until"] = now + EXTENSIONS_KEPT_S
+            memory["neutron extensions until"] = now + self._process.config.extension_sync_interval_s
 
     async def _check_groups(self, ctx: Context, names: list[str]) -> None:
         try:
