@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.runtime import NANOSECOND, Handle, Runtime
+from lab.strand import give
 
 
 class Deadlines:
@@ -41,11 +42,13 @@ class Deadlines:
 
     def _fire(self) -> None:
         self._armed = None
-        now = self._runtime.now_ns()
+        now, due = self._runtime.now_ns(), []
         for future, (deadline, subject) in self._waiting.items():
             if future.done():
                 continue
             if deadline > now:
                 self._armed = self._runtime.after(deadline - now, self._fire)
-                return
-            future.set_exception(self._error(subject))
+                break
+            due.append((future, subject))
+        for future, subject in due:
+            give(future, None, self._error(subject))

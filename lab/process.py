@@ -9,8 +9,7 @@ with only what is in the store or in the world.
 from __future__ import annotations
 
 import asyncio
-import types
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from functools import partial
 from random import Random
@@ -25,6 +24,7 @@ from lab.journal import LazyBody
 from lab.runtime import Runtime, uuid_from
 from lab.store.port import Changed, Store
 from lab.store.record import Record
+from lab.strand import Done, Strand
 
 if TYPE_CHECKING:
     from lab.rest.client import RestClient
@@ -35,34 +35,13 @@ __all__ = ["CURRENT", "NEVER_NS", "Process"]
 
 T = TypeVar("T")
 
-Done = Callable[[Any, Any, BaseException | None], None]
-"""Told what a message is about, and what its handler answered and None, or None and the exception that ended it."""
-
 NEVER_NS = 1 << 62
 """An instant that does not come."""
 
 
-@types.coroutine
-def go_on(coro: Coroutine[Any, Any, Any], waited_for: Any) -> Generator[Any, Any, Any]:
-    """Go on with a coroutine that waits for something already, as a task would have; its result."""
-    while True:
-        try:
-            try:
-                value = yield waited_for
-            except GeneratorExit:
-                coro.close()
-                raise
-            except BaseException as error:
-                waited_for = coro.throw(error)
-            else:
-                waited_for = coro.send(value)
-        except StopIteration as end:
-            return end.value
-
-
-async def rest_of(coro: Coroutine[Any, Any, Any], waited_for: Any, done: Done, about: Any) -> None:
-    """`go_on` as a task takes it: from Python 3.12 on, tasks refuse coroutines made of generators."""
-    done(about, await go_on(coro, waited_for), None)
+async def ending(coro: Coroutine[Any, Any, Any], done: Done, about: Any) -> None:
+    """A handler that tells what it answered."""
+    done(about, await coro, None)
 
 
 class ProcessStore(Store):
@@ -168,15 +147,16 @@ class Process:
         self.entry(ctx, "error", self.name, name, status=type(error).__name__, body={"message": str(error)})
 
     def handle(self, coro: Coroutine[Any, Any, Any], name: str, done: Done, about: Any = None) -> None:
-        """Run the handler of a message: at once as far as it does not wait, and in a task of this process from there on.
+        """Run the handler of a message: at once as far as it does not wait, and as a strand of this process from there on.
 
-        Most handlers never wait, and a task for each of them would cost more than what they do.
-        Before its first wait a handler has no task of its own (no `asyncio.timeout`).
+        A real cloud runs it in a task: its drivers have timeouts.
         """
-        context, waited_for = copy_context(), None
+        context = copy_context()
+        if not self.runtime.eager:
+            self._handle_in_a_task(coro, name, done, about)
+            return
         try:
-            if self.runtime.eager:
-                waited_for = context.run(coro.send, None)
+            waits_for = context.run(coro.send, None)
         except StopIteration as end:
             done(about, end.value, None)
             return
@@ -185,12 +165,15 @@ class Process:
             if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
             return
-        if not self.alive:  # it was killed by what it did itself: no task of it may come after that
+        if self.alive:
+            Strand(self, name, coro, context, done, about).wait(waits_for)
+        else:  # it was killed by what it did itself: nothing of it may come after that
             coro.close()
             done(about, None, ProcessKilled(self.name))
-            return
-        rest = context.run(self.runtime.spawn, rest_of(coro, waited_for, done, about), f"{self.name}:{name}", self)
-        self.tasks[rest] = None
+
+    def _handle_in_a_task(self, coro: Coroutine[Any, Any, Any], name: str, done: Done, about: Any) -> None:
+        task = self.runtime.spawn(ending(coro, done, about), f"{self.name}:{name}", self)
+        self.tasks[task] = None
 
         def ended(task: asyncio.Task[Any]) -> None:
             self.tasks.pop(task, None)
@@ -199,7 +182,7 @@ class Process:
             if error is not None:
                 done(about, None, error)
 
-        rest.add_done_callback(ended)
+        task.add_done_callback(ended)
 
     async def sleep(self, seconds: float) -> None:
         """Wait on the cloud's clock."""
@@ -313,6 +296,8 @@ class Process:
         self._on_end.clear()
         for task in list(self.tasks):
             task.cancel()
+        for strand in [strand for strand in self.runtime.strands if strand.owner is self]:
+            strand.cancel()
 
     def hang(self) -> None:
         """Stop resuming its tasks; what is sent to it waits."""

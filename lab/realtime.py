@@ -23,8 +23,8 @@ class RealRuntime(Runtime):
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, epoch: datetime = SCENARIO_EPOCH) -> None:
         super().__init__(secrets.token_hex(16), 0, epoch)
-        self._loop = loop or asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._unexpected)
+        self.loop = loop or asyncio.get_running_loop()
+        self.loop.set_exception_handler(self._unexpected)
         since = time.time_ns() - round(epoch.timestamp()) * NANOSECOND
         self._origin_ns = time.monotonic_ns() - since
 
@@ -33,14 +33,14 @@ class RealRuntime(Runtime):
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> Handle:
         if delay_ns <= 0:
-            return self._loop.call_soon(callback, *args)
-        return self._loop.call_later(delay_ns / NANOSECOND, callback, *args)
+            return self.loop.call_soon(callback, *args)
+        return self.loop.call_later(delay_ns / NANOSECOND, callback, *args)
 
     def hop(self, delay_ns: int, callback: Callable[..., object], *args: object) -> None:
         self.after(delay_ns, callback, *args)
 
     def spawn(self, coro: Coroutine[Any, Any, Any], name: str, owner: object) -> asyncio.Task[Any]:
-        return self._loop.create_task(coro, name=name)
+        return self.loop.create_task(coro, name=name)
 
     def freeze(self, owner: object) -> None:
         raise LabError("a process of a real cloud cannot be hung from inside; stop its program with SIGSTOP")

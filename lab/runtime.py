@@ -13,8 +13,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from lab.strand import Strand
 
 NANOSECOND = 1_000_000_000
 SCENARIO_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -63,8 +66,10 @@ class Secrets:
 class Runtime(ABC):
     """Clock, chance and tasks of one cloud."""
 
+    loop: asyncio.AbstractEventLoop
+    """The event loop that it hangs on."""
     eager = True
-    """Whether handlers begin outside of a task: cheap, but what they call must not ask for the task that it runs in."""
+    """Whether handlers run outside of tasks: cheap, but what they call must not ask for the task that it runs in."""
 
     def __init__(self, seed: int | str = 0, boot: int = 0, epoch: datetime = SCENARIO_EPOCH) -> None:
         self.seed = seed
@@ -78,6 +83,8 @@ class Runtime(ABC):
         """How much longer than its own lifetime a client in wall time is given, and since when (ns)."""
         self.secrets = Secrets()
         self._streams: WeakKeyDictionary[Random, str] = WeakKeyDictionary()
+        self.strands: dict[Strand, None] = {}
+        """Handlers that wait, oldest first."""
         self.errors: list[BaseException] = []
         """Unexpected exceptions of tasks: bugs; `lab.run` fails with the first."""
 
@@ -105,6 +112,10 @@ class Runtime(ABC):
     def new_future(self) -> asyncio.Future[Any]:
         """A future on the running loop."""
         return asyncio.get_running_loop().create_future()
+
+    def new_waiter(self) -> asyncio.Future[Any]:
+        """Where a caller waits for an answer of the wires."""
+        return self.new_future()
 
     @abstractmethod
     def freeze(self, owner: object) -> None:

@@ -20,6 +20,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from lab.runtime import NANOSECOND, SCENARIO_EPOCH, Runtime
+from lab.strand import Waiter
 from sim.task import NEVER, SimHandle, SimTask, VirtualEnvironment
 
 T = TypeVar("T")
@@ -45,12 +46,15 @@ Timer = tuple[int, int, SimHandle]
 class SimRuntime(Runtime):
     """The runtime of a simulated cloud. Its clock stands at `t_ns` when it is made, whatever time the loop has."""
 
+    loop: SimLoop
+
     def __init__(self, loop: SimLoop, seed: int | str, boot: int, epoch: datetime, t_ns: int | None = None) -> None:
         super().__init__(seed, boot, epoch)
         self.loop = loop
         self._env = loop.env
         self.hop = loop.hop  # type: ignore[method-assign]  # the loop's own, without a call in between
         self.new_future = partial(asyncio.Future, loop=loop)  # type: ignore[method-assign]
+        self.new_waiter = partial(Waiter, loop=loop)  # type: ignore[method-assign]
         self.origin_ns: int = 0 if t_ns is None else loop.env._now - t_ns
 
     def now_ns(self) -> int:
@@ -114,8 +118,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.runtime = SimRuntime(self, seed, boot, epoch)
 
     def adopt(self, runtime: SimRuntime) -> None:
-        """Let a cloud's runtime stand for the loop; errors of all clouds on the loop come together."""
-        runtime.errors = self.runtime.errors
+        """Let a cloud's runtime stand for the loop; errors and strands of all clouds on the loop come together."""
+        runtime.errors, runtime.strands = self.runtime.errors, self.runtime.strands
         self.runtime = runtime
 
     # -- clock and callbacks ------------------------------------------------------------------
@@ -344,7 +348,8 @@ class SimLoop(_Base):  # type: ignore[misc]
 
     def _waiting(self) -> str:
         tasks = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
-        return "waiting: " + (", ".join(t.get_name() for t in tasks[:20]) or "no task") + (" …" if len(tasks) > 20 else "")
+        names = [*(task.get_name() for task in tasks), *(f"{s.owner.name}:{s.name}" for s in self.runtime.strands)]
+        return "waiting: " + (", ".join(names[:20]) or "no task") + (" …" if len(names) > 20 else "")
 
     # -- running ------------------------------------------------------------------------------
 
@@ -398,6 +403,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         left = sorted((t for t in asyncio.all_tasks(self) if isinstance(t, SimTask)), key=lambda t: t.serial)
         for task in left:
             task.cancel()
+        for strand in list(self.runtime.strands):
+            strand.cancel()
         with self._as_running():
             rounds = 0
             while self._ready and rounds < 1000:

@@ -20,6 +20,7 @@ from lab.medium import Verdict
 from lab.process import Process
 from lab.rest.api import Api
 from lab.rest.message import Request, Response, Stream
+from lab.strand import give
 
 if TYPE_CHECKING:
     from lab.wires import Wires
@@ -109,7 +110,7 @@ class Router:
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
         runtime = self._runtime
-        future = runtime.new_future()
+        future = runtime.new_waiter()
         exchange = Exchange(client, ctx, service, request, future)
         listener = self._send(exchange)
         counted = 0 if ctx.periodic else 1
@@ -257,7 +258,7 @@ class Router:
             if late is None:
                 return
             delay += late
-        hop(delay, _deliver, exchange.future, response)
+        hop(delay, give, exchange.future, response)
 
     def _reply_delay(self, process: Process, exchange: Exchange, seq: int) -> int | None:
         """How much later interference lets an answer arrive; None is never."""
@@ -297,17 +298,7 @@ class Router:
             error = Unreachable(
                 f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer"
             )
-            self._hop(delay, _fail, exchange.future, error)
-
-
-def _deliver(future: asyncio.Future[Response], response: Response) -> None:
-    if not future.done():
-        future.set_result(response)
-
-
-def _fail(future: asyncio.Future[Response], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
+            self._hop(delay, give, exchange.future, None, error)
 
 
 def _ignore(future: asyncio.Future[Response]) -> None:

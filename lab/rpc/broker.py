@@ -23,6 +23,7 @@ from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
 from lab.rpc.reports import Reports
 from lab.runtime import NANOSECOND
+from lab.strand import give
 
 if TYPE_CHECKING:
     from lab.rpc.client import Handler
@@ -416,10 +417,10 @@ def _timed_out(message: Message) -> MessagingTimeout:
 def answer(message: Message, status: str, data: bytes) -> None:
     """Give a reply to the caller who waits for it."""
     waiter = message.waiter
-    if waiter is None or waiter.done() or not message.sender.alive:
+    if waiter is None or not message.sender.alive:
         return
     if status == "ok":
-        waiter.set_result(data)
+        give(waiter, data)
     else:
         fault = orjson.loads(data)
-        waiter.set_exception(rebuild(fault["kind"], fault["message"]))
+        give(waiter, None, rebuild(fault["kind"], fault["message"]))

@@ -63,7 +63,7 @@ class RpcClient:
         broker = self._broker
         seconds = timeout if timeout is not None else self._process.config.rpc_response_timeout_s
         deadlines = broker.deadlines(seconds)
-        waiter = message.waiter = self._process.runtime.new_future()
+        waiter = message.waiter = self._process.runtime.new_waiter()
         broker.publish(message)
         deadlines.add(waiter, message, message.sent_ns)
         try:

@@ -103,7 +103,8 @@ class Replicas:
         for each in found:
             if each.timestamp_ns != found[0].timestamp_ns:
                 break
-            answer = await self.nodes.ask(ctx, each.device, "GET", f"/{partition}{name}")
+            # In a task, as its timeout needs one.
+            (answer,) = await asyncio.gather(self.nodes.ask(ctx, each.device, "GET", f"/{partition}{name}"))
             if answer is not None and answer.status == 200:
                 return item_of(name, answer.headers, await bytes_of(answer))
         raise NoQuorum
