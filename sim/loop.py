@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from asyncio import events
+from bisect import insort
 from collections import deque
 from collections.abc import Callable, Coroutine
 from datetime import datetime
@@ -107,7 +108,8 @@ class SimLoop(_Base):  # type: ignore[misc]
         self.frozen: dict[int, list[Any]] = {}
         self._ready: deque[Ready] = deque()
         self._hops: list[Hop] = []
-        """A heap of its own: the few messages under way need not be sorted in among the many that sleep for long."""
+        """In order: the few messages under way need not be sorted in among the many that sleep for long, and a short list is
+        kept in order with half of a heap's comparisons."""
         self._timers: list[Timer] = []
         self._order = self.env.order
         self._cancelled = 0
@@ -133,7 +135,7 @@ class SimLoop(_Base):  # type: ignore[misc]
         if delay_ns <= 0:
             self._ready.append((callback, args, None))
         else:
-            heappush(self._hops, (self.env._now + delay_ns, next(self._order), callback, args))
+            insort(self._hops, (self.env._now + delay_ns, next(self._order), callback, args))
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         """Call back bare after a delay in nanoseconds, unless it is called off."""
@@ -229,7 +231,7 @@ class SimLoop(_Base):  # type: ignore[misc]
             elif hops and (not timers or hops[0] < timers[0]) and (not events or _precedes(hops[0], events[0])):
                 if hops[0][0] > limit_ns:
                     return
-                when, _, callback, args = heappop(hops)
+                when, _, callback, args = hops.pop(0)
                 if when > env._now:
                     self._still = 0
                     env._now = when
