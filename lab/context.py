@@ -82,3 +82,4 @@ class Context:
 
 CURRENT: ContextVar[Context] = ContextVar("glasscloud_context")
 """The context of the message being handled in this task: what a driver call was caused by."""
+set_current = CURRENT.set

@@ -54,8 +54,9 @@ class ProcessStore(Store):
     async def run(self, work: Callable[[Any], T]) -> T:
         if not self._process.alive:
             raise ProcessKilled(self._process.name)
-        if self._at_once is not None:
-            return self._at_once(work)  # type: ignore[no-any-return]
+        at_once = self._at_once
+        if at_once is not None:
+            return at_once(work)  # type: ignore[no-any-return]
         return await self._store.run(work)
 
     def follow(self, model: type[Record], told: Changed) -> None:
@@ -80,6 +81,7 @@ class Process:
         self.waking: list[Callable[[], None]] = []
         """What came to it while it hung, done when it goes on."""
         self.runtime: Runtime = wires.runtime
+        self._eager = wires.runtime.eager
         self.config: Config = wires.config
         self.life = wires.lives.get(self.name, 1)
         """Which start of its name this is, from 1."""
@@ -151,10 +153,10 @@ class Process:
 
         A real cloud runs it in a task: its drivers have timeouts.
         """
-        context = copy_context()
-        if not self.runtime.eager:
+        if not self._eager:
             self._handle_in_a_task(coro, name, done, about)
             return
+        context = copy_context()
         try:
             waits_for = context.run(coro.send, None)
         except StopIteration as end:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 import orjson
 from pydantic import ValidationError
 
-from lab.context import Context
+from lab.context import Context, set_current
 from lab.errors import (
     BadRequest,
     Forbidden,
@@ -21,7 +21,7 @@ from lab.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from lab.process import CURRENT, Process
+from lab.process import Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Served, Stream
@@ -138,8 +138,9 @@ class Api:
                 if token or not public:
                     ctx = await self.authenticator.identify(request, ctx, required=not public)
             route = self._admit(served, request, ctx)
-            CURRENT.set(ctx)
-            result = await served.handler(ctx, request)
+            set_current(ctx)
+            handler = served.handler
+            result = await handler(ctx, request)
             response = result if isinstance(result, Response) else Response(route.success, result)
         except LabError as error:
             response = self.table.answer(error, ctx.request_id)
@@ -190,7 +191,8 @@ class Api:
             raise NotFound("The resource could not be found.")
         if route is None:
             raise self._refusal(found[0], request)
-        if not route.policy(ctx):
+        policy = route.policy
+        if not policy(ctx):
             raise Forbidden(self.refusal.format(service=self.service, handler=route.handler))
         if found[1]:
             request.params = dict(zip(route.names, found[1]))  # noqa: B905 (as many as the pattern has; saying so costs more than this)

@@ -30,8 +30,8 @@ class Authenticator:
 
     def remembered(self, token: str) -> Context | None:
         """What a token gives, as long as what keystone said of it holds."""
-        known = self._cache.get(token)
-        return known[1] if known is not None and known[0] > self._now() else None
+        known, now = self._cache.get(token), self._now
+        return known[1] if known is not None and known[0] > now() else None
 
     async def identify(self, request: Request, ctx: Context, required: bool) -> Context:
         """The caller's context. Raises Unauthorized when a token is needed and none or a bad one was sent."""

@@ -31,10 +31,11 @@ WRITES = ("POST", "PUT", "PATCH")
 class Listener:
     """One API process and its workers."""
 
-    __slots__ = ("api", "busy", "limit", "process", "waiting")
+    __slots__ = ("api", "busy", "handle", "limit", "plan", "process", "waiting")
 
     def __init__(self, process: Process, api: Api, limit: int) -> None:
         self.process, self.api, self.limit = process, api, limit or sys.maxsize
+        self.plan, self.handle = api.plan, api.handle  # bound once: each service's API is a class of its own, and slow to look into
         self.busy = 0
         self.waiting: deque[Exchange] = deque()
 
@@ -70,6 +71,8 @@ class Router:
         self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
         self._notes: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._tokens: dict[str, str] = {}
+        # Methods that each request hands on, bound once.
+        self._new_waiter, self._beginning, self._finishing = wires.runtime.new_waiter, self._begin, self._finish
 
     def listen(self, process: Process, api: Api) -> None:
         """Take requests for the API's service until the process ends."""
@@ -109,8 +112,8 @@ class Router:
 
     async def call(self, client: Process, ctx: Context, service: str, request: Request) -> Response:
         """Send a request and wait for its answer. Raises RestTimeout or Unreachable."""
-        runtime = self._runtime
-        future = runtime.new_waiter()
+        runtime, new_waiter = self._runtime, self._new_waiter
+        future = new_waiter()
         exchange = Exchange(client, ctx, service, request, future)
         listener = self._send(exchange)
         counted = 0 if ctx.periodic else 1
@@ -123,9 +126,11 @@ class Router:
             response: Response = await future
             if type(response.body) is Stream and response.body.size:
                 await self.wires.medium.transfer(listener.process.host, client.host, response.body.size)
-        finally:
+        except BaseException:
             # When the body's path broke nobody waits for the answer, and its error must not count as one that was lost.
             future.cancel()
+            raise
+        finally:
             self._deadlines.done(future)
             runtime.busy -= counted
         return response
@@ -210,8 +215,10 @@ class Router:
     def _hand(self, listener: Listener, exchange: Exchange, distance: int) -> None:
         listener.busy += 1
         exchange.listener = listener
-        hop, served = self._hop, listener.api.plan(exchange.request)
-        hop(distance + served.pace(), self._begin, listener, exchange, served.label)
+        plan, hop = listener.plan, self._hop
+        served = plan(exchange.request)
+        pace = served.pace
+        hop(distance + pace(), self._beginning, listener, exchange, served.label)
 
     def _begin(self, listener: Listener, exchange: Exchange, label: str) -> None:
         process, verdict = listener.process, exchange.verdict
@@ -225,8 +232,8 @@ class Router:
         if not process.alive:
             self._reset(listener, exchange)
             return
-        handling = listener.api.handle(exchange.request, exchange.ctx, exchange.seq)
-        process.handle(handling, label, self._finish, exchange)
+        handle = listener.handle
+        process.handle(handle(exchange.request, exchange.ctx, exchange.seq), label, self._finishing, exchange)
         if listener.waiting:
             self._feed(listener)
 

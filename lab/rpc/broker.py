@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 import orjson
 
 from lab.body import encode
+from lab.context import set_current
 from lab.deadlines import Deadlines
 from lab.errors import LabError, MessagingTimeout
 from lab.medium import Verdict
-from lab.process import CURRENT, NEVER_NS, Process
+from lab.process import NEVER_NS, Process
 from lab.rpc.consumers import Consumer, Pool, Queue
 from lab.rpc.message import Message, dumpable, rebuild
 from lab.rpc.reports import Reports
@@ -55,6 +56,8 @@ class Broker:
         self._order = 0
         self._waiting = 0
         """Messages in all lines together: mostly none, and then a worker that gets free need not look."""
+        # Methods that each message hands on, bound once.
+        self._beginning, self._finishing = self._begin, self._finish
 
     # -- consuming ----------------------------------------------------------------------------
 
@@ -270,7 +273,7 @@ class Broker:
         if pace is None:
             pace = consumer.paces[message.display] = self.wires.medium.pace(process.binary, message.display)
         way = distance + onward
-        hop(way + pace(), self._begin, consumer, message, self._runtime.now_ns() + way)
+        hop(way + pace(), self._beginning, consumer, message, self._runtime.now_ns() + way)
         return True
 
     def _begin(self, consumer: Consumer, message: Message, taken_ns: int) -> None:
@@ -293,7 +296,7 @@ class Broker:
             if process.ended_ns < taken_ns and not message.fanout:
                 self._give_back(message)
             return
-        process.handle(self._handle(consumer, message), message.method, self._finish, message)
+        process.handle(self._handle(consumer, message), message.method, self._finishing, message)
         if self._waiting:
             self._feed(consumer)
 
@@ -309,7 +312,7 @@ class Broker:
     async def _handle(self, consumer: Consumer, message: Message) -> None:
         process, verdict = consumer.process, message.verdict
         ctx = message.ctx.at(message.seq)
-        CURRENT.set(ctx)
+        set_current(ctx)
         status = "ok"
         try:
             handler = consumer.handlers.get(message.method)

@@ -24,6 +24,7 @@ class RpcClient:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._broker = process.wires.broker
+        self._new_waiter = process.runtime.new_waiter
 
     def serve(
         self,
@@ -63,7 +64,8 @@ class RpcClient:
         broker = self._broker
         seconds = timeout if timeout is not None else self._process.config.rpc_response_timeout_s
         deadlines = broker.deadlines(seconds)
-        waiter = message.waiter = self._process.runtime.new_waiter()
+        new_waiter = self._new_waiter
+        waiter = message.waiter = new_waiter()
         broker.publish(message)
         deadlines.add(waiter, message, message.sent_ns)
         try:

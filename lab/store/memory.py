@@ -47,8 +47,8 @@ class MemoryTransaction(Transaction):
 
     def insert(self, record: R) -> R:
         rows = self._tables[type(record)]
-        content = record.__dict__
-        key = rows.plan.key_of(content)
+        content, key_of = record.__dict__, rows.plan.key_of
+        key = key_of(content)
         if key in rows.by_key:
             raise StoreConflict(f"{rows.plan.name} {key} exists already")
         self._check(rows, key, content, content)
@@ -58,7 +58,8 @@ class MemoryTransaction(Transaction):
     def update(self, record: R, **changes: Any) -> R:
         rows = self._tables[type(record)]
         plan = rows.plan
-        key = plan.key_of(record.__dict__)
+        key_of = plan.key_of
+        key = key_of(record.__dict__)
         current = rows.by_key.get(key)
         if current is None:
             raise NotFound(f"{plan.name} {key} is gone; it was deleted meanwhile")
@@ -71,7 +72,7 @@ class MemoryTransaction(Transaction):
             rows.by_key[key] = new
             self.undo.append((rows, key, current, new, 0))
             return new
-        if plan.key_of(new.__dict__) != key:
+        if key_of(new.__dict__) != key:
             raise StoreConflict(f"{plan.name} {key}: the key of a record cannot change")
         self._check(rows, key, new.__dict__, changes)
         self.undo.append((rows, key, current, new, rows.replace(key, current, new)))

@@ -71,7 +71,8 @@ class Index:
 
     def add(self, key: Any, row: dict[str, Any], seq: int) -> None:
         """Put a row where its value belongs."""
-        value = self.take(row)
+        take = self.take
+        value = take(row)
         bucket = self.buckets.get(value)
         if bucket is None:
             bucket = self.buckets[value] = Bucket()
@@ -148,7 +149,8 @@ class Rows:
         seq = self.seqs[key]
         before, after = old.__dict__, new.__dict__
         for order in self._orders:
-            if order.take(before) != order.take(after):
+            take = order.take
+            if take(before) != take(after):
                 order.remove(key, before)
                 order.add(key, after, seq)
         return seq
@@ -167,7 +169,8 @@ class Rows:
         way = self._ways.get(tuple(equals)) or self._way(equals)
         exact = way.exact
         if exact is not None:
-            bucket = exact.buckets.get(exact.take(equals))
+            take = exact.take
+            bucket = exact.buckets.get(take(equals))
             if bucket is None:
                 return []
             if not bucket.sorted:
