@@ -310,7 +310,7 @@ def quiet_server(edge: Edge) -> uvicorn.Server:
 
     config = uvicorn.Config(
         edge.app(), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=75, server_header=False,
+        timeout_keep_alive=75, server_header=False, proxy_headers=False,
     )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]

@@ -19,8 +19,9 @@ import orjson
 from lab.errors import LabError, ServiceUnavailable
 from lab.store.port import Changed
 from lab.store.record import Record, StoreConflict
-from lab.store.sql import SqlStore, SqlTransaction
+from lab.store.sql import SqlStore
 from lab.store.tables import SqlTable
+from lab.store.transaction import SqlTransaction
 
 T = TypeVar("T")
 

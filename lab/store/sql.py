@@ -12,10 +12,11 @@ from typing import Any, ClassVar, TypeVar
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import ArgumentError
 
-from lab.errors import LabError, NotFound
-from lab.store.port import Changed, Store, Transaction
-from lab.store.record import Record, StoreConflict, referring
+from lab.errors import LabError
+from lab.store.port import Changed, Store
+from lab.store.record import Record, referring
 from lab.store.tables import LAYOUT, SqlTable, table_name
+from lab.store.transaction import SqlTransaction
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
@@ -24,116 +25,6 @@ BUSY_S = 5.0
 """Wall time that the opening waits for another program to end its use of the file: sqlite3's own default."""
 ABOUT = "gc_about"
 """The table that says that the database is ours, and of which layout."""
-
-
-class SqlTransaction(Transaction):
-    """A transaction on a SQL store."""
-
-    def __init__(self, store: SqlStore, cursor: Any) -> None:
-        self._store, self._cursor = store, cursor
-        self.touched: list[tuple[SqlTable, Any, Record | None]] = []
-
-    def _rows(self, table: SqlTable, where: str, values: list[Any]) -> list[Any]:
-        self._cursor.execute(f"{table.select}{where} ORDER BY seq_", values)
-        return [table.record(row) for row in self._cursor.fetchall()]
-
-    def _key(self, table: SqlTable, key: Any) -> list[Any]:
-        return [key] if table.plan.single_key else list(key)
-
-    def get(self, model: type[R], key: Any) -> R | None:
-        table = self._store.table(model)
-        found = self._rows(table, f" WHERE {table.by_key}", self._key(table, key))
-        return found[0] if found else None
-
-    def find(self, model: type[R], **equals: Any) -> list[R]:
-        table = self._store.table(model)
-        where, values = self._where(table, equals)
-        return self._rows(table, where, values)
-
-    def count(self, model: type[R], **equals: Any) -> int:
-        table = self._store.table(model)
-        where, values = self._where(table, equals)
-        self._cursor.execute(f"SELECT count(*) FROM {table.name}{where}", values)
-        return int(self._cursor.fetchone()[0])
-
-    def _where(self, table: SqlTable, equals: dict[str, Any]) -> tuple[str, list[Any]]:
-        unknown = equals.keys() - table.plan.known
-        if unknown:
-            raise TypeError(f"{table.plan.name} has no field {sorted(unknown)}; known: {', '.join(table.plan.fields)}")
-        parts, values = [], []
-        for name, value in equals.items():
-            if value is None:
-                parts.append(f'"{name}" IS NULL')
-            else:
-                parts.append(f'"{name}" = {table.mark}')
-                values.append(table.by_name[name].value(value))
-        return (f" WHERE {' AND '.join(parts)}" if parts else ""), values
-
-    def insert(self, record: R) -> R:
-        table = self._store.table(type(record))
-        key = record.key()
-        if self.get(type(record), key) is not None:
-            raise StoreConflict(f"{table.plan.name} {key} exists already")
-        self._check(table, key, record, record.__dict__)
-        self._cursor.execute(table.insert, table.row(record))
-        self.touched.append((table, key, record))
-        return record
-
-    def update(self, record: R, **changes: Any) -> R:
-        table = self._store.table(type(record))
-        plan, key = table.plan, record.key()
-        current = self.get(type(record), key)
-        if current is None:
-            raise NotFound(f"{plan.name} {key} is gone; it was deleted meanwhile")
-        if plan.generation and "generation" not in changes:
-            if current.generation != record.generation:  # type: ignore[attr-defined]
-                raise StoreConflict(f"{plan.name} {key} has moved on to generation {current.generation}; read it again")  # type: ignore[attr-defined]
-            changes["generation"] = current.generation + 1  # type: ignore[attr-defined]
-        new = current.evolve(**changes)
-        if new.key() != key:
-            raise StoreConflict(f"{plan.name} {key}: the key of a record cannot change")
-        self._check(table, key, new, changes)
-        if changes:
-            parts = ", ".join(f'"{name}" = {table.mark}' for name in changes)
-            values = [table.by_name[name].value(value) for name, value in changes.items()]
-            self._cursor.execute(
-                f"UPDATE {table.name} SET {parts} WHERE {table.by_key}", [*values, *self._key(table, key)]
-            )
-        self.touched.append((table, key, new))
-        return new
-
-    def delete(self, record: Record) -> None:
-        table = self._store.table(type(record))
-        key = record.key()
-        if self.get(type(record), key) is None:
-            return
-        for other, name in table.referrers:
-            self._cursor.execute(f'SELECT 1 FROM {other.name} WHERE "{name}" = {table.mark} LIMIT 1', [key])
-            if self._cursor.fetchone() is not None:
-                raise StoreConflict(f"{table.plan.name} {key} is in use by {other.plan.name}")
-        self._cursor.execute(f"DELETE FROM {table.name} WHERE {table.by_key}", self._key(table, key))
-        self.touched.append((table, key, None))
-
-    def _check(self, table: SqlTable, key: Any, record: Record, written: dict[str, Any]) -> None:
-        plan = table.plan
-        for name, value in written.items():
-            if value is None and name in plan.not_null:
-                raise StoreConflict(f"{plan.name}.{name} must not be null")
-        for name, limit in plan.lengths:
-            value = written.get(name)
-            if value is not None and len(value) > limit:
-                raise StoreConflict(f"{plan.name}.{name} is longer than {limit}")
-        for fields in plan.unique:
-            values = {f: getattr(record, f) for f in fields}
-            if None in values.values() or not written.keys() & set(fields):
-                continue
-            if any(other.key() != key for other in self.find(table.model, **values)):
-                shown = tuple(values.values()) if len(fields) > 1 else values[fields[0]]
-                raise StoreConflict(f"{plan.name} with {', '.join(fields)} = {shown} exists already")
-        for name, model in plan.foreign:
-            value = written.get(name)
-            if value is not None and self.get(model, value) is None:
-                raise StoreConflict(f"{plan.name}.{name}: there is no {model.__name__} {value}")
 
 
 class SqlStore(Store):

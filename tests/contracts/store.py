@@ -185,6 +185,23 @@ class StoreContract:
             store.transact(half)
         assert store.transact(lambda tx: ([item.id for item in tx.all(Item)], tx.all(Owner))) == (["a", "b"], [])
 
+    @promise("run", "a transaction sees what it did itself")
+    def test_own(self, bench: StoreBench) -> None:
+        store = bench.open()
+
+        def work(tx: Any) -> None:
+            assert tx.get(Item, "a") is None
+            tx.insert(Item.make(id="a", name="one"))
+            assert tx.get(Item, "a").name == "one"
+            tx.update(tx.get(Item, "a"), name="two")
+            assert (tx.get(Item, "a").name, [item.name for item in tx.find(Item, name="two")]) == ("two", ["two"])
+            tx.delete(tx.get(Item, "a"))
+            assert (tx.get(Item, "a"), tx.all(Item)) == (None, [])
+            tx.insert(Item.make(id="a", name="new"))
+
+        store.transact(work)
+        assert store.transact(lambda tx: tx.get(Item, "a")).name == "new"
+
     @promise("insert", "a second record of a unique key is a conflict that names it")
     def test_unique(self, bench: StoreBench) -> None:
         store = bench.open()
