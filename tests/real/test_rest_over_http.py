@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from lab.errors import Unreachable
+from lab.errors import NotFound, Unreachable
 from lab.rest.message import Stream
 from tests.contracts.rest import CTX, PIECE
 from tests.real.bed.http_net import OverHttp, run
@@ -51,9 +51,9 @@ def test_an_upload_that_breaks_off_is_not_taken_for_whole() -> None:
     async def main(net: OverHttp) -> None:
         async def pieces() -> Any:
             yield PIECE
-            raise Unreachable("the disk went away")
+            raise NotFound("the disk went away")
 
-        with pytest.raises(Unreachable, match="the disk went away"):
+        with pytest.raises(NotFound, match="the disk went away"):
             await net.ask("PUT", "/v2.1/file", stream=Stream(pieces, None))
         await asyncio.sleep(0.2)
         assert None not in net.seen[1:]
