@@ -296,12 +296,14 @@ class BusContract:
                 client.rpc.fanout(CTX, "conductor", "make", {"name": str(keys)}, keys)
             one.rpc.declare_interest("conductor", "port-3")
             two.rpc.drop_interest("conductor", "port-2")
+            await bus.until(lambda: len([by for by, _, _ in bus.seen if by != "h2"]) >= 7)
             await bus.quiet()
             got = {host: [name for by, _, name in bus.seen if by == host] for host in ("h1", "h2", "h3")}
             assert got["h1"] == ["port-1", "port-2", "['port-1', 'port-2']"]
             assert got["h3"] == ["port-1", "port-2", "['port-1', 'port-2']", "port-9"]
             bus.seen.clear()
             client.rpc.fanout(CTX, "conductor", "make", {"name": "later"}, "port-2")
+            await bus.until(lambda: len(bus.seen) >= 2)
             await bus.quiet()
             assert sorted(host for host, _, _ in bus.seen) == ["h1", "h3"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,6 +20,8 @@ import pytest
 SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 READY_S = 60.0
 """RabbitMQ 3.10 takes 4 to 8 s to start on two busy cores."""
+PORTS = range(12_000, 32_000)
+"""Below those of clients. Source: net.ipv4.ip_local_port_range."""
 GENTLE = "+S 1:1 +sbwt none +sbwtdcpu none +sbwtdio none"
 """One scheduler thread that sleeps when there is nothing to do: the tests share the machine."""
 
@@ -43,11 +46,12 @@ def rabbitmq_version() -> str:
 
 
 def free_port(address: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, and that the kernel gives to no client: one that tries while its server is down would take it."""
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind((address, port))
+            return port
 
 
 def end(process: subprocess.Popen[bytes] | None, number: int = signal.SIGTERM) -> None:
