@@ -194,6 +194,6 @@ class Classroom:
 
         rows = trace(await self.lecture.guide.trace(request))
         start = rows[0]["t_ms"] if rows else 0.0
-        sequence = Sequence(self.console)
+        sequence = Sequence(self.console, self.lang)
         sequence.header()
         sequence.rows({**row, "t_ms": row["t_ms"] - start} for row in rows)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from lab.cli.words import say
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
@@ -61,16 +63,16 @@ def colour_of(name: str) -> str:
 
 
 def is_failure(status: object) -> bool:
-    """Whether a status means that it went wrong: HTTP 4xx and 5xx, or a failed reply."""
+    """Whether a status means that it went wrong: HTTP 4xx and 5xx, a failed reply, or a message that was lost."""
     text = str(status or "")
-    return text.startswith(("4", "5", "failure"))
+    return text.startswith(("4", "5", "failure", "lost"))
 
 
 class Sequence:
     """Prints rows one after the other, with a header of lanes when there is room for them."""
 
-    def __init__(self, console: Console, *, quiet: frozenset[str] = frozenset({"notify"})) -> None:
-        self.console = console
+    def __init__(self, console: Console, lang: str, *, quiet: frozenset[str] = frozenset({"notify"})) -> None:
+        self.console, self.lang = console, lang
         self.quiet = quiet
         self._lanes = [name for name in LANES if name != "swift-proxy"]
         wanted = TIME_WIDTH + LANE_WIDTH * len(self._lanes) + LABEL_MIN
@@ -123,7 +125,7 @@ class Sequence:
         line.append("".join(cells[:first]), style="bright_black")
         line.append("".join(cells[first : last + 1]), style=colour_of(source))
         line.append("".join(cells[last + 1 :]), style="bright_black")
-        return line.append_text(label(row))
+        return line.append_text(label(row, self.lang))
 
     def _worded(self, row: Mapping[str, Any]) -> Text:
         _, shaft, head = ARROWS[row["kind"]]
@@ -131,15 +133,18 @@ class Sequence:
         line.append(f"{row['source']:>18}", style=colour_of(str(row["source"])))
         line.append(f" {shaft * 2}{head} ", style=colour_of(str(row["source"])))
         line.append(f"{row['target']:<18} ", style=colour_of(str(row["target"])))
-        return line.append_text(label(row))
+        return line.append_text(label(row, self.lang))
 
 
-def label(row: Mapping[str, Any]) -> Text:
-    """The words of a message: what is asked, where, and how it ended."""
+def label(row: Mapping[str, Any], lang: str) -> Text:
+    """The words of a message: what is asked, where, and how it ended; in the language that it was lost."""
     from rich.text import Text
 
     word = ARROWS[row["kind"]][0]
     text = Text(" ")
+    status = row.get("status")
+    if status == "lost":
+        text.append(say("lost", lang) + " ", style="bold red")
     if row["kind"] == "rest":
         text.append(f"{row['method']} ", style="bold")
         text.append(str(row.get("path_or_topic", "")))
@@ -149,7 +154,6 @@ def label(row: Mapping[str, Any]) -> Text:
         where = str(row.get("path_or_topic") or "")
         if row["kind"] == "rpc_cast" and where:
             text.append(f" ⇢ {where}", style="dim")
-    status = row.get("status")
-    if status not in (None, "", "ok"):
+    if status not in (None, "", "ok", "lost"):
         text.append(f" {status}", style="bold red" if is_failure(status) else "green")
     return text

@@ -12,7 +12,7 @@ import typer
 from lab.cli.demo import Lang, native
 
 if TYPE_CHECKING:
-    from lab.cli.lesson_state import Shelf
+    from lab.watch.shelf import Shelf
     from lab.teach.lesson import Lesson
     from lab.teach.lesson_session import Session
     from lab.watch.remote import RemoteFeed
@@ -29,7 +29,7 @@ Running = Annotated[str, typer.Argument(help="A lesson's name or number; the one
 @app.command("list")
 def list_(lang: In = None) -> None:
     """List the lessons, and how far you are."""
-    from lab.cli.lesson_state import Shelf, home
+    from lab.watch.shelf import Shelf, home
     from lab.cli.lesson_words import say
     from lab.teach.lesson import find, names
 
@@ -63,7 +63,7 @@ def start(
     """Play a lesson in a cloud of its own; your place is kept."""
     import asyncio
 
-    from lab.cli.lesson_state import shelf
+    from lab.watch.shelf import shelf
     from lab.teach.lesson import find
 
     lesson = find(name)
@@ -156,7 +156,7 @@ def check(
     """Say what is still missing at the step where a lesson stands that runs in another terminal; exit 1 when anything is."""
     import asyncio
 
-    from lab.cli.lesson_state import current
+    from lab.watch.shelf import current
 
     good = asyncio.run(checked(current(name, running=True), answer, lang))
     raise typer.Exit(0 if good else 1)
@@ -205,7 +205,7 @@ def hint(name: Running = "", lang: In = None) -> None:
     """Give the next hint for the step where a lesson stands."""
     from rich.markdown import Markdown
 
-    from lab.cli.lesson_state import current
+    from lab.watch.shelf import current
     from lab.cli.screen import console
 
     kept = current(name)

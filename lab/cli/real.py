@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import typer
 
-from lab.cli.up import PORT, bound, stop_on_signal, tell, until_signal
+from lab.cli.up import PORT, bound, stop_on_signal, until_signal
+from lab.cli.welcome import tell
 
 if TYPE_CHECKING:
     import socket
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from drivers.site import Site
 
 
-def up_real(config: Path | None, clouds: Path, admin_password: str) -> None:
+def up_real(config: Path | None, clouds: Path, admin_password: str, lang: str) -> None:
     """Serve a cloud on this machine's own drivers until SIGINT or SIGTERM."""
     import asyncio
 
@@ -28,7 +29,7 @@ def up_real(config: Path | None, clouds: Path, admin_password: str) -> None:
     host, port = address_of(here)
     with bound(port, host, f"choose another [cloud] url in {here.source}") as listening:
         try:
-            asyncio.run(serve(here, clouds, listening))
+            asyncio.run(serve(here, clouds, listening, lang))
         except asyncio.CancelledError:
             raise typer.Exit(130) from None
 
@@ -46,7 +47,7 @@ def address_of(here: Site) -> tuple[str, int]:
         raise LabError(f"{here.cloud.url!r} in [cloud] url of {here.source} is no URL; give http://ADDRESS:PORT") from None
 
 
-async def serve(here: Site, clouds: Path, listening: socket.socket) -> None:
+async def serve(here: Site, clouds: Path, listening: socket.socket, lang: str) -> None:
     """Start the cloud, serve it, and let go of the machine."""
     from lab.cloud import Cloud
     from lab.rest.http import Edge
@@ -57,7 +58,7 @@ async def serve(here: Site, clouds: Path, listening: socket.socket) -> None:
         served = ServedReal(cloud.world, cloud.journal)
         served.ready = True
         try:
-            tell(clouds, here.cloud.url, here.settings.admin_password)
+            tell(clouds, here.cloud.url, here.settings.admin_password, lang)
             await until_signal(Edge(served), listening)
         finally:
             served.end()

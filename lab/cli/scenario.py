@@ -12,6 +12,10 @@ from lab.cli.demo import Lang, native
 app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
 Names = Annotated[list[str] | None, typer.Argument(help="Names or YAML files; all when left out.")]
 Language = Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)]
+GOOD = {
+    "en": "{name}: good ({steps} steps, {faults} faults, {expectations} expectations)",
+    "ko": "{name}: 이상 없습니다 (할 일 {steps}개, 고장 {faults}개, 기대 {expectations}개)",
+}
 
 
 @app.command("list")
@@ -25,7 +29,7 @@ def list_(lang: Language = None) -> None:
 
 
 @app.command()
-def check(files: Names = None) -> None:
+def check(files: Names = None, lang: Language = None) -> None:
     """Say what is wrong with scenarios.
 
     The exit code is 1 when anything is.
@@ -42,7 +46,8 @@ def check(files: Names = None) -> None:
             print(error, file=sys.stderr)
         else:
             steps, faults, expectations = len(scenario.workload), len(scenario.faults), len(scenario.expect)
-            print(f"{scenario.name}: good ({steps} steps, {faults} faults, {expectations} expectations)")
+            told = GOOD[(lang or native()).value]
+            print(told.format(name=scenario.name, steps=steps, faults=faults, expectations=expectations))
     raise typer.Exit(1 if wrong else 0)
 
 

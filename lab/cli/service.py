@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lab.cli.up import bound, settle, stop_on_signal, tell, until_signal
+from lab.cli.demo import native
+from lab.cli.up import bound, settle, stop_on_signal, until_signal
+from lab.cli.welcome import tell
 
 EDGE = "edge"
 """The program by which clients come in: it carries their requests to the services, and collects the journal."""
@@ -67,7 +69,7 @@ async def serve_edge(here: Site, clouds: Path) -> None:
         stack.callback(served.end)
         settle()
         served.ready = True
-        tell(clouds, here.cloud.url, here.settings.admin_password)
+        tell(clouds, here.cloud.url, here.settings.admin_password, native().value)
         await until_signal(Edge(served), listening)
 
 

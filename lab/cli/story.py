@@ -54,7 +54,7 @@ class Teller:
     def messages(self, rows: list[dict[str, Any]]) -> None:
         """Print messages as a sequence."""
         if not self.silent:
-            sequence = Sequence(self.console)
+            sequence = Sequence(self.console, self.lang)
             sequence.header()
             sequence.rows(rows)
 

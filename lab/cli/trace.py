@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.cli import exports, recorder
+from lab.cli.demo import Lang, native
 
 if TYPE_CHECKING:
     from lab.journal import Entry
@@ -19,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, context_settings={"help_option_names": [
 app.command("export")(exports.export)
 app.command("requests")(exports.requests)
 app.command("record")(recorder.record)
+In = Annotated[Lang | None, typer.Option("--lang", help="en or ko; your environment's when left out.")]
 Seed = Annotated[int | None, typer.Option(help="Another seed than the default scenario's.")]
 All = Annotated[bool, typer.Option("--all", help="Show notifications too.")]
 
@@ -48,6 +50,7 @@ def show(
     form: As = Form.text,
     notifications: All = False,
     seed: Seed = None,
+    lang: In = None,
 ) -> None:
     """Run an operation and show its messages."""
     from lab.cli.operations import record
@@ -56,7 +59,7 @@ def show(
     if form is Form.mermaid:
         print(mermaid(recording.entries, dict(recording.names)), end="")
     else:
-        write(recording.rows(), form, notifications)
+        write(recording.rows(), form, notifications, lang)
 
 
 @app.command()
@@ -87,6 +90,7 @@ def read(
     since: Annotated[int, typer.Option(min=0, help="Only what came after this seq.")] = 0,
     form: As = Form.text,
     notifications: All = False,
+    lang: In = None,
 ) -> None:
     """Show a running cloud's messages, or a file's."""
     from lab.cli.journals import fetched
@@ -103,7 +107,7 @@ def read(
     if form is Form.mermaid:
         print(mermaid(entries, {}), end="")
     else:
-        write(trace(entries), form, notifications)
+        write(trace(entries), form, notifications, lang)
 
 
 def known(operation: str) -> str:
@@ -128,7 +132,7 @@ def mermaid(entries: Iterable[Entry], names: dict[str, str]) -> str:
     return "".join(export("mermaid", Flow(entries, names)))
 
 
-def write(rows: list[dict[str, Any]], form: Form, notifications: bool) -> None:
+def write(rows: list[dict[str, Any]], form: Form, notifications: bool, lang: Lang | None) -> None:
     """Print rows as lines of JSON, or drawn over lanes."""
     if form is Form.json:
         for row in rows:
@@ -138,6 +142,6 @@ def write(rows: list[dict[str, Any]], form: Form, notifications: bool) -> None:
     from lab.cli.lanes import Sequence
     from lab.cli.screen import console
 
-    sequence = Sequence(console(), quiet=frozenset() if notifications else frozenset({"notify"}))
+    sequence = Sequence(console(), (lang or native()).value, quiet=frozenset() if notifications else frozenset({"notify"}))
     sequence.header()
     sequence.rows(rows)

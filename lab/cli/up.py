@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lab.cli.demo import Lang, native
+from lab.cli.welcome import say, tell
+
 if TYPE_CHECKING:
     import socket
 
@@ -57,6 +60,7 @@ class Orders:
     play: str
     """The name or file of the scenario that is played; empty: there is nothing to play."""
     db: str | None
+    lang: str
 
 
 def up(
@@ -71,12 +75,14 @@ def up(
     db: Annotated[str, typer.Option(help="Keep the cloud, as in sqlite:///cloud.db; in memory when not given.")] = "",
     real: Annotated[bool, typer.Option("--real", help="On this machine's own hypervisor and network instead of simulated ones.")] = False,
     config: Annotated[Path | None, typer.Option(help="The real cloud's configuration (TOML), see docs/real.md.")] = None,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.")] = None,
     tied: Annotated[bool, typer.Option("--tied", hidden=True, help="End with standard input.")] = False,
 ) -> None:
     """Serve a cloud to OpenStack clients until SIGINT or SIGTERM."""
     import asyncio
     import secrets
 
+    spoken = (lang or native()).value
     if real or config is not None:
         strange = [name for name, given in (
             ("--speed", speed != "max"), ("--paused", paused), ("--scenario", scenario), ("--lesson", lesson),
@@ -86,7 +92,7 @@ def up(
             raise typer.BadParameter(f"{strange[0]} is for simulated clouds; a real one has its own time, chance and database")
         from lab.cli.real import up_real
 
-        up_real(config, clouds, admin_password)
+        up_real(config, clouds, admin_password, spoken)
         return
     story = story_of(scenario, lesson)
     chosen = seed if seed is not None else story.seed if story is not None else 0
@@ -94,7 +100,7 @@ def up(
     pace = parse_speed(speed)
     with bound(port) as listening:
         number = int(listening.getsockname()[1])
-        orders = Orders(number, clouds, password, pace, paused, chosen, story, scenario, db or None)
+        orders = Orders(number, clouds, password, pace, paused, chosen, story, scenario, db or None, spoken)
         try:
             asyncio.run(serve(orders, listening, tied))
         except asyncio.CancelledError:
@@ -156,7 +162,7 @@ async def serve(orders: Orders, listening: socket.socket, tied: bool = False) ->
         runner.resume(orders.speed)
         if orders.paused:
             runner.pause()
-        tell(orders.clouds, url, orders.password)
+        tell(orders.clouds, url, orders.password, orders.lang)
         await until_signal(Edge(served), listening, play_along(orders, served))
     finally:
         await served.end()
@@ -219,28 +225,12 @@ def settings(orders: Orders, url: str) -> Config:
     )
 
 
-def tell(clouds: Path, url: str, password: str) -> None:
-    """Write clouds.yaml and openrc, and print how to use them."""
-    from lab.serve import clouds_yaml, openrc, write_private
-
-    rc = clouds.with_name("openrc")
-    clouds.parent.mkdir(parents=True, exist_ok=True)
-    text = clouds_yaml(url, password)
-    write_private(clouds, text)
-    write_private(rc, openrc(url, password))
-    print(text)
-    print(f"Glasscloud is ready at {url} ({url}/glasscloud/health, {url}/glasscloud/docs)")
-    print(f"    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=glasscloud && openstack server list")
-    print(f"    or: source {rc.resolve()}")
-    print("Ctrl-C ends it.", flush=True)
-
-
 async def play_along(orders: Orders, served: Served) -> None:
     """Play the scenario beside the clients."""
     if not orders.play:
         return
     notes = await served.perform(orders.play)
-    print(f"scenario {orders.play} is played" + "".join(f"\n    · {note}" for note in notes), flush=True)
+    print(say("played", orders.lang, name=orders.play) + "".join(f"\n    · {note}" for note in notes), flush=True)
 
 
 async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None] | None = None) -> None:

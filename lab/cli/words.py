@@ -1,4 +1,4 @@
-"""What the demo says, in English and in Korean."""
+"""What the demo and drawn messages say, in English and in Korean."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "refused": {"en": "refused", "ko": "탈락"},
     "equal": {"en": "as good as the others: the first of them is taken", "ko": "다른 호스트와 같음: 그중 첫 번째를 고릅니다"},
     "summary": {"en": "What you have now", "ko": "이제 가진 것"},
+    "lost": {"en": "✗ lost", "ko": "✗ 유실"},
     "answered": {"en": "answered after {ms:.2f} ms", "ko": "{ms:.2f} ms 뒤에 응답이 왔습니다"},
     "silent": {"en": "no answer: {reason}", "ko": "응답이 없습니다: {reason}"},
     "next": {

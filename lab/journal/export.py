@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from lab.journal.entry import Entry
+from lab.journal.lost import lost
 
 PERIODIC = frozenset({"report_state", "report_states", "update_service_capabilities", "publish_service_capabilities"})
 TRACED = ("rest", "rpc_call", "rpc_reply", "rpc_cast", "notify")
@@ -37,13 +38,13 @@ def trace(
     """The messages as golden-field rows.
 
     names: ids to their placeholders ({'<uuid>': '{server}'}). polls: keep the client's repeated GETs.
-    periodic: keep state reports and periodic tasks.
+    periodic: keep state reports and periodic tasks. A message of which nothing came has the status 'lost'.
     """
     kept = list(entries)
     by_seq = {e.seq: e for e in kept}
-    dropped = set() if polls else repeated_polls(kept)
+    dropped, gone = set() if polls else repeated_polls(kept), lost(kept)
     return [
-        _row(entry, answer, names or {})
+        _row(entry, answer, names or {}) | ({"status": "lost"} if entry.seq in gone else {})
         for entry, answer in finished(kept)
         if (periodic or (entry.name not in PERIODIC and entry.request_id)) and not is_under(entry, dropped, by_seq)
     ]

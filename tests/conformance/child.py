@@ -48,7 +48,7 @@ class Up:
         with self.stdout.open("w") as out, self.stderr.open("w") as err:
             self.process = subprocess.Popen(command, cwd=self.home, env=clean_environment(), stdout=out, stderr=err)
         end = time.monotonic() + START_S
-        while "Ctrl-C ends it." not in self.stdout.read_text():
+        while "Ctrl-C" not in self.stdout.read_text():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.process.kill()
                 raise AssertionError(f"no cloud: {self.stdout.read_text()}{self.stderr.read_text()}")

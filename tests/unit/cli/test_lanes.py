@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence as Sequence_
 from io import StringIO
+from typing import Any
 
 from rich.console import Console
 
 from lab.cli.lanes import Sequence, colour_of, is_failure, lane_of
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"seq": 1, "t_ms": 6.0, "kind": "rest", "source": "client", "target": "nova-api", "method": "POST",
      "path_or_topic": "/v2.1/servers", "status": 202},
     {"seq": 2, "t_ms": 386.0, "kind": "rpc_cast", "source": "nova-api", "target": "nova-conductor",
@@ -20,11 +22,11 @@ ROWS = [
 ]
 
 
-def drawn(width: int) -> list[str]:
+def drawn(width: int, rows: Sequence_[dict[str, Any]] = ROWS, lang: str = "en") -> list[str]:
     out = StringIO()
-    sequence = Sequence(Console(file=out, width=width))
+    sequence = Sequence(Console(file=out, width=width), lang)
     sequence.header()
-    assert sequence.rows(ROWS) == 3
+    assert sequence.rows(rows) == sum(row["kind"] != "notify" for row in rows)
     return out.getvalue().splitlines()
 
 
@@ -56,3 +58,10 @@ def test_failures_are_told_from_successes() -> None:
     assert [is_failure(s) for s in (202, "404", 500, "failure:NoValidHost", "ok", None)] == [
         False, True, True, True, False, False,
     ]
+
+
+def test_a_lost_message_is_called_so_in_both_languages() -> None:
+    lost = [{**ROWS[1], "status": "lost"}]
+    assert " ✗ lost cast schedule_and_build_instances" in drawn(180, lost)[1]
+    assert " ✗ 유실 cast schedule_and_build_instances" in drawn(80, lost, "ko")[0]
+    assert is_failure("lost")

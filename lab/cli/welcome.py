@@ -1,0 +1,38 @@
+"""What `glasscloud up` says when its cloud is ready, and the files that it leaves for clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "ready": {
+        # The words before the URL are the same in all languages: programs wait for them.
+        "en": "Glasscloud is ready at {url} ({url}/glasscloud/health, {url}/glasscloud/docs)",
+        "ko": "Glasscloud is ready at {url} (준비되었습니다. 상태: {url}/glasscloud/health, 문서: {url}/glasscloud/docs)",
+    },
+    "or": {"en": "    or: source {rc}", "ko": "    또는: source {rc}"},
+    "end": {"en": "Ctrl-C ends it.", "ko": "Ctrl-C를 누르면 끝납니다."},
+    "played": {"en": "scenario {name} is played", "ko": "시나리오 {name}을(를) 실행했습니다"},
+}
+
+
+def say(key: str, lang: str, **values: object) -> str:
+    """Word something in the language asked for."""
+    return WORDS[key][lang].format(**values)
+
+
+def tell(clouds: Path, url: str, password: str, lang: str) -> None:
+    """Write clouds.yaml and openrc, and print how to use them."""
+    from lab.serve import clouds_yaml, openrc, write_private
+
+    rc = clouds.with_name("openrc")
+    clouds.parent.mkdir(parents=True, exist_ok=True)
+    text = clouds_yaml(url, password)
+    write_private(clouds, text)
+    write_private(rc, openrc(url, password))
+    print(text)
+    print(say("ready", lang, url=url))
+    print(f"    export OS_CLIENT_CONFIG_FILE={clouds.resolve()} OS_CLOUD=glasscloud && openstack server list")
+    print(say("or", lang, rc=rc.resolve()))
+    print(say("end", lang), flush=True)
