@@ -16,11 +16,10 @@ def lost(entries: Sequence[Entry]) -> frozenset[int]:
     """The seqs of the messages that were lost."""
     found = {entry.parent for entry in entries if entry.kind == "fault" and entry.name.startswith("drop ")}
     waiting: dict[str, Entry] = {}
-    request_of = {entry.seq: entry.request_id for entry in entries}
     for entry in entries:
         if entry.kind == "rpc_cast" and entry.name in CARRIERS:
             waiting[entry.request_id] = entry
-        elif entry.kind == "state" and entry.name.startswith("server "):
-            waiting.pop(request_of.get(entry.parent, ""), None)  # a state has no request of its own, its cause does
+        elif entry.kind == "state" and entry.target == "server":
+            waiting.pop(entry.request_id, None)
     end = entries[-1].t if entries else 0
     return frozenset(found.union(cast.seq for cast in waiting.values() if end - cast.t > SILENCE_NS))

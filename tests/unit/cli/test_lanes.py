@@ -63,5 +63,5 @@ def test_failures_are_told_from_successes() -> None:
 def test_a_lost_message_is_called_so_in_both_languages() -> None:
     lost = [{**ROWS[1], "status": "lost"}]
     assert " ✗ lost cast schedule_and_build_instances" in drawn(180, lost)[1]
-    assert " ✗ 유실 cast schedule_and_build_instances" in drawn(80, lost, "ko")[0]
+    assert " ✗ 유실 cast schedule_" in drawn(80, lost, "ko")[0]
     assert is_failure("lost")
