@@ -12,10 +12,10 @@ import typer
 from lab.cli.demo import Lang, native
 
 if TYPE_CHECKING:
-    from lab.watch.shelf import Shelf
     from lab.teach.lesson import Lesson
     from lab.teach.lesson_session import Session
     from lab.watch.remote import RemoteFeed
+    from lab.watch.shelf import Shelf
 
     Place = tuple[RemoteFeed, Path]
     """A cloud, and the clouds.yaml that leads to it."""
@@ -29,9 +29,9 @@ Running = Annotated[str, typer.Argument(help="A lesson's name or number; the one
 @app.command("list")
 def list_(lang: In = None) -> None:
     """List the lessons, and how far you are."""
-    from lab.watch.shelf import Shelf, home
     from lab.cli.lesson_words import say
     from lab.teach.lesson import find, names
+    from lab.watch.shelf import Shelf, home
 
     spoken = (lang or native()).value
     for name in names():
@@ -63,8 +63,8 @@ def start(
     """Play a lesson in a cloud of its own; your place is kept."""
     import asyncio
 
-    from lab.watch.shelf import shelf
     from lab.teach.lesson import find
+    from lab.watch.shelf import shelf
 
     lesson = find(name)
     kept = shelf(lesson.name)
@@ -205,8 +205,8 @@ def hint(name: Running = "", lang: In = None) -> None:
     """Give the next hint for the step where a lesson stands."""
     from rich.markdown import Markdown
 
-    from lab.watch.shelf import current
     from lab.cli.screen import console
+    from lab.watch.shelf import current
 
     kept = current(name)
     session, _ = resumed(kept, lang)

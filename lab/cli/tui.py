@@ -72,7 +72,7 @@ async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
     try:
         from lab.tui.app import GlassApp
 
-        await GlassApp(feed, lang.value, theme.value).run_async()
+        await GlassApp(feed, lang.value, theme.value, keeps=True).run_async()
     finally:
         await feed.close()
 

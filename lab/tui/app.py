@@ -55,8 +55,10 @@ class GlassApp(App[None]):
         Binding("q", "quit", "key.quit"),
     ]
 
-    def __init__(self, feed: Feed, lang: str = "en", theme: str = "dark", room: str = "flow") -> None:
+    def __init__(self, feed: Feed, lang: str = "en", theme: str = "dark", room: str = "flow", *, keeps: bool = False) -> None:
+        """`keeps`: the places in lessons are kept in the user's state directory."""
         super().__init__()
+        self.keeps = keeps
         self.home = self.desk = Desk(feed, lang)
         """What it was opened on, and what is shown now."""
         self.watched: dict[Desk, Worker[None]] = {}

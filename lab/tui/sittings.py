@@ -1,4 +1,4 @@
-"""The lessons that were begun in an application, each with the watched cloud that it is in."""
+"""The lessons that were begun in an application, each with the watched cloud that it is in; and the places kept from earlier days."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lab.teach.lesson_session import Session
 from lab.tui.desk import Desk
 from lab.watch.feed import Feed
 from lab.watch.lecture import Lecture, lecture_in
+from lab.watch.shelf import shelf
 
 if TYPE_CHECKING:
     from lab.tui.app import GlassApp
@@ -29,13 +30,28 @@ class Sittings:
                 return desk, desk.lectures[lesson.name]
         return None
 
-    def begin(self, lesson: Lesson, desk: Desk) -> Lecture:
-        """Begin a lesson anew in a watched cloud."""
+    def kept(self, lesson: Lesson) -> tuple[str | None, int] | None:
+        """The step at which a lesson was left, here or on the command line, and its index; (None, …): it was finished; None: no place."""
+        memo = shelf(lesson.name).read() if self._app.keeps else {}
+        ids = [step.id for step in lesson.steps]
+        if memo and memo["step"] is None:
+            return None, len(ids)
+        return (memo["step"], ids.index(memo["step"])) if memo and memo["step"] in ids else None
+
+    def keep(self, lecture: Lecture) -> None:
+        """Keep the place in a lesson, as the command line does."""
+        if self._app.keeps:
+            lesson = lecture.session.lesson
+            shelf(lesson.name).write({**lecture.guide.memo(), "folder": lesson.folder}, None)
+
+    def begin(self, lesson: Lesson, desk: Desk, place: str = "") -> Lecture:
+        """Begin a lesson in a watched cloud, anew or at the step where it was left."""
         lecture = desk.lectures[lesson.name] = lecture_in(desk.feed, Session(lesson, desk.lang))
+        lecture.place = place
         return lecture
 
-    def begin_in(self, lesson: Lesson, feed: Feed) -> None:
-        """Begin a lesson anew in a cloud that was made for it, and enter that cloud; the one of before ends."""
+    def begin_in(self, lesson: Lesson, feed: Feed, place: str = "") -> None:
+        """Begin a lesson in a cloud that was made for it, and enter that cloud; the one of before ends."""
         before = self.of(lesson)
         if before is not None:
             desk, _ = before
@@ -43,7 +59,7 @@ class Sittings:
             if desk is not self._app.home:
                 self._app.close_cloud(desk)
         made = Desk(feed, self._app.home.lang, feed.title)
-        self.begin(lesson, made)
+        self.begin(lesson, made, place)
         self._app.open_cloud(made, ROOM)
 
     def leave(self, desk: Desk) -> None:

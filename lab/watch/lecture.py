@@ -57,7 +57,8 @@ class Lecture:
         """Whether the shown step is done, and the student may go on."""
         self.request = ""
         """The id of the request whose messages were asked for last."""
-
+        self.place = ""
+        """The step to go on from, when the lesson was left in another cloud: what comes before it is done at first."""
     @property
     def kind(self) -> str:
         """The kind of the shown step; 'passed' when it is done, 'end' after the last one."""
@@ -76,7 +77,8 @@ class Lecture:
         """Show the next step."""
         self.passed, self.said, self.view = False, [], None
         if not self.session.finished:
-            await self.guide.begin()
+            place, self.place = self.place, ""
+            await (self.guide.catch_up(place) if place else self.guide.begin())
             self.view = self.session.view()
 
     async def next(self) -> None:

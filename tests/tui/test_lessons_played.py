@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -18,8 +19,10 @@ from lab.tui.screens import lessons
 from lab.tui.screens.lessons import LessonsRoom
 from lab.tui.screens.resources import ResourcesRoom
 from lab.tui.widgets.form import Form, Menu
+from lab.watch import shelf
 from lab.watch.child import ChildFeed, start
 from lab.watch.lecture import Lecture, cloud_for
+from tests.tui.conftest import LANGS
 from tests.tui.test_walk import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -224,8 +227,9 @@ VLANS: Deeds = {
 }
 
 
-def test_the_lesson_on_vlans_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
-    kinds = play(0, "en", VLANS, monkeypatch)
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_lesson_on_vlans_is_played(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    kinds = play(0, lang, VLANS, monkeypatch)
     assert len(kinds) == 27
     assert set(kinds) == {"text", "act", "predict", "do", "find"}
 
@@ -277,8 +281,9 @@ SERVER: Deeds = {
 }
 
 
-def test_the_lesson_on_a_servers_creation_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(play(1, "ko", SERVER, monkeypatch)) == 20
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_lesson_on_a_servers_creation_is_played(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    assert len(play(1, lang, SERVER, monkeypatch)) == 20
 
 
 # -- 3: an agent dies -------------------------------------------------------------------------
@@ -313,5 +318,49 @@ AGENTS: Deeds = {
 }
 
 
-def test_the_lesson_on_a_dying_agent_is_played(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert len(play(2, "ko", AGENTS, monkeypatch)) == 22
+@pytest.mark.parametrize("lang", LANGS)
+def test_the_lesson_on_a_dying_agent_is_played(monkeypatch: pytest.MonkeyPatch, lang: str) -> None:
+    assert len(play(2, lang, AGENTS, monkeypatch)) == 22
+
+
+# -- a place that is kept ---------------------------------------------------------------------
+
+
+def test_who_quits_goes_on_at_the_same_step(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(lessons, "cloud_for", partial(cloud_for, speed="max"))
+    monkeypatch.setattr(shelf, "home", lambda: tmp_path)
+
+    async def sitting(story: Callable[[Student], Awaitable[None]]) -> None:
+        feed = await start("--seed", "1", "--speed", "1")
+        try:
+            app = GlassApp(feed, keeps=True)
+            async with app.run_test(size=(120, 40)) as pilot:
+                await story(Student(app, pilot))
+                await pilot.press("q")
+        finally:
+            await feed.close()
+
+    places: list[tuple[str, int]] = []
+
+    def place(student: Student) -> tuple[str, int]:
+        return student.lecture.session.step.id, student.lecture.session.at
+
+    async def first(student: Student) -> None:
+        await student.begin(1)
+        while student.lecture.view is not None and student.lecture.view.id != "request-id":
+            if student.lecture.kind not in ("text", "act", "passed"):
+                await student.press("s")
+            await student.press("enter")
+        places.append(place(student))
+
+    async def second(student: Student) -> None:
+        await student.pilot.press("8")
+        assert f"at {places[0][1] + 1}/" in str(student.room.list.render_line(1).text)
+        await student.begin(1)
+        assert student.lecture.view is not None
+        places.append((student.lecture.view.id, student.lecture.session.at))
+        assert await student.ask('openstack server event list web -c "Request ID" -f value')  # what was done before is there
+
+    asyncio.run(sitting(first))
+    asyncio.run(sitting(second))
+    assert places[0] == places[1]

@@ -154,8 +154,11 @@ class LessonsRoom(Room):
 
     @on(RowList.Opened, "#list")
     def _opened(self, event: RowList.Opened) -> None:
-        begun = self.list.sittings.of(self.list.lessons[event.row])
-        if begun is None or begun[1].finished:
+        lesson = self.list.lessons[event.row]
+        begun, kept = self.list.sittings.of(lesson), self.list.sittings.kept(lesson)
+        if begun is None and kept is not None and kept[0] and self.desk.feed.own:
+            self.work(self._make_cloud(lesson, kept[0]), "starting")
+        elif begun is None or begun[1].finished:
             self.action_anew()
         elif begun[0] is self.desk:
             self._enter_lesson(begun[1])
@@ -175,14 +178,14 @@ class LessonsRoom(Room):
         else:
             self._enter_lesson(self.list.sittings.begin(lesson, self.desk))
 
-    async def _make_cloud(self, lesson: Lesson) -> None:
+    async def _make_cloud(self, lesson: Lesson, place: str = "") -> None:
         feed = await cloud_for(lesson)
-        self.call_later(self.list.sittings.begin_in, lesson, feed)
+        self.call_later(self.list.sittings.begin_in, lesson, feed, place)
 
     def _enter_lesson(self, lecture: Lecture) -> None:
         self.lecture = lecture
         if lecture.view is None:
-            self.work(lecture.go_on())
+            self.work(lecture.go_on(), "resuming" if lecture.place else "busy")
         else:
             self._show()
 
@@ -222,6 +225,8 @@ class LessonsRoom(Room):
 
     def _worked(self) -> None:
         self.doing = ""
+        if self.lecture is not None:
+            self.list.sittings.keep(self.lecture)
         self._show()
 
     @on(OptionList.OptionSelected, "#choices")

@@ -22,6 +22,10 @@ TEXTS: Texts = {
     "no_server": {"en": "no server yet", "ko": "아직 서버가 없습니다"},
     "end": {"en": "**That was the lesson. Well done!**", "ko": "**수업을 마쳤습니다. 수고하셨습니다!**"},
     "starting": {"en": "… the lesson's cloud is started", "ko": "… 수업의 클라우드를 띄우고 있습니다"},
+    "resuming": {
+        "en": "… what comes before the step where you left is done for you",
+        "ko": "… 지난번에 멈춘 단계 앞의 일을 대신 해 두고 있습니다",
+    },
     "busy": {"en": "… the cloud is at work", "ko": "… 클라우드가 일하는 중입니다"},
     "paused": {
         "en": "The clock stands still, so the cloud cannot answer. Let it go on with space, then try again.",

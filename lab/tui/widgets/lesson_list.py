@@ -26,10 +26,13 @@ class LessonList(RowList):
         self._room = room
         self.lessons: list[Lesson] = []
         self.sittings = Sittings(room.glass)
+        self._kept: dict[str, int] = {}
+        """How many steps of a lesson were done on earlier days."""
 
     def read(self) -> None:
         """Read the lessons."""
         self.lessons = [find(name) for name in names()]
+        self._kept = {lesson.name: kept[1] for lesson in self.lessons if (kept := self.sittings.kept(lesson)) is not None}
         self.show(len(self.lessons))
 
     @property
@@ -53,5 +56,6 @@ class LessonList(RowList):
         room, lesson = self._room, self.lessons[row]
         title = f"{row + 1}  {lesson.words[room.desk.lang].title}"
         begun = self.sittings.of(lesson)
-        state = state_of(begun and begun[1], room.say)
+        at = begun[1].session.at if begun is not None else self._kept.get(lesson.name)
+        state = state_of(lesson, at, room.say)
         return row_of(title, f"{room.say('minutes', n=lesson.minutes):>8}  {fit(state, 12)}", width, self.inks)

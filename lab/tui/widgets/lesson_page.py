@@ -76,13 +76,12 @@ def _said(said: Said, inks: Palette, say: Callable[..., str]) -> RenderableType:
     return Group(*lines, *(Text(" " * INDENT + line, inks.plain, overflow="fold") for line in said.lines), *after, Text())
 
 
-def state_of(lecture: Lecture | None, say: Callable[..., str]) -> str:
-    """How far a lesson has come, in a word."""
-    if lecture is None:
+def state_of(lesson: Lesson, at: int | None, say: Callable[..., str]) -> str:
+    """How far a lesson has come, in a word; `at`: how many of its steps are done, None when it was never begun."""
+    if at is None:
         return say("new")
-    if lecture.session.finished:
-        return say("done")
-    return say("at", number=lecture.session.at + 1, of=len(lecture.session.lesson.steps))
+    of = len(lesson.steps)
+    return say("done") if at >= of else say("at", number=at + 1, of=of)
 
 
 def row_of(title: str, tail: str, width: int, inks: Palette) -> list[Segment]:
