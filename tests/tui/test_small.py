@@ -34,7 +34,7 @@ def test_it_says_how_large_it_is_and_how_large_it_must_be(recording: Path, size:
         text = shown(pilot)
         for part in (f"{size[0]}x{size[1]}", f"{LEAST.width}x{LEAST.height}", *words.split()):
             assert part in text
-        await pilot.press("2", "n", "enter", "question_mark", "slash")
+        await pilot.press("2", "n", "enter", "escape", "question_mark", "slash")
         assert isinstance(app.screen, TooSmall)
         await pilot.resize_terminal(*LEAST)
         await pilot.pause()

@@ -26,9 +26,9 @@ def fits(size: Size) -> bool:
 
 
 class TooSmall(ModalScreen[None]):
-    """Lies over whatever was shown; it goes when there is room again."""
+    """Lies over whatever was shown; it goes when there is room again. Esc, which closes things, does not end the application here."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,escape", "app.quit", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", show=False)]
     DEFAULT_CSS = """
     TooSmall { background: $background; align: center middle; }
     TooSmall Static { width: auto; max-width: 100%; height: auto; text-align: center; }
