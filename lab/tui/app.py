@@ -80,7 +80,7 @@ class GlassApp(App[None]):
         """Enter the first room and begin to watch."""
         self.open_cloud(self.home, self._first)
         self.call_after_refresh(lambda: self.cover(self.size))
-        self.set_interval(TOLD_S, self.tell)
+        self._teller = self.set_interval(TOLD_S, self.tell)
         if served():
             end_with_server(self)
 
@@ -128,6 +128,11 @@ class GlassApp(App[None]):
             elif isinstance(seen, Missed):
                 self.notify(self.say("missed", a=seen.a, b=seen.b), severity="warning")
         self._changed = True
+
+    async def action_quit(self) -> None:
+        """End; nobody is told any more, for the widgets go one by one."""
+        self._teller.stop()
+        await super().action_quit()
 
     def tell(self) -> None:
         """Tell the shown room what came, if anything did."""

@@ -151,7 +151,7 @@ class Room(Screen[None]):
         if not self.is_mounted:  # entered this moment: its widgets are still being made
             self.call_after_refresh(self.catch_up)
             return
-        if not self.children:  # left this moment, with the application
+        if not self.query(RoomBar):  # left this moment, with the application
             return
         film = self.desk.film
         if self._version != film.version:

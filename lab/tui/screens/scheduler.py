@@ -163,7 +163,7 @@ class SchedulerRoom(Room):
         decision = self.decision
         if decision is None:
             return Content.styled(self.say("nothing"), "$text-muted")
-        asked = ", ".join(f"{key} {value}" for key, value in decision.request.items())
+        asked = ", ".join(f"{key} {_plain(value)}" for key, value in decision.request.items())
         parts = [Content.assemble((self.say("asked"), "$text-muted"), " ", asked, "\n"), Content(f"placement {decision.candidates}")]
         for number, stage in enumerate(decision.stages, 1):
             style = "" if stage.start == stage.end else "$warning" if stage.end else "$error"
@@ -289,3 +289,10 @@ class SchedulerRoom(Room):
             self._shift = max(0, min(self._shift + by, len(self.decision.weighers) - 1))
             self.rows.refresh()
             self.query_one(RowHead).refresh()
+
+
+def _plain(value: object) -> str:
+    """What was asked for, without the marks of JSON."""
+    if isinstance(value, dict):
+        return " ".join(f"{key}={_plain(each)}" for key, each in value.items())
+    return " ".join(map(_plain, value)) if isinstance(value, list) else str(value)

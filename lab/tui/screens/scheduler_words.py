@@ -12,7 +12,7 @@ TEXTS: Texts = {
     "key.left": {"en": "weighers before", "ko": "앞쪽 weigher"},
     "key.right": {"en": "more weighers", "ko": "뒤쪽 weigher"},
     "key.other_list": {"en": "decisions/hosts", "ko": "결정/호스트"},
-    "none_valid": {"en": "no valid host", "ko": "쓸 수 있는 호스트 없음"},
+    "none_valid": {"en": "no valid host", "ko": "맞는 호스트 없음"},
     "of": {"en": "{n} of {all} passed", "ko": "{all}개 중 {n}개 통과"},
     "nothing": {
         "en": "The scheduler has decided nothing yet. Create a server, and its decision stands here.",
