@@ -22,7 +22,7 @@ from rich.text import Text
 Figure = Callable[..., None]
 """(what was seen, figure, its bound, whether that holds) -> None."""
 WIDTH = 120
-"""Columns at most; a narrow terminal has fewer."""
+"""Columns at most, and of a file; a narrow terminal has fewer."""
 BOUND_MIN = 10
 """What the quick ones may take."""
 
@@ -105,11 +105,15 @@ class Figures:
         """Write the table."""
         if self.files:
             terminalreporter.section("a real cloud, as it was seen")
-            self.write(Console(file=terminalreporter._tw._file, width=min(terminalreporter._tw.fullwidth, WIDTH), highlight=False))
+            out = terminalreporter._tw
+            width = min(out.fullwidth, WIDTH) if terminalreporter.isatty else WIDTH
+            self.write(Console(file=out._file, width=width, highlight=False))
 
     def write(self, console: Console) -> None:
         """Write it to a console."""
-        table = Table("what was shown", "figure", "bound", "", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        table = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
+        for head, widest in (("what was shown", None), ("figure", console.width * 3 // 10), ("bound", console.width // 6), ("", 8)):
+            table.add_column(head, max_width=widest)
         for shown in self.files.values():
             for line in shown.lines():
                 table.add_row(*map(plain, line))
