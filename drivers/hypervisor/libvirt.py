@@ -8,6 +8,7 @@ network, power; an error undoes it backwards.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -108,6 +109,10 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         total = await asyncio.to_thread(lambda: shutil.disk_usage(self.cache.directory).total)
         traits = TRAITS if self.containers else tuple(sorted(TRAITS + DISK_TRAITS))
         return HostInventory(kind, version, vcpus, memory, total // GIB, self.place.address, traits)
+
+    async def uptime(self) -> str:
+        process = await asyncio.create_subprocess_exec("uptime", stdout=asyncio.subprocess.PIPE, env={"LC_ALL": "C", "PATH": os.defpath})
+        return (await process.communicate())[0].decode()
 
     async def has_image(self, image_id: str) -> bool:
         return self.cache.find(image_id) is not None

@@ -122,6 +122,8 @@ class HypervisorContract:
         assert min(first.vcpus, first.memory_mib, first.hypervisor_version) > 0
         assert first.host_ip
         assert "COMPUTE_NODE" in first.traits
+        said = bench.run(bench.driver.uptime())
+        assert said is None or (" up " in said and "load average: " in said)
 
     @promise("cache_image", "an image is there afterwards, a repeat takes nothing")
     def test_cache(self, bench: HypervisorBench) -> None:

@@ -134,6 +134,9 @@ class ComputeAgent:
 
     async def get_host_uptime(self, ctx: Context) -> str:
         """Answer in the words of uptime(1) how long this host has been up."""
+        said = await self._bench.driver.uptime()
+        if said is not None:
+            return said
         runtime = self._process.runtime
         days, minutes = divmod(int(runtime.now()) // 60, 24 * 60)
         load = float(sum(guest.power == RUNNING for guest in await self._bench.driver.guests()))

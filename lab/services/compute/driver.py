@@ -88,6 +88,10 @@ class HypervisorDriver(ABC):
     async def inventory(self) -> HostInventory:
         """Return what the host has; the same numbers until the hardware changes."""
 
+    async def uptime(self) -> str | None:
+        """Return what uptime(1) says on the host; None where the host began with the cloud's clock."""
+        return None
+
     @abstractmethod
     async def has_image(self, image_id: str) -> bool:
         """Say whether the image is in this host's cache."""
