@@ -39,6 +39,11 @@ NEVER_NS = 1 << 62
 """An instant that does not come."""
 
 
+def over(coro: Coroutine[Any, Any, Any], result: object, error: BaseException | None) -> None:
+    """Work ended that nobody awaits."""
+    coro.close()  # it never began when its process was killed before its first step
+
+
 async def ending(coro: Coroutine[Any, Any, Any], done: Done, about: Any) -> None:
     """A handler that tells what it answered."""
     done(about, await coro, None)
@@ -126,6 +131,13 @@ class Process:
         self.tasks[task] = None
         task.add_done_callback(partial(self._forget, coro))
         return task
+
+    def begin(self, coro: Coroutine[Any, Any, Any], name: str) -> None:
+        """Start work that nobody awaits or cancels. It is `spawn` for less: in a simulated cloud no task, as handlers are none."""
+        if not self._eager or not self.alive:
+            self.spawn(coro, name)
+        else:
+            Strand(self, name, self._guard(coro, name), copy_context(), over, coro).soon()
 
     def _forget(self, coro: Coroutine[Any, Any, Any], task: asyncio.Task[Any]) -> None:
         coro.close()  # it never began when the task was cancelled before its first step

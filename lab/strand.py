@@ -1,4 +1,4 @@
-"""Handlers of messages that wait: stepped by what they wait for, without a task.
+"""Handlers of messages that wait, and work that nobody awaits: stepped by what they wait for, without a task.
 
 A task costs as much as half a message. A strand is less: nobody can await it, and what asks for the current task
 (`asyncio.timeout`, `TaskGroup`) does not know it. An answer of the wires resumes it at once, in the step in which it
@@ -45,7 +45,7 @@ def give(waiter: asyncio.Future[Any], answer: Any, error: Exception | None = Non
 
 
 class Strand:
-    """A handler of one life of a process, from its first wait to its end."""
+    """A handler of one life of a process, from its first wait to its end; or other work, from before its beginning."""
 
     __slots__ = ("about", "context", "coro", "done", "dropped", "name", "owner", "run", "waits_for")
 

@@ -157,7 +157,7 @@ class ComputeAgent:
 
     def _power_changed(self, guest_id: str, power: int) -> None:
         """A guest changed its power by itself; look at it when nobody else works on it."""
-        self._process.spawn(self._lifecycle(guest_id, power), f"power of {guest_id}")
+        self._process.begin(self._lifecycle(guest_id, power), f"power of {guest_id}")
 
     async def _lifecycle(self, guest_id: str, power: int) -> None:
         ctx = self._process.context()

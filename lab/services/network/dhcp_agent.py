@@ -104,7 +104,7 @@ class DhcpAgent:
             queue.append((ctx, name, payload))
             return
         self._queues[network_id] = deque([(ctx, name, payload)])
-        self.process.spawn(self._work(network_id), f"network {network_id}")
+        self.process.begin(self._work(network_id), f"network {network_id}")
 
     async def _work(self, network_id: str) -> None:
         queue = self._queues[network_id]
@@ -127,7 +127,7 @@ class DhcpAgent:
         """Look at a network as a whole in a while; once, however much of it failed."""
         if network_id not in self._failed:
             self._failed[network_id] = None
-            self.process.spawn(self._look_again(network_id), "resync")
+            self.process.begin(self._look_again(network_id), "resync")
 
     async def _look_again(self, network_id: str) -> None:
         await self.process.sleep(RESYNC_S)

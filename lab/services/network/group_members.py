@@ -74,7 +74,7 @@ class GroupMembers:
     def _ask(self, ctx: Context, group_id: str) -> None:
         if group_id not in self._asking:
             self._asking[group_id] = False
-            self._process.spawn(self._learn(ctx, group_id), "group members")
+            self._process.begin(self._learn(ctx, group_id), "group members")
 
     async def _learn(self, ctx: Context, group_id: str) -> None:
         """Ask until the answer is that of now, and let the switch know."""

@@ -187,7 +187,7 @@ class L2Agent:
             self._again[port_id] = report or self._again.get(port_id, False)
             return
         self._running[port_id] = None
-        self.process.spawn(self._run(port_id, report), f"port {port_id}")
+        self.process.begin(self._run(port_id, report), f"port {port_id}")
 
     def _naming(self, group_id: str) -> list[str]:
         """The ports here that have a rule about the members of a group."""
@@ -228,7 +228,7 @@ class L2Agent:
         body = self.details.get(port_id)
         if body is None:
             # Its push is under way, or was lost; a tap that is no port's stays unwired.
-            self.process.spawn(self._ask(ctx, port_id), f"ask for {port_id}")
+            self.process.begin(self._ask(ctx, port_id), f"ask for {port_id}")
             return True
         if body["device_owner"] == DHCP_OWNER and not self.wires_dhcp:
             # The DHCP agent wires its own ports, but the tunnels to their clients are the host's.

@@ -51,7 +51,7 @@ class NovaNotifier:
 
     def _send(self, ctx: Context, events: list[Json]) -> None:
         if events:
-            self._process.spawn(self._post(ctx, events), "notify nova")
+            self._process.begin(self._post(ctx, events), "notify nova")
 
     async def _post(self, ctx: Context, events: list[Json]) -> None:
         await self._process.rpc.handed_over(ctx)  # first the agents, as far as they were told before
