@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 from lab.journal import Entry
@@ -12,6 +13,8 @@ from lab.watch.names import Names
 if TYPE_CHECKING:
     from lab.watch.lecture import Lecture
 
+MANY = 2_000
+"""After so many new entries the garbage collector is told that they stay."""
 LOADING = "…"
 """Stands in `Desk.asked` while an answer is awaited."""
 
@@ -39,6 +42,7 @@ class Desk:
         """The lessons that were begun in it, by name."""
         self.asked: dict[int, str] = {}
         """Entries whose long lists are being fetched (LOADING), or could not be: seq -> why, in words."""
+        self._fresh = 0
 
     def take(self, seen: Seen) -> None:
         """Put down what came."""
@@ -46,6 +50,7 @@ class Desk:
             new = self.film.extend(seen.entries)
             self.names.learn(seen.entries[len(seen.entries) - new :])
             self.lost = None
+            self._let_stay(new)
         elif isinstance(seen, ClockNow):
             self.clock = seen.clock
             self.lost = None
@@ -60,6 +65,13 @@ class Desk:
             self.missed = seen
         else:
             self.lost = seen
+
+    def _let_stay(self, new: int) -> None:
+        """Spare the collector what came: it would walk all of a long film again and again, and a key wait 100 ms for it."""
+        self._fresh += new
+        if self._fresh >= MANY:
+            self._fresh = 0
+            gc.freeze()
 
     def fill(self, seq: int, entry: Entry | None, why: str) -> None:
         """Put down an entry that came whole, or why it did not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from lab.cli.tui import ThemeName, show
 from lab.errors import LabError
 from lab.journal import Entry
 from lab.tui.app import GlassApp
+from lab.tui.desk import MANY, Desk
 from lab.watch import remote
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
 from lab.watch.film import Film, Filter, View
@@ -22,7 +24,7 @@ from lab.watch.line import entry_of
 from lab.watch.query import UnknownWord, parse
 from lab.watch.recorded import RecordedFeed
 from lab.watch.remote import RemoteFeed
-from tests.tui.conftest import app_of, play
+from tests.tui.conftest import StubFeed, app_of, play
 
 
 def seen_of(feed: Feed, most: int = 1_000) -> list[Seen]:
@@ -250,3 +252,16 @@ def test_a_tiny_terminal_and_back(recording: Path, room: str) -> None:
             await pilot.press("up", "pageup", "enter", "down", "escape")
 
     play(app, story)
+
+
+def test_the_collector_need_not_walk_a_long_film(recording: Path) -> None:
+    desk = Desk(StubFeed(recording))
+    gc.collect()
+    known = gc.get_freeze_count()
+    try:
+        for first in range(1, MANY + 1, 500):
+            numbers = range(first, first + 500)
+            desk.take(Entries([Entry(seq, seq, "log", "a@b", "a@b", "x", "", "", 0, "", 0, None, None) for seq in numbers]))
+        assert gc.get_freeze_count() >= known + MANY
+    finally:
+        gc.unfreeze()

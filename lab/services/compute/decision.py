@@ -190,6 +190,8 @@ class Decider:
         hosts: dict[int, dict[str, Any]] = {row: {"host": table.hosts[row], "uuid": table.uuids[row]} for row in pool.rows.tolist()}
         request, situation = decision.request, decision.situation
         for stage in decision.stages:
+            if stage.start == stage.end:  # it refused nobody
+                continue
             each = next(f for f in self.filters if f.name == stage.name)
             mask = each.rule(pool, request, situation)
             if mask is None:
