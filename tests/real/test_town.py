@@ -10,7 +10,6 @@ import re
 import signal
 import statistics
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from lab.tui.app import GlassApp
 from lab.watch.line import entry_of
 from lab.watch.remote import RemoteFeed
 from tests.fidelity.score import golden, messages, score, spine_faults
+from tests.real.bed.cost import Bill, bill
 from tests.real.bed.guest_images import guest_image
 from tests.real.bed.town import PASSWORD, Town, town
 from tests.real.figures import Figure
@@ -35,6 +35,8 @@ SERVERS = {"vm": "red", "box-1": "red", "box-2": "red", "box-3": "blue", "box-4"
 """Server -> its network; `vm` is the virtual machine."""
 PCAP = Path("build/real/trunk.pcap")
 CREATES = 5
+CPU_MAX_S = 0.4
+"""Of one create: twice what it takes on a machine that has nothing else to do; the issue wants 0.06."""
 ASKS_ANEW = "extension_sync_interval_s = 5"
 """So that each create that is recorded asks which extensions neutron has, as the captured one did."""
 
@@ -255,40 +257,27 @@ def test_the_tui_shows_the_messages_of_a_real_cloud(walk: Walk, figure: Figure) 
 
 
 def test_what_a_create_costs(walk: Walk, figure: Figure) -> None:
-    """Containers one after another: CPU of all programs and their helpers, wall time until ACTIVE, memory."""
+    """Containers one after another: CPU by program, wall time until ACTIVE, memory."""
 
-    async def story(cloud: Cloud) -> list[float]:
-        image = next(i for i in await cloud.image.images.list() if i.name == "lxc")
-        flavor = next(f for f in await cloud.compute.flavors.list() if f.name == "tiny")
-        network = next(n for n in await cloud.network.networks.list() if n.name == "red")
-        took, servers = [], []
-        for number in range(CREATES):
-            began = time.monotonic()
-            server = await cloud.compute.servers.create(f"cost-{number}", flavor.id, image=image.id, networks=[{"uuid": network.id}])
-            await server.wait_for("ACTIVE", interval=0.1)
-            took.append(time.monotonic() - began)
-            servers.append(server)
-        walk.town.cost.stop()
-        for server in servers:
-            await server.delete()
-        for server in servers:
-            await server.wait_gone(interval=0.3)
-        return took
+    async def story(cloud: Cloud) -> Bill:
+        return await bill(walk.town, cloud, PASSWORD, CREATES)
 
-    idle = walk.town.cost.start()
-    time.sleep(10)
-    idle_s = idle.stop() / 10
-    walk.town.cost.start()
-    began = time.monotonic()
-    took = walk.play(story)
-    spent = walk.town.cost.spent - idle_s * (walk.town.cost.ended - began)
-    rss, pss = walk.town.memory()
-    figure("time from POST to ACTIVE of a container", f"median {statistics.median(took):.2f} s of {CREATES}")
-    cpu_ms = spent / CREATES * 1000
-    figure("CPU of a create over all programs and their helpers", f"{cpu_ms:.0f} ms", "at most 60 ms", cpu_ms <= 60)
-    figure("CPU of the programs when nothing is asked", f"{idle_s * 100:.1f} % of a core")
-    figure("memory of all programs, what they share once (PSS)", f"{pss:.0f} MiB", "at most 600 MB", pss * 1.048576 <= 600)
-    figure("memory of all programs, added up (RSS)", f"{rss:.0f} MiB in {len(walk.town.programs)}", "OpenStack: 4.2 GB in 36")
+    told: Bill = walk.play(story)
+    _, pss = walk.town.memory()
+    for name, spent in told.create.items():
+        each = f"{spent.own * 1000:.0f} ms, helpers {spent.helpers * 1000:.0f} ms"
+        figure(f"CPU of a create: {name}", f"{each}; a GET {told.poll[name].own * 1000:.1f} ms; idle {told.idle[name].own * 100:.1f} %")
+    polling = told.polls * sum(spent.own for spent in told.poll.values()) * 1000
+    cpu = f"{told.cpu_s * 1000:.0f} ms, and {polling:.0f} ms for {told.polls:.1f} GETs of its client"
+    figure("CPU of a create: all programs and their helpers", cpu, "60 ms", told.cpu_s <= 0.060)
+    boot = statistics.median(told.boot)
+    taken = f"median {told.overhead_s:.2f} s, and {boot:.2f} s of boot"
+    figure("time from POST to ACTIVE of a container", taken, "0.5 s beside the boot", told.overhead_s <= 0.5)
+    figure("memory of all programs, shared pages once", f"{pss:.0f} MiB in {len(walk.town.programs)} programs", "600 MiB", pss <= 600)
+    assert sum(spent.helpers for spent in told.create.values()) < 0.005, "a create runs no helper programs"
+    assert told.cpu_s < CPU_MAX_S, cpu
+    assert told.overhead_s < 1.0, taken
+    assert pss <= 600
 
 
 def test_deleting_all_leaves_nothing(walk: Walk, figure: Figure) -> None:

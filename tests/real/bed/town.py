@@ -83,31 +83,6 @@ cpu_allocation_ratio = 16.0
 """
 
 
-class Cost:
-    """CPU time of the town's programs and of the helpers that they ran, in seconds."""
-
-    def __init__(self, town: Town) -> None:
-        self.town, self.spent, self.ended = town, 0.0, 0.0
-        self._at = 0.0
-
-    def _now(self) -> float:
-        ticks = 0
-        for process in self.town.programs.values():
-            # utime, stime, and those of children that ended. Source: proc(5).
-            ticks += sum(map(int, Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
-
-    def start(self) -> Cost:
-        """Begin to count."""
-        self._at = self._now()
-        return self
-
-    def stop(self) -> float:
-        """What was spent since the start."""
-        self.spent, self.ended = self._now() - self._at, time.monotonic()
-        return self.spent
-
-
 class Town:
     """The cloud. `openstack` runs the client in it."""
 
@@ -134,7 +109,6 @@ class Town:
         self.config = directory / "cloud.toml"
         self.config.write_text(self._toml())
         self.programs: dict[str, subprocess.Popen[Any]] = {}
-        self.cost = Cost(self)
         self._begun: dict[str, int] = {}
         stack.callback(self.stop)
 
