@@ -36,7 +36,7 @@ SERVERS = {"vm": "red", "box-1": "red", "box-2": "red", "box-3": "blue", "box-4"
 PCAP = Path("build/real/trunk.pcap")
 CREATES = 5
 CPU_MAX_S = 0.4
-"""Of one create: twice what it takes on a machine that has nothing else to do; the issue wants 0.06."""
+"""Of one create: twice what was seen, 0.20 on two busy cores; what is wanted is 0.06."""
 ASKS_ANEW = "extension_sync_interval_s = 5"
 """So that each create that is recorded asks which extensions neutron has, as the captured one did."""
 
