@@ -80,7 +80,8 @@ class Replicator:
         if dead and at_home:
             peers = await self._with_standins(ctx, device, peers, partition)
         for name, timestamp_ns in mine.items():
-            await self.updater.settle(device.name, partition, name)
+            if not any(has is not None and has.get(name, -1) > timestamp_ns for _, has in peers):
+                await self.updater.settle(device.name, partition, name)  # an older one may be of an object that was deleted since
             if self._is_old_tombstone(device, partition, name):
                 await self._give_up(device, partition, name, timestamp_ns)
                 continue

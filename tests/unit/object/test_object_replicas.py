@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.object.object_storage import ObjectStorage, play
@@ -128,7 +128,15 @@ def test_old_tombstones_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
     play(story, hosts=3)
 
 
+STALE_COPY_IS_HEALED = [
+    *[("put", 0, 2), ("put", 0, 1), ("die", 0, 2), ("put", 2, 4), ("put", 0, 1), ("heal", 0, 1), ("put", 0, 1), ("delete", 2, 2)],
+    *[("put", 0, 2), ("wait", 0, 4), ("wait", 1, 1), ("die", 2, 4), ("delete", 0, 4), ("delete", 1, 1)],
+]
+"""The copy that a hand-off device kept of a deleted object is no reason to list it again."""
+
+
 @settings(max_examples=15, deadline=None)
+@example(STALE_COPY_IS_HEALED)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["put", "delete", "die", "heal", "wait"]), st.integers(0, 2), st.integers(1, 4)),
