@@ -78,9 +78,9 @@ def parts(config: Config, world: World) -> Iterator[Part]:
     yield part("cinder-api", here, "lab.services.volume.api:start", "volume")
     yield part("cinder-scheduler", here, "lab.services.volume.scheduler:start")
     yield part("cinder-volume", here, "lab.services.volume.agent:start", "", "volume", driver=world.volumes)
-    yield part("nova-conductor", here, "lab.services.compute.processes:start_conductor")
-    yield part("nova-scheduler", here, "lab.services.compute.processes:start_scheduler")
-    yield part("nova-api", here, "lab.services.compute.processes:start_api", "compute")
+    yield part("nova-conductor", here, "lab.services.compute.conductor:start")
+    yield part("nova-scheduler", here, "lab.services.compute.scheduler:start")
+    yield part("nova-api", here, "lab.services.compute.api.application:start", "compute")
     devices = world.disks
     for host in devices:
         disks = partial(_disks, world, host)
@@ -95,7 +95,7 @@ def parts(config: Config, world: World) -> Iterator[Part]:
         yield part("neutron-l2-agent", host, "lab.services.network:start_l2_agent", "", "network", driver=l2, address=address)
     for host in world.computes:
         driver = partial(world.hypervisor, host)
-        yield part("nova-compute", host, "lab.services.compute.processes:start_agent", "", "hypervisor", driver=driver)
+        yield part("nova-compute", host, "lab.services.compute.agent:start", "", "hypervisor", driver=driver)
 
 
 def _disks(world: World, host: str) -> dict[str, ObjectDisk]:

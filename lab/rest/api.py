@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, ClassVar, TypeVar
 
 import orjson
-from pydantic import ValidationError
 
 from lab.context import Context, set_current
 from lab.errors import (
@@ -25,7 +24,7 @@ from lab.process import Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Served, Stream
-from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange, explain
+from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange
 
 Key = TypeVar("Key")
 What = TypeVar("What")
@@ -257,10 +256,7 @@ class Api:
             return
         if not isinstance(content, dict):
             raise BadRequest("Malformed request body: a JSON object is needed")
-        try:
-            request.data = schema.model_validate(content)
-        except ValidationError as error:
-            raise BadRequest(explain(error)) from None
+        request.data = schema.read(content)
 
     async def authenticate(self, token: str) -> Context | None:
         """Check a token without asking keystone; only keystone itself can."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pydantic import BaseModel, ConfigDict
-
 from lab.context import Context
-from lab.journal.masking import STARS, is_secret, star
+
+if TYPE_CHECKING:
+    from lab.rest.body import Schema
+
+    Versions = tuple[tuple["Version", type[Schema]], ...]
 
 Version = tuple[int, int]
 Policy = Callable[[Context], bool]
@@ -48,16 +49,9 @@ def SERVICE(ctx: Context) -> bool:
     return "service" in ctx.roles or "admin" in ctx.roles
 
 
-class Body(BaseModel):
-    """A request body: unknown fields are refused, names may be aliases."""
-
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, defer_build=True)
 
 
-Versions = tuple[tuple[Version, type[BaseModel]], ...]
-
-
-def per_version(*schemas: tuple[Version, type[BaseModel]]) -> Versions:
+def per_version(*schemas: tuple[Version, type[Schema]]) -> Versions:
     """Body schemas by the microversion from which each holds, in ascending order."""
     if list(schemas) != sorted(schemas, key=lambda item: item[0]):
         raise TypeError("per_version: give the schemas in ascending order of version")
@@ -73,7 +67,7 @@ class Route:
     handler: str
     policy: Policy = MEMBER
     success: int = 200
-    body: type[BaseModel] | Versions | None = None
+    body: type[Schema] | Versions | None = None
     query: frozenset[str] | None = None
     since: Version = (0, 0)
     until: Version | None = None
@@ -90,7 +84,7 @@ class Route:
         """Whether the route exists in this microversion."""
         return version >= self.since and (self.until is None or version <= self.until)
 
-    def schema(self, version: Version) -> type[BaseModel] | None:
+    def schema(self, version: Version) -> type[Schema] | None:
         """The body's model in this microversion."""
         if not isinstance(self.body, tuple):
             return self.body
@@ -180,18 +174,3 @@ class Trie:
         if node.rest is not None:
             return node.rest.routes, [*values, unquote("/".join(segments[at - 1 :]))], node.rest.pattern
         return None
-
-
-def explain(error: Any) -> str:
-    """A pydantic error in one sentence: where, what value, what is wrong."""
-    first = error.errors(include_url=False)[0]
-    place = "/".join(str(p) for p in first["loc"]) or "body"
-    if first["type"] == "extra_forbidden":
-        return f"Invalid input for field/attribute {place}. Additional properties are not allowed"
-    where = ("", "", *map(str, first["loc"]))
-    given = first.get("input")
-    secret = any(is_secret(given, key, parent) for parent, key in pairwise(where))
-    value = STARS if secret else repr(star(given, where[-1]))
-    shown = value if len(value) < 120 else value[:117] + "..."
-    reason = first["msg"].replace(repr(given), STARS) if secret else first["msg"]
-    return f"Invalid input for field/attribute {place}. Value: {shown}. {reason}"

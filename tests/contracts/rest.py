@@ -18,7 +18,8 @@ from lab.context import Context
 from lab.errors import Forbidden, NotFound, RestTimeout, Unreachable
 from lab.journal import Entry, LazyBody
 from lab.process import Process
-from lab.rest import PUBLIC, Api, Body, Request, Response, Route
+from lab.rest import PUBLIC, Api, Request, Response, Route
+from lab.rest.body import Body
 from lab.rest.message import Stream
 from lab.wires import Wires
 from tests.contracts.record import promise

@@ -166,3 +166,8 @@ class ComputeAgent:
         except (ServerNotFound, TransportError):
             return
         await self._power.sync(ctx, server, power)
+
+
+def start(process: Process, driver: HypervisorDriver) -> None:
+    """Build nova-compute on this process."""
+    ComputeAgent(process, driver).start()

@@ -280,3 +280,8 @@ class Conductor:
                 await self._volumes.release(ctx, server_id, volume_id)
             except LabError as failure:
                 self._process.log(ctx, f"attachments of volume {volume_id} could not be looked up: {failure}", "warning")
+
+
+def start(process: Process) -> None:
+    """Build nova-conductor on this process."""
+    Conductor(process).start()

@@ -273,3 +273,8 @@ class Scheduler:
 
 def _legacy(selection: Json) -> Json:
     return {"host": selection["service_host"], "nodename": selection["nodename"], "limits": selection["limits"]}
+
+
+def start(process: Process) -> None:
+    """Build nova-scheduler on this process."""
+    Scheduler(process).start()

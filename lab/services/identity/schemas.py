@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
-from lab.rest import Body
+from lab.rest.body import Body, Schema
 
 # keystone's limits of names: 64 characters for domains, projects and groups, 255 for users, roles and ids.
 SHORT_NAME_MAX = 64
@@ -19,7 +19,7 @@ Url = Annotated[str, StringConstraints(min_length=1, pattern=r"^\S+://\S+$")]
 Interface = Annotated[str, StringConstraints(pattern=r"^(public|internal|admin)$")]
 
 
-class Entity(BaseModel):
+class Entity(Schema):
     """One thing in a body; what is not named here goes into its extra attributes."""
 
     model_config = ConfigDict(extra="allow", strict=True, defer_build=True)
@@ -31,8 +31,8 @@ class NewDomain(Entity):
     name: ShortName
     description: str | None = None
     enabled: bool = True
-    tags: Tags = []
-    options: dict[str, Any] = {}
+    tags: Tags = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
     explicit_domain_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")] | None = None
 
 
@@ -42,8 +42,8 @@ class DomainChange(Entity):
     name: ShortName = ""
     description: str | None = None
     enabled: bool = True
-    tags: Tags = []
-    options: dict[str, Any] = {}
+    tags: Tags = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class NewProject(Entity):
@@ -55,8 +55,8 @@ class NewProject(Entity):
     description: str | None = None
     enabled: bool = True
     is_domain: bool = False
-    tags: Tags = []
-    options: dict[str, Any] = {}
+    tags: Tags = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class ProjectChange(Entity):
@@ -68,8 +68,8 @@ class ProjectChange(Entity):
     description: str | None = None
     enabled: bool = True
     is_domain: bool = False
-    tags: Tags = []
-    options: dict[str, Any] = {}
+    tags: Tags = Field(default_factory=list)
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class NewUser(Entity):
@@ -81,7 +81,7 @@ class NewUser(Entity):
     default_project_id: str | None = None
     description: str | None = None
     enabled: bool = True
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class UserChange(Entity):
@@ -93,7 +93,7 @@ class UserChange(Entity):
     default_project_id: str | None = None
     description: str | None = None
     enabled: bool = True
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class PasswordChange(Body):
@@ -125,7 +125,7 @@ class NewRole(Entity):
     name: LongName
     domain_id: str | None = None
     description: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class RoleChange(Entity):
@@ -133,7 +133,7 @@ class RoleChange(Entity):
 
     name: LongName = ""
     description: str | None = None
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class NewRegion(Entity):

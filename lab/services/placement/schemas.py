@@ -7,7 +7,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, RootModel, StringConstraints, TypeAdapter, ValidationError
 
 from lab.errors import BadRequest
-from lab.rest import Body, per_version
+from lab.rest import per_version
+from lab.rest.body import Body, Schema
 from lab.services.placement.model import MAX_INT
 from lab.services.placement.wording import schema_words
 
@@ -109,7 +110,7 @@ class SetAggregates(Body):
     aggregates: Annotated[list[Uuid], AfterValidator(_unique)]
 
 
-class AggregateList(RootModel[Annotated[list[Uuid], AfterValidator(_unique)]]):
+class AggregateList(Schema, RootModel[Annotated[list[Uuid], AfterValidator(_unique)]]):
     """PUT …/aggregates before 1.19: a bare list."""
 
 
@@ -178,19 +179,19 @@ class Allocations138(Allocations134):
     consumer_type: Annotated[str, StringConstraints(pattern=r"^[A-Z0-9_]+$", min_length=1, max_length=255)]
 
 
-class Several113(RootModel[Annotated[dict[UuidKey, OwnedAllocations], Field(min_length=1)]]):
+class Several113(Schema, RootModel[Annotated[dict[UuidKey, OwnedAllocations], Field(min_length=1)]]):
     """POST /allocations, 1.13 to 1.27."""
 
 
-class Several128(RootModel[Annotated[dict[UuidKey, Allocations128], Field(min_length=1)]]):
+class Several128(Schema, RootModel[Annotated[dict[UuidKey, Allocations128], Field(min_length=1)]]):
     """1.28 to 1.33."""
 
 
-class Several134(RootModel[Annotated[dict[UuidKey, Allocations134], Field(min_length=1)]]):
+class Several134(Schema, RootModel[Annotated[dict[UuidKey, Allocations134], Field(min_length=1)]]):
     """1.34 to 1.37."""
 
 
-class Several138(RootModel[Annotated[dict[UuidKey, Allocations138], Field(min_length=1)]]):
+class Several138(Schema, RootModel[Annotated[dict[UuidKey, Allocations138], Field(min_length=1)]]):
     """From 1.38 on."""
 
 

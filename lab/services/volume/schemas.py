@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, Field, StringConstraints
 
-from lab.rest import Body
+from lab.rest.body import Body, Schema
 
 MAX_INT = 0x7FFFFFFF  # cinder's DB_MAX_INT
 
@@ -46,7 +46,7 @@ Uuid = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{8}-?[0-9a-fA-F]{4
 Metadata = dict[Key, Text]
 
 
-class Loose(BaseModel):
+class Loose(Schema):
     """A body whose unknown fields are passed over, as cinder's bodies before their schemas were strict."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True, defer_build=True)

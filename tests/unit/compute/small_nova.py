@@ -12,9 +12,11 @@ from lab.errors import NoValidHost
 from lab.process import Process
 from lab.rest import Response
 from lab.services.compute import quotas
+from lab.services.compute.agent import start as start_agent
+from lab.services.compute.api.application import start as start_api
+from lab.services.compute.conductor import start as start_conductor
 from lab.services.compute.flavors import Flavor
 from lab.services.compute.model import BlockDevice, ComputeNode, Server
-from lab.services.compute.processes import start_agent, start_api, start_conductor
 from lab.services.compute.servicegroup import ServiceReporter
 from lab.services.placement.api import start as start_placement
 from lab.wires import Wires

@@ -8,7 +8,8 @@ from lab.context import Context
 from lab.errors import NotFound, NoValidHost
 from lab.medium import Medium
 from lab.process import Process
-from lab.rest import PUBLIC, Api, Body, Request, Route
+from lab.rest import PUBLIC, Api, Request, Route
+from lab.rest.body import Body
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, StrictStr, ValidationError
+from pydantic import Field, StrictStr
 
 from lab.errors import BadRequest, Conflict
-from lab.rest import MEMBER, Body, Request, Response, Route
-from lab.rest.routes import explain
+from lab.rest import MEMBER, Request, Response, Route
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Integer, Name
 from lab.services.compute.api.part import only_admin
 from lab.services.compute.api.security_groups import SecurityGroupsPart
@@ -154,7 +154,4 @@ def _arguments(req: Request, name: str, model: type[Body]) -> Any:
     value = req.data[name]
     if not isinstance(value, dict):
         raise BadRequest(f"Invalid input for field/attribute {name}. Value: {value}. {value!r} is not of type 'object'")
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        raise BadRequest(explain(error)) from None
+    return model.read(value)

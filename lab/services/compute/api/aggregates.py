@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest
-from lab.rest import ADMIN, Body, Request, Response, Route
+from lab.rest import ADMIN, Request, Response, Route
+from lab.rest.body import Body
 from lab.services.compute.aggregates import ZONE_KEY, Aggregate
 from lab.services.compute.api.fields import HostFqdn, LooseName, MetadataOrNull, Name, ZoneName
 from lab.services.compute.api.part import ComputePart

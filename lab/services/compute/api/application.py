@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
+from lab.process import Process
 from lab.rest import Route
 from lab.services.compute.api import (
     actions,
@@ -27,6 +28,7 @@ from lab.services.compute.api import (
     versions,
     volume_attachments,
 )
+from lab.services.compute.manager import ComputeManager
 
 
 class ComputeApi(
@@ -72,3 +74,8 @@ class ComputeApi(
         *assisted_volume_snapshots.ROUTES,
         *metadata.ROUTES,
     )
+
+
+def start(process: Process) -> None:
+    """Build nova-api on this process."""
+    ComputeApi(process, ComputeManager(process)).start()

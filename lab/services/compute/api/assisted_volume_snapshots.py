@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StrictStr
 
-from lab.rest import SERVICE, Body, Request, Route
+from lab.rest import SERVICE, Request, Route
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Uuid
 from lab.services.compute.api.part import ComputePart
 

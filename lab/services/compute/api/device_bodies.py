@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StrictStr
 
-from lab.rest import Body
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Base64, Boolean, Integer, IpAddress, Name, Size, Tag, Text, Uuid
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from lab.rest import SERVICE, Body, Request, Response, Route, per_version
+from lab.rest import SERVICE, Request, Response, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Text, Uuid
 from lab.services.compute.api.part import ComputePart
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, RootModel, StrictStr, model_validator
 
 from lab.errors import BadRequest, NotFound
-from lab.rest import ADMIN, READER, Body, Request, Response, Route, per_version
+from lab.rest import ADMIN, READER, Request, Response, Route, per_version
+from lab.rest.body import Body, Schema
 from lab.services.compute.api.fields import Boolean, Name, Number, Size, SizeOrZero
 from lab.services.compute.api.paging import bad_query, cut, is_full, next_link, page_of, truth
 from lab.services.compute.api.part import ComputePart
@@ -132,7 +133,7 @@ class ExtraSpecs(Body):
     extra_specs: dict[SpecKey, SpecValue]
 
 
-class ExtraSpec(RootModel[dict[SpecKey, SpecValue]]):
+class ExtraSpec(Schema, RootModel[dict[SpecKey, SpecValue]]):
     """One extra spec, named by its key alone."""
 
     @model_validator(mode="after")

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from pydantic import Field
 
 from lab.errors import BadRequest, Forbidden, NotFound, RemoteFault
-from lab.rest import MEMBER, READER, Body, Request, Route, per_version
+from lab.rest import MEMBER, READER, Request, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.api.fields import IpAddress, Tag, Uuid
 from lab.services.compute.api.part import ComputePart
 from lab.services.compute.model import VirtualInterface

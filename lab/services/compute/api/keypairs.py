@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StrictStr
 
-from lab.rest import MEMBER, READER, Body, Request, Response, Route, per_version
+from lab.rest import MEMBER, READER, Request, Response, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.api.paging import cut, is_full, next_link, page_of
 from lab.services.compute.api.part import ComputePart, only_admin
 from lab.services.compute.api.times import naive

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from pydantic import AfterValidator, BeforeValidator
 
 from lab.errors import BadRequest, Forbidden, RemoteFault, TransportError
-from lab.rest import ADMIN, READER, Body, Request, Response, Route
+from lab.rest import ADMIN, READER, Request, Response, Route
+from lab.rest.body import Body
 from lab.services.compute.api.fields import INT_MAX, Boolean, check_integer
 from lab.services.compute.api.part import ComputePart, only_admin
 from lab.services.compute.quotas import COUNTED, NETWORK_RESOURCES, RESOURCES

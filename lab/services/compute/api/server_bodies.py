@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictStr, field_validator
 
-from lab.rest import Body, per_version
+from lab.rest import per_version
+from lab.rest.body import Body
 from lab.services.compute.api.device_bodies import (
     BlockDevice242,
     BlockDevice267,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from lab.errors import BadRequest, Conflict, NotFound
-from lab.rest import ADMIN, MEMBER, READER, Body, Request, Response, Route
+from lab.rest import ADMIN, MEMBER, READER, Request, Response, Route
+from lab.rest.body import Body
 from lab.services.compute import quotas
 from lab.services.compute.api.fields import Metadata, Tag
 from lab.services.compute.api.part import ComputePart, only_admin

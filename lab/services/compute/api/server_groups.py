@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from lab.rest import MEMBER, READER, Body, Request, Route, per_version
+from lab.rest import MEMBER, READER, Request, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Name, Positive
 from lab.services.compute.api.paging import PAGE_MAX, whole
 from lab.services.compute.api.part import ComputePart

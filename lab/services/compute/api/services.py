@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, StrictStr
 
 from lab.errors import BadRequest, NotFound
-from lab.rest import ADMIN, READER, Body, Request, Response, Route, per_version
+from lab.rest import ADMIN, READER, Request, Response, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.aggregates import COMPUTE_BINARY, INTERNAL_ZONE, zones_by_host
 from lab.services.compute.api.fields import Boolean, HostFqdn, is_uuid
 from lab.services.compute.api.part import ComputePart

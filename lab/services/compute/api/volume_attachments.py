@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, StrictStr
 
 from lab.errors import BadRequest, Conflict, NotFound
-from lab.rest import MEMBER, READER, Body, Request, Response, Route, per_version
+from lab.rest import MEMBER, READER, Request, Response, Route, per_version
+from lab.rest.body import Body
 from lab.services.compute.api.fields import Boolean, Tag, Uuid
 from lab.services.compute.api.paging import PAGE_MAX, whole
 from lab.services.compute.api.part import ComputePart

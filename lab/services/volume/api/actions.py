@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import Field
 
 from lab.context import Context
 from lab.errors import BadRequest, Forbidden
 from lab.rest import Request, Response, Route
-from lab.rest.routes import explain
+from lab.rest.body import Schema
 from lab.services.volume.api.part import Json, VolumePart, both
 from lab.services.volume.model import ATTACH_STATUSES, MIGRATION_STATUSES, VOLUME_MOVES, InvalidVolume, Volume
 from lab.services.volume.schemas import Loose, Metadata, Name, Size, Text, Truth, Uuid
@@ -84,7 +84,7 @@ class ActionsPart(VolumePart):
         Route("POST", "/volumes/{volume_id}/action", "volume_action", summary="Do something with a volume"),
     )
 
-    def _verbs(self) -> dict[str, tuple[Verb, type[BaseModel] | None, bool]]:
+    def _verbs(self) -> dict[str, tuple[Verb, type[Schema] | None, bool]]:
         """Return what there is by the key in the body: the method, its body, and whether it is for operators only."""
         return {
             "os-reserve": (self._reserve, None, False),
@@ -118,10 +118,7 @@ class ActionsPart(VolumePart):
         if admin and not ctx.is_admin:
             raise Forbidden(f"Policy doesn't allow volume_extension:volume_admin_actions:{name} to be performed.")
         if schema is not None:
-            try:
-                value = schema.model_validate(value if value is not None else {})
-            except ValidationError as error:
-                raise BadRequest(explain(error)) from None
+            value = schema.read(value if value is not None else {})
         return await verb(ctx, req, value)
 
     async def _volume(self, ctx: Context, req: Request) -> Volume:
