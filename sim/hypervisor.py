@@ -13,7 +13,7 @@ from sim.datacenter import console
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.durable import guest_key, guest_value, image_key
 from sim.datacenter.fabric import pause
-from sim.datacenter.guest import SHUTDOWN, Guest
+from sim.datacenter.guest import PAUSED, RUNNING, SHUTDOWN, Guest
 from sim.datacenter.host import GIB, HypervisorHost
 from sim.datacenter.nas import Nas
 
@@ -176,6 +176,21 @@ class SimHypervisor(HypervisorDriver):
         clean = needed <= timeout_ns and not guest.hung
         await pause(needed if clean else timeout_ns)
         return clean
+
+    async def pause(self, guest_id: str) -> None:
+        await self._hold(guest_id, PAUSED)
+
+    async def unpause(self, guest_id: str) -> None:
+        await self._hold(guest_id, RUNNING)
+
+    async def _hold(self, guest_id: str, state: int) -> None:
+        guest = self._need(guest_id)
+        await self._spend("query")
+        self._still_there(guest)
+        if guest.power_state not in (RUNNING, PAUSED):
+            raise HypervisorError(f"guest {guest.spec.name} on {self.host.name} is off; start it first")
+        guest.hold(state == PAUSED)
+        self._keep(guest)
 
     async def reboot(self, guest_id: str, hard: bool) -> None:
         guest = self._need(guest_id)

@@ -208,6 +208,14 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             if not off:
                 await self.on(guest_id, "could not be stopped", power.cut)
 
+    async def pause(self, guest_id: str) -> None:
+        async with self.news.acting_on(guest_id):
+            await self.on(guest_id, "could not be paused", power.hold)
+
+    async def unpause(self, guest_id: str) -> None:
+        async with self.news.acting_on(guest_id):
+            await self.on(guest_id, "could not be let go on", power.let_go)
+
     async def reboot(self, guest_id: str, hard: bool) -> None:
         async with self.news.acting_on(guest_id):
             await self.power_off(guest_id, 0.0 if hard else SOFT_REBOOT_S)

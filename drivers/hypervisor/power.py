@@ -98,6 +98,18 @@ def cut(domain: Any) -> None:
                 raise
 
 
+def hold(domain: Any) -> None:
+    """Stop the guest's processors; stopped is no error."""
+    if state_of(domain) != PAUSED:
+        domain.suspend()
+
+
+def let_go(domain: Any) -> None:
+    """Let the guest's processors go on; running is no error."""
+    if state_of(domain) != RUNNING:
+        domain.resume()
+
+
 def ask(domain: Any) -> None:
     """Ask the system inside to shut down: by the power button, or by the signal that ends a container's first process."""
     by = libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL if domain.connect().getType() == "LXC" else libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN

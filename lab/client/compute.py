@@ -42,6 +42,14 @@ class Server(Resource):
         """Power it on; wait_for('ACTIVE')."""
         await self._act({"os-start": None})
 
+    async def pause(self) -> None:
+        """Hold it still; wait_for('PAUSED')."""
+        await self._act({"pause": None})
+
+    async def unpause(self) -> None:
+        """Let it go on; wait_for('ACTIVE')."""
+        await self._act({"unpause": None})
+
     async def reboot(self, hard: bool = False) -> None:
         """Restart it."""
         await self._act({"reboot": {"type": "HARD" if hard else "SOFT"}})

@@ -13,7 +13,10 @@ from lab.watch.plan import Plan
 from lab.watch.reader import Reader
 
 KINDS = frozenset({"world", "process", "driver", "driver_reply"})
-POWER = {"hypervisor.power_off": "SHUTDOWN", "hypervisor.power_on": "RUNNING"}
+POWER = {
+    "hypervisor.power_off": "SHUTDOWN", "hypervisor.power_on": "RUNNING",
+    "hypervisor.pause": "PAUSED", "hypervisor.unpause": "RUNNING",
+}  # fmt: skip
 """What a driver's call leaves a server as."""
 
 

@@ -200,13 +200,22 @@ class Guest(Device):
 
     def power_down(self, state: int = SHUTDOWN, end: str = "") -> None:
         """Go off, into that power state; off is no error."""
-        if self.running:
+        if self.power_state in (RUNNING, PAUSED):
             self.boots[-1].off_ns, self.boots[-1].end = self.fabric.now(), end
         self.power_state = state
         for vif in self.vifs.values():
             vif.take(None)
             if vif.tap is not None:
                 vif.tap.deliver = None
+
+    def hold(self, still: bool) -> None:
+        """Stand still, or go on; what it is sent meanwhile is lost. Only for a guest that is on."""
+        self.power_state = PAUSED if still else RUNNING
+        for vif in self.vifs.values():
+            if vif.tap is not None:
+                vif.tap.deliver = None if still else vif.receive
+            if not still and vif.lease is None and self.network_up:
+                self._ask(vif, self.boots[-1], 0)
 
     # -- DHCP ---------------------------------------------------------------------------------
 

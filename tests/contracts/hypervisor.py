@@ -20,7 +20,7 @@ from tests.contracts.record import promise
 
 T = TypeVar("T")
 IMAGE = "5f0f3b1c-1111-4222-8333-444455556666"
-RUNNING, SHUTDOWN, CRASHED = 1, 4, 6
+RUNNING, PAUSED, SHUTDOWN, CRASHED = 1, 3, 4, 6
 
 
 def new_nic(network: str = "net-1") -> GuestNic:
@@ -264,6 +264,24 @@ class HypervisorContract:
             assert bench.power(spec.id) == RUNNING
         assert bench.taps() == {spec.nics[0].tap}
 
+    @promise("pause", "the guest stands still, and goes on where it was; a repeat converges")
+    def test_pause(self, bench: HypervisorBench) -> None:
+        spec = bench.spawned()
+        bench.booted(spec.id)
+        for _ in range(2):
+            bench.run(bench.driver.pause(spec.id))
+            assert bench.power(spec.id) == PAUSED
+        for _ in range(2):
+            bench.run(bench.driver.unpause(spec.id))
+            assert bench.power(spec.id) == RUNNING
+        bench.booted(spec.id, times=1)
+        bench.run(bench.driver.pause(spec.id))
+        bench.run(bench.driver.power_off(spec.id, 0))
+        assert bench.power(spec.id) == SHUTDOWN
+        for call in (bench.driver.pause(spec.id), bench.driver.unpause(spec.id)):
+            with pytest.raises(HypervisorError, match=r"off|not running"):
+                bench.run(call)
+
     @promise("power_off", "the system inside shuts itself down when it is given time")
     def test_soft_off(self, bench: HypervisorBench) -> None:
         spec = bench.spawned()
@@ -293,8 +311,8 @@ class HypervisorContract:
     def test_unknown(self, bench: HypervisorBench) -> None:
         none = str(uuid.uuid4())
         driver = bench.driver
-        for call in (driver.power_on(none), driver.power_off(none), driver.reboot(none, True), driver.console(none),
-                     driver.attach_nic(none, new_nic())):  # fmt: skip
+        for call in (driver.power_on(none), driver.power_off(none), driver.pause(none), driver.unpause(none), driver.reboot(none, True),
+                     driver.console(none), driver.attach_nic(none, new_nic())):  # fmt: skip
             with pytest.raises(HypervisorError, match=f"no guest {none} on compute-1"):
                 bench.run(call)
 

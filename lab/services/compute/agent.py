@@ -86,6 +86,8 @@ class ComputeAgent:
             "terminate_instance": self._terminator.terminate_instance,
             "stop_instance": self._power.stop_instance,
             "start_instance": self._power.start_instance,
+            "pause_instance": self._power.pause_instance,
+            "unpause_instance": self._power.unpause_instance,
             "reboot_instance": self._power.reboot_instance,
             "reserve_block_device_name": self._attachments.reserve_block_device_name,
             "attach_volume": self._attachments.attach_volume,

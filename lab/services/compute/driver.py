@@ -117,6 +117,14 @@ class HypervisorDriver(ABC):
         """Ask the guest to shut down, and cut its power after `timeout_s`; 0 cuts it at once."""
 
     @abstractmethod
+    async def pause(self, guest_id: str) -> None:
+        """Hold a running guest still, with its memory and devices; a repeat does nothing. Raises HypervisorError for one that is off."""
+
+    @abstractmethod
+    async def unpause(self, guest_id: str) -> None:
+        """Let a paused guest go on; running is no error. Raises HypervisorError for one that is off."""
+
+    @abstractmethod
     async def reboot(self, guest_id: str, hard: bool) -> None:
         """Restart the guest, softly by its own system or hard by its power."""
 

@@ -16,7 +16,7 @@ from lab.services.compute.model import Server
 from lab.services.compute.rpc import ComputeRpc
 from lab.services.compute.server_deletes import ServerDeleter
 from lab.services.compute.service_admin import ServiceAdmin
-from lab.services.compute.states import POWERING_OFF, POWERING_ON, REBOOTING, REBOOTING_HARD, check_command
+from lab.services.compute.states import PAUSING, POWERING_OFF, POWERING_ON, REBOOTING, REBOOTING_HARD, UNPAUSING, check_command
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -72,6 +72,16 @@ class ComputeManager:
         """Begin to power a server on. Raises Conflict when its state forbids it."""
         changed = await self._begin(ctx, server, "start", "start", {"task_state": POWERING_ON})
         self._compute.cast(ctx, changed, "start_instance")
+
+    async def pause_server(self, ctx: Context, server: Server) -> None:
+        """Begin to hold a guest still. Raises Conflict when its state forbids it."""
+        changed = await self._begin(ctx, server, "pause", "pause", {"task_state": PAUSING})
+        self._compute.cast(ctx, changed, "pause_instance")
+
+    async def unpause_server(self, ctx: Context, server: Server) -> None:
+        """Begin to let a guest go on. Raises Conflict when its state forbids it."""
+        changed = await self._begin(ctx, server, "unpause", "unpause", {"task_state": UNPAUSING})
+        self._compute.cast(ctx, changed, "unpause_instance")
 
     async def reboot_server(self, ctx: Context, server: Server, reboot_type: str) -> None:
         """Begin to restart a server, 'SOFT' by its own system or 'HARD' by its power. Raises Conflict when its state forbids it."""

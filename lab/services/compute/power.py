@@ -1,6 +1,7 @@
-"""Stop, start and reboot on a server's host, and what follows when a guest changes its power by itself.
+"""Stop, start, pause and reboot on a server's host, and what follows when a guest changes its power by itself.
 
-Source: stop_instance, start_instance, reboot_instance and `_sync_instance_power_state` of nova/compute/manager.py.
+Source: stop_instance, start_instance, pause_instance, unpause_instance, reboot_instance and `_sync_instance_power_state` of
+nova/compute/manager.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from lab.services.compute.model import Server, ServerNotFound
 from lab.services.compute.states import (
     ACTIVE,
     CRASHED,
+    PAUSED,
+    PAUSING,
+    POWER_PAUSED,
     POWERING_OFF,
     POWERING_ON,
     REBOOT_PENDING,
@@ -25,6 +29,7 @@ from lab.services.compute.states import (
     RUNNING,
     SHUTDOWN,
     STOPPED,
+    UNPAUSING,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +39,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 POWER_TASKS: list[str | None] = [
-    POWERING_OFF, POWERING_ON, REBOOTING, REBOOT_PENDING, REBOOT_STARTED, REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD,
+    POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING,
+    REBOOTING, REBOOT_PENDING, REBOOT_STARTED, REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD,
 ]  # fmt: skip
 """What a failed power command may end: not the task of a delete that came meanwhile."""
 
@@ -95,6 +101,24 @@ class Power:
             server = await bench.conductor.save(ctx, server, [POWERING_ON], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "power_on.end")
 
+    async def pause_instance(self, ctx: Context, instance: Json) -> None:
+        """Hold the guest still."""
+        bench, asked = self._bench, Server.load(instance)
+        async with self._task(ctx, asked, "compute_pause_instance"):
+            bench.usage(ctx, asked, "pause.start")
+            await bench.driver.pause(asked.id)
+            server = await bench.conductor.save(ctx, asked, [PAUSING], vm_state=PAUSED, task_state=None, power_state=POWER_PAUSED)
+            bench.usage(ctx, server, "pause.end")
+
+    async def unpause_instance(self, ctx: Context, instance: Json) -> None:
+        """Let the guest go on."""
+        bench, asked = self._bench, Server.load(instance)
+        async with self._task(ctx, asked, "compute_unpause_instance"):
+            bench.usage(ctx, asked, "unpause.start")
+            await bench.driver.unpause(asked.id)
+            server = await bench.conductor.save(ctx, asked, [UNPAUSING], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
+            bench.usage(ctx, server, "unpause.end")
+
     async def reboot_instance(self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT") -> None:
         """Restart the guest; one that does not come back leaves its server in ERROR."""
         bench, server = self._bench, Server.load(instance)
@@ -139,7 +163,7 @@ class Power:
                 server = await bench.conductor.server(ctx, server.id)
                 if server.host != bench.host or server.task_state is not None:
                     return  # somebody works on it and will say what became of it
-                if server.vm_state == ACTIVE and power in (SHUTDOWN, CRASHED):
+                if server.vm_state in (ACTIVE, PAUSED) and power in (SHUTDOWN, CRASHED):
                     bench.process.log(ctx, f"Instance {server.id} shutdown by itself. Calling the stop API.", "warning")
                     await bench.conductor.save(ctx, server, [None], vm_state=STOPPED, power_state=power)
                 elif server.vm_state == STOPPED and power == RUNNING:

@@ -16,6 +16,7 @@ from lab.services.compute.states import (
     BUILDING,
     DELETED,
     DELETING,
+    PAUSING,
     POWERING_OFF,
     POWERING_ON,
     REBOOT_PENDING,
@@ -25,6 +26,7 @@ from lab.services.compute.states import (
     REBOOTING,
     REBOOTING_HARD,
     RUNNING,
+    UNPAUSING,
 )
 
 if TYPE_CHECKING:
@@ -90,6 +92,10 @@ class Reconciler:
             await self._power.stop_instance(ctx, brief(server))
         elif task == POWERING_ON:
             await self._power.start_instance(ctx, brief(server))
+        elif task == PAUSING:
+            await self._power.pause_instance(ctx, brief(server))
+        elif task == UNPAUSING:
+            await self._power.unpause_instance(ctx, brief(server))
         elif task in SOFT_REBOOTS or task in HARD_REBOOTS:
             await self._settle_reboot(ctx, server, power)
         elif power is not None:

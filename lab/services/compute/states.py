@@ -23,6 +23,7 @@ SOFT_DELETED, SHELVED, SHELVED_OFFLOADED = "soft-delete", "shelved", "shelved_of
 
 SCHEDULING, NETWORKING, BLOCK_DEVICE_MAPPING, SPAWNING = "scheduling", "networking", "block_device_mapping", "spawning"
 DELETING, POWERING_OFF, POWERING_ON = "deleting", "powering-off", "powering-on"
+PAUSING, UNPAUSING = "pausing", "unpausing"
 REBOOTING, REBOOT_PENDING, REBOOT_STARTED = "rebooting", "reboot_pending", "reboot_started"
 REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD = "rebooting_hard", "reboot_pending_hard", "reboot_started_hard"
 
@@ -58,19 +59,25 @@ TASK_MOVES: Mapping[str, tuple[frozenset[str], frozenset[str | None]]] = {
     SPAWNING: (frozenset({BUILDING}), frozenset({BLOCK_DEVICE_MAPPING})),
     POWERING_OFF: (frozenset({ACTIVE, ERROR, STOPPED}), frozenset({None})),
     POWERING_ON: (frozenset({STOPPED}), frozenset({None})),
+    PAUSING: (frozenset({ACTIVE}), frozenset({None})),
+    UNPAUSING: (frozenset({PAUSED}), frozenset({None})),
     REBOOTING: (frozenset({ACTIVE}), frozenset({None})),
     REBOOT_PENDING: (frozenset({ACTIVE}), frozenset({REBOOTING})),
     REBOOT_STARTED: (frozenset({ACTIVE}), frozenset({REBOOT_PENDING})),
     REBOOTING_HARD: (frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED, ERROR}), frozenset(_REBOOT_TASKS)),
     REBOOT_PENDING_HARD: (frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED, ERROR}), frozenset({REBOOTING_HARD})),
     REBOOT_STARTED_HARD: (frozenset({ACTIVE, STOPPED, PAUSED, SUSPENDED, ERROR}), frozenset({REBOOT_PENDING_HARD})),
-    DELETING: (_ANY, frozenset({None, *_BUILD_TASKS, *_REBOOT_TASKS, POWERING_OFF, POWERING_ON, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD})),
+    DELETING: (_ANY, frozenset({
+        None, *_BUILD_TASKS, *_REBOOT_TASKS, POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD,
+    })),
 }
 """task_state -> (vm_states in which it may begin, task_states that it may follow). None, the end of any task, may follow all."""
 
 COMMANDS: Mapping[str, tuple[frozenset[str] | None, frozenset[str | None] | None]] = {
     "stop": (frozenset({ACTIVE, ERROR}), frozenset({None})),
     "start": (frozenset({STOPPED}), frozenset({None})),
+    "pause": (frozenset({ACTIVE}), frozenset({None})),
+    "unpause": (frozenset({PAUSED}), frozenset({None})),
     "reboot_soft": (frozenset({ACTIVE}), frozenset({None})),
     "reboot_hard": (TASK_MOVES[REBOOTING_HARD][0], frozenset(_REBOOT_TASKS)),
     "attach_volume": (frozenset({ACTIVE, PAUSED, STOPPED, RESIZED, SOFT_DELETED, SHELVED, SHELVED_OFFLOADED}), frozenset({None})),

@@ -19,7 +19,7 @@ Json = dict[str, Any]
 IMAGE, NETWORK = "11111111-aaaa-4bbb-8ccc-000000000001", "22222222-aaaa-4bbb-8ccc-000000000002"
 SUBNET = "33333333-aaaa-4bbb-8ccc-000000000003"
 SERVICE_TOKEN = "service:nova@service"
-RUNNING, SHUTDOWN = 1, 4
+RUNNING, PAUSED, SHUTDOWN = 1, 3, 4
 KEPT = ("refuse", "image", "ports", "subnet_ids", "deaf", "unbindable", "_made", "volumes", "attachments", "slow_s", "dying_s")
 
 
@@ -354,6 +354,14 @@ class Hypervisor(HypervisorDriver):
     async def power_off(self, guest_id: str, timeout_s: float = 60.0) -> None:
         self._do("power_off")
         self.guests_here[guest_id] = (self.guests_here[guest_id][0], SHUTDOWN)
+
+    async def pause(self, guest_id: str) -> None:
+        self._do("pause")
+        self.guests_here[guest_id] = (self.guests_here[guest_id][0], PAUSED)
+
+    async def unpause(self, guest_id: str) -> None:
+        self._do("unpause")
+        self.guests_here[guest_id] = (self.guests_here[guest_id][0], RUNNING)
 
     async def reboot(self, guest_id: str, hard: bool) -> None:
         self._do("reboot")

@@ -41,6 +41,27 @@ def test_stop_start_and_reboot() -> None:
     play(main)
 
 
+def test_pause_and_unpause() -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        assert (await cloud.act(server_id, unpause=None)).status == 409
+        assert (await cloud.act(server_id, pause=None)).status == 202
+        assert (await state(cloud, server_id))[1] == "pausing"
+        await cloud.settle()
+        assert await state(cloud, server_id) == ("paused", None, 3)
+        assert (await cloud.act(server_id, **{"os-stop": None})).status == 409
+        assert (await cloud.act(server_id, unpause=None)).status == 202
+        await cloud.settle()
+        assert await state(cloud, server_id) == ("active", None, 1)
+        await cloud.act(server_id, pause=None)
+        await cloud.settle()
+        await cloud.act(server_id, reboot={"type": "HARD"})
+        await cloud.settle()
+        assert await state(cloud, server_id) == ("active", None, 1)
+
+    play(main)
+
+
 def test_a_power_command_that_fails_ends_its_task_and_keeps_the_state() -> None:
     async def main(cloud: SmallNova) -> None:
         server_id = await active(cloud)
@@ -194,6 +215,7 @@ def test_a_build_that_was_cut_off_ends_in_error() -> None:
         ("delete", "hypervisor.destroy", "deleted"),
         ("os-stop", "hypervisor.power_off", "stopped"),
         ("reboot", "hypervisor.reboot", "active"),
+        ("pause", "hypervisor.pause", "paused"),
     ],
 )
 def test_a_command_that_was_cut_off_is_finished_after_the_restart(action: str, driver_call: str, ends: str) -> None:

@@ -33,18 +33,22 @@ def test_actions_reach_the_manager(nova: Nova, server: str) -> None:
     nova.manager.calls.clear()
     assert act(nova, server, os_stop=None) == 202
     assert act(nova, server, os_start=None) == 202
+    assert act(nova, server, pause=None) == 202
+    assert act(nova, server, unpause=None) == 202
     assert act(nova, server, reboot={"type": "Hard"}) == 202
     assert act(nova, server, os_resetState={"state": "error"}) == 202
     assert act(nova, server, forceDelete=None) == 202
-    assert [call[0] for call in nova.manager.calls] == ["stop_server", "start_server", "reboot_server", "reset_state", "delete"]
-    assert nova.manager.calls[2][2] == "HARD"
+    assert [call[0] for call in nova.manager.calls] == [
+        "stop_server", "start_server", "pause_server", "unpause_server", "reboot_server", "reset_state", "delete",
+    ]  # fmt: skip
+    assert nova.manager.calls[4][2] == "HARD"
     assert nova.manager.calls[3][2] == "error"
 
 
 def test_what_actions_refuse(nova: Nova, server: str) -> None:
     path = f"/v2.1/servers/{server}/action"
     assert nova.fault("POST", path, {"fly": None}) == (400, "badRequest", "There is no such action: fly")
-    assert nova.fault("POST", path, {"pause": None}) == (400, "badRequest", "There is no such action: pause")
+    assert nova.fault("POST", path, {"suspend": None}) == (400, "badRequest", "There is no such action: suspend")
     assert nova.fault("POST", path, {"confirmResize": None}) == (
         409,
         "conflictingRequest",

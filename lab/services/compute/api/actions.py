@@ -29,7 +29,6 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f]")
 _AFTER_ANOTHER: Mapping[str, str] = {
     "confirmResize": "confirmResize",
     "revertResize": "revertResize",
-    "unpause": "unpause",
     "resume": "resume",
     "unrescue": "unrescue",
     "unshelve": "unshelve",
@@ -96,6 +95,14 @@ class ActionsPart(SecurityGroupsPart):
         """Shut the server down."""
         await self.manager.stop_server(ctx, server)
 
+    async def act_pause(self, ctx: Context, req: Request, server: Server) -> None:
+        """Hold the server still."""
+        await self.manager.pause_server(ctx, server)
+
+    async def act_unpause(self, ctx: Context, req: Request, server: Server) -> None:
+        """Let the server go on."""
+        await self.manager.unpause_server(ctx, server)
+
     async def act_reboot(self, ctx: Context, req: Request, server: Server) -> None:
         """Restart the server."""
         kind = _arguments(req, "reboot", Reboot).type.upper()
@@ -139,6 +146,8 @@ class ActionsPart(SecurityGroupsPart):
 _ACTIONS: Mapping[str, str] = {
     "os-start": "act_start",
     "os-stop": "act_stop",
+    "pause": "act_pause",
+    "unpause": "act_unpause",
     "reboot": "act_reboot",
     "os-getConsoleOutput": "act_console",
     "os-resetState": "act_reset_state",
