@@ -42,7 +42,7 @@ def test_actions_reach_the_manager(nova: Nova, server: str) -> None:
         "stop_server", "start_server", "pause_server", "unpause_server", "reboot_server", "reset_state", "delete",
     ]  # fmt: skip
     assert nova.manager.calls[4][2] == "HARD"
-    assert nova.manager.calls[3][2] == "error"
+    assert nova.manager.calls[5][2] == "error"
 
 
 def test_what_actions_refuse(nova: Nova, server: str) -> None:
