@@ -292,7 +292,11 @@ def test_deleting_all_leaves_nothing(walk: Walk, figure: Figure) -> None:
         town.openstack("network", "delete", name)
     for kind in ("qemu", "lxc"):
         town.openstack("image", "delete", kind)
-    town.until(lambda: walk.machine() == walk.before, f"the machine is as it was: {walk.before}", 30)
+    try:
+        town.until(lambda: walk.machine() == walk.before, "the machine is as it was", 30)
+    except AssertionError:
+        assert walk.machine() == walk.before  # says what is left, or lost
+        raise
     figure("left on two hosts and the NAS after deleting all", "nothing", "nothing")
 
 
