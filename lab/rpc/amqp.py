@@ -68,7 +68,8 @@ class AmqpBroker(Broker):
         self._tags = 0
         self._calls: dict[int, Message] = {}
         self._turns = Turns()
-        self._declared: set[str] = set()
+        self._declared: dict[str, Callable[[], None]] = {}
+        """What was sent to, by name, and how it is declared: a message to what is not there breaks the connection."""
         self._seen: deque[tuple[str, str]] = deque()
         self._seen_set: set[tuple[str, str]] = set()
         self._depths: dict[str, int] = {}
@@ -127,7 +128,8 @@ class AmqpBroker(Broker):
 
     def _declare(self) -> None:
         """All that this process needs, on a new connection."""
-        self._declared.clear()
+        for declare in self._declared.values():
+            declare()
         self._private_queue(self.reply_q)
         self.link.consume(self.reply_q, self.reply_q)
         self._need_journals()
@@ -139,17 +141,23 @@ class AmqpBroker(Broker):
 
     def _need_fanout(self, topic: str) -> None:
         name = f"{topic}_fanout"
-        if self.link.up and name not in self._declared:
-            self._declared.add(name)
-            self.link.exchange(name, "fanout")
+        self._need(name, lambda: self.link.exchange(name, "fanout"))
 
     def _need_queue(self, name: str, exchange: str) -> None:
         """Declare a queue at its first use, so that what is sent before its first consumer comes waits for it."""
-        if self.link.up and name not in self._declared:
-            self._declared.add(name)
+
+        def declare() -> None:
             self.link.exchange(exchange, "topic")
             self.link.queue(name)
             self.link.bind(name, exchange, name)
+
+        self._need(name, declare)
+
+    def _need(self, name: str, declare: Callable[[], None]) -> None:
+        """Declare now, and on each new connection."""
+        if name not in self._declared:
+            self._declared[name] = declare
+            declare()
 
     def _leave(self, consumer: Consumer) -> None:
         for message in consumer.own:

@@ -181,15 +181,17 @@ class Link:
             raise ValueError(f"AMQP names have at most 255 bytes; {parcel.key[:40]}… has {len(parcel.key.encode())}")
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(parcel)
-            if not self._jobs:  # else it goes after them
-                self._publish()
+            self._publish()
         elif parcel.lost is not None:
             parcel.lost()
 
     def _publish(self) -> None:
-        """Put on their way as many as may be. A task for each, because aiormq waits for the confirmation; they keep their order."""
+        """Put on their way as many as may be, but none past a job: it may declare what they go to.
+
+        A task for each, because aiormq waits for the confirmation; they keep their order.
+        """
         channel = self._channel
-        while channel is not None and self._waiting and len(self._sent) < WINDOW:
+        while channel is not None and not self._jobs and self._waiting and len(self._sent) < WINDOW:
             parcel = self._waiting.popleft()
             exchange, key, payload, mode, *_ = parcel
             publishing = channel.basic_publish(payload, exchange=exchange, routing_key=key, properties=PROPERTIES[mode], wait=False)
@@ -274,7 +276,8 @@ class Link:
         """Do what is to be done, in its order, and publish what waits after it."""
         while True:
             while self._jobs:
-                await self._jobs.popleft()(channel)
+                await self._jobs[0](channel)
+                self._jobs.popleft()  # only now: until it is told, nothing may be sent
             self._publish()
             if not self._sent:
                 self._calm.set()

@@ -63,6 +63,39 @@ def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(ser
     asyncio.run(main())
 
 
+def test_what_is_sent_to_is_declared_before_however_much_is_on_its_way_and_again_after_a_break(server: RabbitMQ) -> None:
+    """RabbitMQ closes the connection of who sends to an exchange that is not there."""
+
+    async def main() -> None:
+        bus = OnRabbitMQ(server.url)
+        try:
+            client = await bus.start("nova-api", "c1")
+            await bus.worker("h1")
+
+            async def send_to_new_ones(when: str) -> None:
+                for number in range(40):
+                    client.rpc.cast(CTX, "conductor", "make", {"name": f"{when} {number}"})
+                    client.rpc.fanout(CTX, f"nobody.{when}.{number}", "get", {"x": number})
+                    if number % 4 == 0:
+                        await asyncio.sleep(0.001)  # confirmations come between
+
+            await send_to_new_ones("up")
+            await bus.until(lambda: ("h1", "make", "up 39") in bus.seen)
+            assert broke(bus, client.name) == []
+            server.kill()
+            await bus.until(lambda: broke(bus, client.name))
+            await send_to_new_ones("down")
+            await asyncio.to_thread(server.start)
+            await bus.until(lambda: ("h1", "make", "down 39") in bus.seen)
+            assert len(broke(bus, client.name)) == 1
+            made = [name for _, method, name in bus.seen if method == "make"]
+            assert made == [f"{when} {number}" for when in ("up", "down") for number in range(40)]
+        finally:
+            await bus.close()
+
+    asyncio.run(main())
+
+
 def broke(bus: OnRabbitMQ, name: str) -> list[str]:
     """Why a program's connections broke, as its journal tells."""
     told = [e.name for e in bus.wires(name).journal.since() if e.target == "rabbitmq"]
@@ -121,6 +154,7 @@ from lab.wires import Wires
 async def main():
     wires = Wires(RealRuntime(), make_broker=over(sys.argv[1]))
     async def work(ctx: Context, x: int) -> int:
+        await asyncio.sleep(0.2)  # by now the server knows that it was taken
         print(x, flush=True)
         if x == 3:
             await asyncio.sleep(1000)
