@@ -35,6 +35,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     record.record(config)
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job; the programs that tests end by Ctrl-C would inherit it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # of a background job, and so of what tests start and end by Ctrl-C
         signal.signal(signal.SIGINT, signal.default_int_handler)
     config.pluginmanager.register(Figures(), "figures")

@@ -11,6 +11,7 @@ import signal
 import statistics
 import subprocess
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Walk:
 
     def __init__(self, town: Town) -> None:
         self.town = town
+        self.ids: dict[str, str] = {}
         self.addresses: dict[str, str] = {}
         self.spaces: dict[str, str] = {}
         """Network -> the namespace of its DHCP server, from where guests can be asked."""
@@ -97,12 +99,14 @@ class Walk:
             network = town.make("network", "create", *kind, name)
             self.spaces[name] = f"gc-town-dhcp-{network['id']}"
             town.make("subnet", "create", "--network", name, "--subnet-range", cidr, name)
-        for name, network_name in SERVERS.items():
-            image = "qemu" if name == "vm" else "lxc"
-            words = ("server", "create", "--image", image, "--flavor", "tiny", "--network", network_name, "--wait", name)
-            server = town.make(*words)
-            assert server["status"] == "ACTIVE", server
-            self.addresses[name] = server["addresses"][network_name][0]
+        with ThreadPoolExecutor(2) as hands:
+            for name, server in zip(SERVERS, hands.map(self._create, SERVERS), strict=True):
+                assert server["status"] == "ACTIVE", server
+                self.ids[name], self.addresses[name] = server["id"], server["addresses"][SERVERS[name]][0]
+
+    def _create(self, name: str) -> dict[str, Any]:
+        image = "qemu" if name == "vm" else "lxc"
+        return self.town.make("server", "create", "--image", image, "--flavor", "tiny", "--network", SERVERS[name], "--wait", name)
 
     def left(self) -> list[str]:
         """What is on the hosts and the NAS that was not there before."""
@@ -118,6 +122,18 @@ class Walk:
     def console(self, guest: str) -> str:
         """A guest's console."""
         return str(self.town.openstack("console", "log", "show", guest))
+
+    def console_with(self, text: str, guest: str, timeout: float = 60) -> str:
+        """A guest's console, once it shows a text."""
+        said = ""
+
+        def shows() -> bool:
+            nonlocal said
+            said = self.console(guest)
+            return text in said
+
+        self.town.until(shows, f"{guest} shows {text!r}", timeout)
+        return said
 
     def play(self, story: Callable[[Cloud], Any]) -> Any:
         """Run a coroutine with the façade, inside."""
@@ -142,12 +158,10 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Walk]:
 
 def test_every_guest_has_its_address_its_metadata_and_a_login_prompt(walk: Walk, figure: Figure) -> None:
     for name, address in walk.addresses.items():
-        walk.town.until(lambda name=name: "login:" in walk.console(name), f"{name} shows its prompt", 60)  # type: ignore[misc]
-        said = walk.console(name)
+        said = walk.console_with("login:", name)
         mtu = 1450 if SERVERS[name] == "over" else 1500
         assert f"address eth0 {address}/24 mtu {mtu}" in said, said
-        server_id = walk.town.make("server", "show", name)["id"]
-        assert f"metadata from metadata service: instance-id {server_id} hostname {name}" in said, said
+        assert f"metadata from metadata service: instance-id {walk.ids[name]} hostname {name}" in said, said
     figure("guests with address, metadata, login prompt", "1 virtual machine, 4 containers", "1 and 4")
 
 
@@ -181,7 +195,7 @@ def test_a_volume_is_seen_written_snapshotted_and_let_go_while_the_guest_runs(wa
     town.make("volume", "create", "--size", "1", "data")
     town.until(lambda: town.make("volume", "show", "data")["status"] == "available", "the volume is there")
     town.openstack("server", "add", "volume", "vm", "data")
-    town.until(lambda: "disk vdb 1024 MiB" in walk.console("vm"), "the guest sees the disk", 30)
+    walk.console_with("disk vdb 1024 MiB", "vm", 30)
     write = "mke2fs /dev/vdb >/dev/null 2>&1; mount /dev/vdb /mnt; echo kept > /mnt/file; sync; cat /mnt/file; umount /mnt"
     assert "kept" in walk.ask("vm", write)
     # From 3.66 on a volume in use needs no force; the client's own default asks for an older version and drops its --force.
@@ -189,7 +203,7 @@ def test_a_volume_is_seen_written_snapshotted_and_let_go_while_the_guest_runs(wa
     town.until(lambda: town.make("volume", "snapshot", "show", "then")["status"] == "available", "the snapshot is there")
     town.openstack("server", "remove", "volume", "vm", "data")
     town.until(lambda: town.make("volume", "show", "data")["status"] == "available", "the volume is free")
-    town.until(lambda: "disk gone vdb" in walk.console("vm"), "the guest lost the disk", 30)
+    walk.console_with("disk gone vdb", "vm", 30)
     assert len([name for name in walk.machine()["nas"] if name not in walk.before["nas"]]) >= 2
     town.openstack("volume", "snapshot", "delete", "then")
     town.until(lambda: not town.rows("volume", "snapshot", "list"), "the snapshot is gone")
@@ -289,13 +303,10 @@ def test_what_a_create_costs(walk: Walk, figure: Figure) -> None:
 
 def test_deleting_all_leaves_nothing(walk: Walk, figure: Figure) -> None:
     town = walk.town
-    for row in town.rows("server", "list"):
-        town.openstack("server", "delete", row["Name"])
+    town.openstack("server", "delete", *(row["Name"] for row in town.rows("server", "list")))
     town.until(lambda: not town.rows("server", "list"), "all servers are gone", 60)
-    for name in NETWORKS:
-        town.openstack("network", "delete", name)
-    for kind in ("qemu", "lxc"):
-        town.openstack("image", "delete", kind)
+    town.openstack("network", "delete", *NETWORKS)
+    town.openstack("image", "delete", "qemu", "lxc")
     try:
         town.until(lambda: not walk.left(), "nothing is left", 30)
     except AssertionError:
@@ -312,4 +323,3 @@ def test_the_trunk_carried_tags_of_both_networks_and_nothing_untagged(walk: Walk
     assert all(tags.values()), tags
     assert untagged == [], untagged[:5]
     figure("frames on the trunk by their 802.1Q tag", f"{tags}, none untagged; {PCAP}", "no untagged")
-
