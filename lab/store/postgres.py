@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, ClassVar, TypeVar
 
 import orjson
+import psycopg
 
 from lab.errors import LabError, ServiceUnavailable
 from lab.store.port import Changed
@@ -72,21 +73,14 @@ class PostgresStore(SqlStore):
         """Keys of records that followers were told of."""
         self._ears: Ears | None = None
         super().__init__(url)
-        self.dbapi: Any = self._engine.dialect.dbapi
         self.me: str = self._all("SELECT pg_backend_pid()::text || '.' || extract(epoch FROM clock_timestamp())::text")[0][0]
         self._connection.commit()
         self._dice = Random(self.me)  # noqa: S311 (only says how long to wait)
 
-    @classmethod
-    def _options(cls) -> dict[str, Any]:
-        return {"options": OPTIONS, "connect_timeout": CONNECT_S}
-
     def _connect(self) -> Any:
-        dialect: Any = self._engine.dialect
-        args, options = dialect.create_connect_args(self._engine.url)
         try:
-            return dialect.connect(*args, **{**options, **self._options()})
-        except dialect.dbapi.OperationalError as error:
+            return psycopg.connect("postgresql" + self._url[self._url.index(":") :], options=OPTIONS, connect_timeout=CONNECT_S)
+        except psycopg.OperationalError as error:
             raise Gone(f"the database {self.name} cannot be reached: {' '.join(str(error).split())}; is PostgreSQL up?") from error
 
     def _claim(self) -> None:
@@ -96,7 +90,7 @@ class PostgresStore(SqlStore):
         self._connection.execute(f"SET LOCAL lock_timeout = {MAKE_MS}")
         self._connection.execute(f"SELECT pg_advisory_xact_lock({CLAIM})")
 
-    def _make(self, statements: Iterable[str]) -> None:
+    def _make(self, table: SqlTable) -> None:
         """Make a table, on a connection of its own: it stays, whatever becomes of the transaction that needs it.
 
         Others make theirs, or write to those that this one refers to; it waits longer than a transaction would. Raises LabError.
@@ -106,10 +100,13 @@ class PostgresStore(SqlStore):
             connection.execute(f"SET lock_timeout = {MAKE_MS}")
             connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
             connection.execute(f"SELECT pg_advisory_xact_lock({CLAIM})")
-            for statement in statements:
-                connection.execute(statement)
+            if connection.execute("SELECT to_regclass(%s)", (table.name,)).fetchone() == (None,):  # else another program was faster
+                from lab.store.schema import statements
+
+                for statement in statements(table, "postgresql"):
+                    connection.execute(statement)
             connection.commit()
-        except self.dbapi.OperationalError as error:
+        except psycopg.OperationalError as error:
             raise LabError(f"a table could not be made in the database {self.name}: {' '.join(str(error).split())}; try again") from error
         finally:
             connection.close()
@@ -272,7 +269,7 @@ class Ears:
                 if sender != self._store.me:
                     rows += [(name, key) for name, key in changed]
             self._store.heard(rows)
-        except (OSError, ValueError, LabError, self._store.dbapi.Error):  # it broke: connect anew and look at everything
+        except (OSError, ValueError, LabError, psycopg.Error):  # it broke: connect anew and look at everything
             self._shut()
             self._timer = self._loop.call_later(0.2, self._again)
 

@@ -6,11 +6,10 @@ the database besides. What the process has committed survives its kill -9.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
-
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import ArgumentError
+from urllib.parse import urlsplit
 
 from lab.errors import LabError
 from lab.store.port import Changed, Store
@@ -36,17 +35,7 @@ class SqlStore(Store):
     columns_there: ClassVar[str] = "SELECT name FROM pragma_table_info('{table}')"
 
     def __init__(self, url: str) -> None:
-        try:
-            self._engine: Engine = create_engine(url, connect_args=self._options())
-        except ArgumentError:
-            raise LabError(
-                f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
-            ) from None
-        except ModuleNotFoundError as error:
-            raise LabError(
-                f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]"
-            ) from None
-        self.name = self._engine.url.render_as_string(hide_password=True)
+        self._url, self.name = url, shown(url)
         self._tables: dict[type[Record], SqlTable] = {}
         self._followers: dict[SqlTable, list[Changed]] = {}
         self.is_open = True
@@ -64,13 +53,9 @@ class SqlStore(Store):
             hint = "another program uses it; end that one first" if "locked" in str(error) else "choose another one"
             raise LabError(f"the database {self.name} cannot be opened: {error}; {hint}") from error
 
-    @classmethod
-    def _options(cls) -> dict[str, Any]:
-        return {"timeout": BUSY_S}
-
     def _connect(self) -> Any:
         """A connection to the database, ready for transactions."""
-        connection: Any = self._engine.raw_connection().driver_connection
+        connection: Any = sqlite3.connect(file_of(self._url), BUSY_S)
         # The driver shall not begin transactions by itself; WAL survives the process's death at any moment.
         connection.isolation_level = None
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -121,8 +106,11 @@ class SqlStore(Store):
         cursor.close()
         return rows
 
-    def _make(self, statements: Iterable[str]) -> None:
-        for statement in statements:
+    def _make(self, table: SqlTable) -> None:
+        """Make a table."""
+        from lab.store.schema import statements
+
+        for statement in statements(table, "sqlite"):
             self._all(statement)
 
     def table(self, model: type[Record]) -> SqlTable:
@@ -131,7 +119,7 @@ class SqlStore(Store):
         if table is None:
             table = SqlTable(model, self.mark)
             if table.name not in self._there:
-                self._make(table.statements(self._engine.dialect))
+                self._make(table)
             self._tables[model] = table
             for name, target in table.plan.foreign:
                 self.table(target).referrers.append((table, name))
@@ -178,13 +166,28 @@ class SqlStore(Store):
     async def close(self) -> None:
         self.is_open = False
         self._connection.close()
-        self._engine.dispose()
+
+
+def shown(url: str) -> str:
+    """A database's URL without its password."""
+    password = urlsplit(url).password
+    return url if password is None else url.replace(f":{password}@", ":***@", 1)
+
+
+def file_of(url: str) -> str:
+    """The file of a SQLite database, or what stands for memory. Raises LabError for another URL."""
+    scheme, slashes, path = url.partition("://")
+    if scheme != "sqlite" or not slashes or (path and not path.startswith("/")):
+        raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+    return path[1:] or ":memory:"
 
 
 def open_store(url: str) -> SqlStore:
     """The store at a URL. Raises LabError when it cannot be used, with the way out."""
     if url.startswith("postgres"):
-        from lab.store.postgres import PostgresStore
-
+        try:
+            from lab.store.postgres import PostgresStore
+        except ModuleNotFoundError as error:
+            raise LabError(f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]") from None
         return PostgresStore(url)
     return SqlStore(url)

@@ -1,4 +1,4 @@
-"""Tables for records: a SQLModel class is derived from each record class, and from it the database's schema."""
+"""Tables for records: how each class lies in columns, and the statements on it; `lab.store.schema` makes them in the database."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
-from pydantic import create_model
-from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, Text
-from sqlalchemy.orm import registry
-from sqlalchemy.schema import CreateIndex, CreateTable
-from sqlmodel import Field, SQLModel
 
 from lab.store.record import Plan, Record, plan_of
 
 LAYOUT = 1
 """Counted up when what the tables hold changes its meaning; changed columns are found without that."""
-PLAIN: dict[Any, type[Any]] = {str: Text, int: BigInteger, float: Float, bool: Boolean}
+PLAIN = (str, int, float, bool)
+"""What lies in its column as it is."""
 
 
 class ColumnOf:
@@ -29,7 +25,7 @@ class ColumnOf:
     def __init__(self, name: str, annotation: Any) -> None:
         bare = _bare(annotation)
         self.name = name
-        self.kind: type[Any] = PLAIN.get(bare, Text)
+        self.kind: type[Any] = bare if bare in PLAIN else str
         self.dump: Callable[[Any], Any] | None = None
         self.load: Callable[[Any], Any] | None = None
         if bare is bool:
@@ -62,7 +58,7 @@ def table_name(model: type[Record]) -> str:
 
 
 class SqlTable:
-    """One record class's table: its schema, and statements ready to run. `mark` is the driver's mark of a value."""
+    """One record class's table: its columns, and statements ready to run. `mark` is the driver's mark of a value."""
 
     def __init__(self, model: type[Record], mark: str) -> None:
         self.model = model
@@ -76,29 +72,6 @@ class SqlTable:
         self.insert = f"INSERT INTO {self.name} ({names}) VALUES ({', '.join([mark] * len(self.columns))})"
         self.by_key = " AND ".join(f'"{k}" = {mark}' for k in self.plan.key)
         self.referrers: list[tuple[SqlTable, str]] = []
-
-    def derive(self) -> type[SQLModel]:
-        """The SQLModel class of the record: its fields, and `seq_` for the order of insertion."""
-        plan = self.plan
-        serial = Column("seq_", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True)
-        fields: dict[str, Any] = {"seq_": (int | None, Field(default=None, sa_column=serial))}
-        for column in self.columns:
-            cell = Column(column.name, column.kind, nullable=column.name not in plan.not_null)
-            fields[column.name] = (Any, Field(default=None, sa_column=cell))
-        base = types.new_class("Rows", (SQLModel,), {"registry": registry()}, lambda space: space.update(__tablename__=self.name))
-        row: type[SQLModel] = create_model(f"{plan.name}Row", __base__=base, __cls_kwargs__={"table": True}, **fields)
-        return row
-
-    def statements(self, dialect: Any) -> list[str]:
-        """What creates the table and its indexes where they are missing."""
-        plan = self.plan
-        table: Any = self.derive().__table__  # type: ignore[attr-defined]
-        table.dialect_options["sqlite"]["autoincrement"] = True
-        indexes = [Index(f"{self.name}_key", *(table.c[k] for k in plan.key), unique=True)]
-        indexes += [Index(f"{self.name}_u_{'_'.join(g)}", *(table.c[f] for f in g), unique=True) for g in plan.unique]
-        indexes += [Index(f"{self.name}_i_{'_'.join(g)}", *(table.c[f] for f in g)) for g in plan.index]
-        made: list[Any] = [CreateTable(table, if_not_exists=True), *(CreateIndex(i, if_not_exists=True) for i in indexes)]
-        return [str(statement.compile(dialect=dialect)) for statement in made]
 
     def row(self, record: Record) -> list[Any]:
         """The record as column values."""
