@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 # Command -> module of lab.cli with a Typer app or a function of that name, and its line in the overview.
@@ -64,9 +65,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 1 for an error, 2 for a wrong call."""
     given = sys.argv[1:] if arguments is None else arguments
     command = next((word for word in given if not word.startswith("-")), "")
+    # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
+    guarded(lambda: app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud"))
+
+
+def guarded(work: Callable[[], Any]) -> None:
+    """Do what a command is for, and leave with an exit code and a line in words when that fails."""
     try:
-        # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
-        app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud")
+        work()
     except KeyboardInterrupt:
         print(file=sys.stderr)
         sys.exit(130)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import typer
 
-from lab.cli.up import PORT, bound, stop_on_signal, until_signal
+from lab.cli.running import address_of, bound, stop_on_signal, until_signal
 from lab.cli.welcome import tell
 
 if TYPE_CHECKING:
@@ -32,19 +31,6 @@ def up_real(config: Path | None, clouds: Path, admin_password: str, lang: str) -
             asyncio.run(serve(here, clouds, listening, lang))
         except asyncio.CancelledError:
             raise typer.Exit(130) from None
-
-
-def address_of(here: Site) -> tuple[str, int]:
-    """Where the cloud listens: the host and port of its URL."""
-    from lab.errors import LabError
-
-    try:
-        parts = urlsplit(here.cloud.url)
-        if parts.scheme != "http" or not parts.hostname:
-            raise ValueError
-        return parts.hostname, parts.port or PORT
-    except ValueError:
-        raise LabError(f"{here.cloud.url!r} in [cloud] url of {here.source} is no URL; give http://ADDRESS:PORT") from None
 
 
 async def serve(here: Site, clouds: Path, listening: socket.socket, lang: str) -> None:

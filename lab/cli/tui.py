@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from lab.cli.demo import Lang, native
-from lab.cli.up import bound
+from lab.cli.running import bound
 
 if TYPE_CHECKING:
     from lab.watch.feed import Feed

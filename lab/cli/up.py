@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,24 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lab.cli.demo import Lang, native
+from lab.cli.running import HOST, PORT, bound, end_with_parent, settle, stop_on_signal, until_signal
 from lab.cli.welcome import say, tell
 
 if TYPE_CHECKING:
     import socket
 
-    import uvicorn
-
     from lab.cloud import SimulatedCloud
     from lab.config import Config
-    from lab.rest.http import Edge
     from lab.serve import Origin, Served
     from lab.teach.scenario import Scenario
 
-HOST = "127.0.0.1"
-PORT = 8774
-"""Where the cloud listens unless told otherwise: nova-api's own port."""
-GRACE_S = 2
-"""How long an open request may go on after the signal to end."""
 
 
 def parse_speed(text: str) -> float:
@@ -119,27 +110,6 @@ def story_of(scenario: str, lesson: str) -> Scenario | None:
     return find(scenario) if scenario else None
 
 
-@contextmanager
-def bound(port: int, host: str = HOST, way_out: str = "choose another one with --port") -> Iterator[socket.socket]:
-    """Take the port before anything is built; a port in use is an error in words."""
-    import errno
-    import socket
-
-    from lab.errors import LabError
-
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind((host, port))
-            listening.listen()  # else a second cloud could take the same port while this one boots
-        except OSError as error:
-            if error.errno not in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
-                raise
-            what = f"address {host}" if error.errno == errno.EADDRNOTAVAIL else f"port {port}"
-            raise LabError(f"{what} cannot be used ({error.strerror}); {way_out}") from None
-        yield listening
-
-
 async def serve(orders: Orders, listening: socket.socket, tied: bool = False) -> None:
     """Build the cloud, boot it as fast as possible, serve it at its pace, and close it cleanly."""
     from lab.rest.http import Edge
@@ -166,15 +136,6 @@ async def serve(orders: Orders, listening: socket.socket, tied: bool = False) ->
         await until_signal(Edge(served), listening, play_along(orders, served))
     finally:
         await served.end()
-
-
-def settle() -> None:
-    """Free what nobody needs, and let the garbage collector leave alone what stays."""
-    import gc
-
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
 
 
 def origin_of(orders: Orders, url: str) -> Origin:
@@ -231,77 +192,3 @@ async def play_along(orders: Orders, served: Served) -> None:
         return
     notes = await served.perform(orders.play)
     print(say("played", orders.lang, name=orders.play) + "".join(f"\n    · {note}" for note in notes), flush=True)
-
-
-async def until_signal(edge: Edge, listening: socket.socket, beside: Coroutine[None, None, None] | None = None) -> None:
-    """Serve HTTP until SIGINT or SIGTERM; what runs beside ends with it."""
-    import asyncio
-    import signal
-
-    server = quiet_server(edge)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leave, server)
-    others = [loop.create_task(beside)] if beside is not None else []
-    try:
-        await server.serve(sockets=[listening])
-    finally:
-        for other in others:
-            other.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-
-def stop_on_signal() -> None:
-    """While the cloud boots, a signal ends the command; later the HTTP server decides."""
-    import asyncio
-    import signal
-
-    task = asyncio.current_task()
-    assert task is not None
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-
-
-def end_with_parent() -> None:
-    """Take the end of standard input for SIGTERM: whoever started this process holds the other end, however they go."""
-    import asyncio
-    import os
-    import signal
-    import sys
-
-    source, loop = sys.stdin.fileno(), asyncio.get_running_loop()
-
-    def heard() -> None:
-        if not os.read(source, 4096):
-            loop.remove_reader(source)
-            signal.raise_signal(signal.SIGTERM)
-
-    loop.add_reader(source, heard)
-
-
-def leave(server: uvicorn.Server) -> None:
-    """Ask the server to end; a second signal does not wait for open requests."""
-    import logging
-
-    from sse_starlette.sse import AppStatus
-
-    server.force_exit = server.should_exit
-    server.should_exit = True
-    # Whoever watches the journal would watch for ever; that a stream is cut short is meant and no news.
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    AppStatus.should_exit = True
-
-
-def quiet_server(edge: Edge) -> uvicorn.Server:
-    """An HTTP server that leaves signals to us: its own handling would end the process before the cloud is closed."""
-    from contextlib import nullcontext
-
-    import uvicorn
-
-    config = uvicorn.Config(
-        edge.app(), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
-        timeout_keep_alive=75, server_header=False, proxy_headers=False,
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
-    return server

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 import lab
-from lab.cli.up import bound, quiet_server
+from lab.cli.running import bound, quiet_server
 from lab.client.session import Transport
 from lab.client.transports import InWorld, ThroughRunner, enter
 from lab.cloud import Cloud, SimulatedCloud

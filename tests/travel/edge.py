@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from lab.cli.up import bound, build, play, quiet_server
+from lab.cli.running import bound, quiet_server
+from lab.cli.up import build, play
 from lab.cloud import Cloud
 from lab.config import Config
 from lab.journal import Journal

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from lab.cli.up import bound, quiet_server
+from lab.cli.running import bound, quiet_server
 from lab.client.transports import InWorld
 from lab.cloud import SimulatedCloud
 from lab.rest.http import Edge

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from lab.cli.up import PORT, bound, build, play, quiet_server
+from lab.cli.running import PORT, bound, quiet_server
+from lab.cli.up import build, play
 from lab.config import Config
 from lab.rest.http import Edge
 from lab.serve import Origin, Served

@@ -78,8 +78,9 @@ def test_light_commands_import_nothing_heavy() -> None:
 def test_a_program_of_agents_imports_no_schemas() -> None:
     """Each program of a real cloud has its memory to itself."""
     code = (
-        "import sys, drivers.site, drivers.world, lab.rest.remote, lab.services.network, lab.services.compute.agent\n"
-        "print(sorted({'pydantic', 'sqlalchemy', 'aiohttp', 'uvicorn'} & set(sys.modules)))"
+        "import sys, drivers.site, drivers.world, lab.cli.program, lab.rest.remote, lab.store.sql\n"
+        "import lab.services.compute.agent, lab.services.network.dhcp_agent, lab.services.network.l2_agent\n"
+        "print(sorted({'pydantic', 'sqlalchemy', 'aiohttp', 'uvicorn', 'typer'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

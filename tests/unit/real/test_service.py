@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from drivers.site import Site, site
-from lab.cli.service import check, choose
+from lab.cli.program import check, choose
 from lab.errors import LabError
 from lab.parts import parts
 from tests.unit.real.towns import TWO_HOSTS, Town
