@@ -12,46 +12,18 @@ from lab.context import Context
 from lab.errors import LabError
 from lab.process import CURRENT, Process
 from lab.services.network import rpc
-from lab.services.network.driver import NOBODY, L2Driver, PortWiring, SecurityRule
+from lab.services.network.driver import L2Driver, PortWiring
 from lab.services.network.group_members import GroupMembers
 from lab.services.network.ml2 import MechanismManager
 from lab.services.network.model import DHCP_OWNER, Json
 from lab.services.network.reporting import StateReport
+from lab.services.network.tunnels import Tunnels
+from lab.services.network.wiring import wiring_of
 
 POLLING_S = 2.0
 """How long the agent waits before it looks again. Source: neutron's Open vSwitch agent, polling_interval."""
 RETRY_MAX_S = 60.0
 TUNNELLED = ("vxlan",)
-
-
-def wiring_of(port_id: str, body: Json, members: dict[str, list[str]] | None = None) -> PortWiring:
-    """Read the wiring that travelled with a message; `members` spells out groups for switches that cannot ask.
-
-    A group that is not in it lets nobody through.
-    """
-    rules: list[SecurityRule] = []
-    for direction, ethertype, protocol, low, high, prefix, group in body["rules"]:
-        if group is None or members is None:
-            prefixes = [prefix if group is None else NOBODY]
-        else:
-            # A group's members have addresses of both families; a rule is about one of them.
-            prefixes = [p for p in members.get(group, []) if (":" in p) == (ethertype == "IPv6")]
-        rules += [SecurityRule(direction, ethertype, protocol, low, high, p, group) for p in prefixes]
-    return PortWiring(
-        port_id=port_id,
-        tap=f"tap{port_id[:11]}",
-        mac_address=body["mac_address"],
-        addresses=tuple(body["addresses"]),
-        network_id=body["network_id"],
-        network_type=body["network_type"],
-        segmentation_id=body["segmentation_id"],
-        physical_network=body["physical_network"],
-        mtu=body["mtu"],
-        rules=tuple(rules),
-        # What the cloud itself plugs in is trusted. Source: neutron's is_port_trusted.
-        port_security=body["port_security"] and not body["device_owner"].startswith("network:"),
-        admin_state_up=body["admin_state_up"],
-    )
 
 
 class L2Agent:
@@ -66,6 +38,7 @@ class L2Agent:
         self.agent_id = f"ovs-agent-{process.host}"
         self.mechanism = MechanismManager(process.config).agent
         self.groups = GroupMembers(process, driver, self.plugin)
+        self.tunnels = Tunnels(process, self.driver, self.plugin, address)
         self.present: dict[str, None] = {}
         self.details: dict[str, Json] = {}
         self.wired: dict[str, PortWiring] = {}
@@ -73,7 +46,6 @@ class L2Agent:
         """What was read of the details of ports that are wired here."""
         self._went: dict[str, None] = {}
         """Ports whose tap went; when another has come before that was noticed, it is wired anew."""
-        self.peers: dict[str, None] | None = None
         self._ctx: dict[str, Context] = {}
         self._running: dict[str, None] = {}
         self._again: dict[str, bool] = {}
@@ -164,9 +136,7 @@ class L2Agent:
 
     async def tunnel_update(self, ctx: Context, tunnel_ip: str, tunnel_type: str, host: str) -> None:
         """Take a new tunnel endpoint."""
-        if self.peers is not None and host != self.process.host and tunnel_ip not in self.peers:
-            self.peers[tunnel_ip] = None
-            await self.driver.tunnels(tuple(self.peers))
+        await self.tunnels.update(ctx, tunnel_ip, host)
 
     # -- what the switch says ------------------------------------------------------------------
 
@@ -233,12 +203,12 @@ class L2Agent:
         if body["device_owner"] == DHCP_OWNER and not self.wires_dhcp:
             # The DHCP agent wires its own ports, but the tunnels to their clients are the host's.
             if body["network_type"] in TUNNELLED:
-                await self._open_tunnels(ctx)
+                await self.tunnels.open(ctx)
             return True
         wiring = self._wiring(port_id, body, self.groups.spelled)
         if self.wired.get(port_id) != wiring or port_id in self._went:
             if wiring.network_type in TUNNELLED:
-                await self._open_tunnels(ctx)
+                await self.tunnels.open(ctx)
             self._went.pop(port_id, None)
             try:
                 await self.driver.wire(wiring)
@@ -301,33 +271,25 @@ class L2Agent:
             if group_id not in left:
                 self.process.rpc.drop_interest(rpc.VO_RULE, rpc.group_key(group_id))
 
-    # -- groups and tunnels ----------------------------------------------------------------------
+    # -- groups ----------------------------------------------------------------------------------
 
     async def _refresh(self, ctx: Context, groups: list[str]) -> None:
-        """Ask how the ports of these groups are to be wired now."""
-        ports = [p for p, body in self.details.items() if any(group in groups for group in body["groups"])]
-        if not ports:
-            return
-        answer = await self.plugin.devices_details(ctx, ports, self.agent_id)
-        for device in answer["devices"]:
-            if "wiring" in device:
-                port_id = device["device"]
-                self.details[port_id] = device["wiring"]
-                self._ctx[port_id] = ctx
-                if port_id in self.present:
-                    self._touch(port_id)
-
-    async def _open_tunnels(self, ctx: Context) -> None:
-        """Learn the other tunnel ends with the first tunnelled port of the host, and of new ones from then on."""
-        if self.peers is None:
-            self.process.rpc.declare_interest(rpc.TUNNEL_UPDATE, "vxlan")
-            self.peers = {}
+        """Ask how the ports of these groups are to be wired now, until there is an answer: nobody tells it once more."""
+        while ports := [p for p, body in self.details.items() if any(group in groups for group in body["groups"])]:
             try:
-                self.peers = dict.fromkeys(await self.plugin.tunnel_sync(ctx, self.address))
-            except LabError:
-                self.peers = None
-                raise
-            await self.driver.tunnels(tuple(self.peers))
+                answer = await self.plugin.devices_details(ctx, ports, self.agent_id)
+            except LabError as error:
+                self.process.log(ctx, f"The rules of security groups {', '.join(groups)} are not known: {error.message}", "error")
+                await self.process.sleep(POLLING_S)
+                continue
+            for device in answer["devices"]:
+                if "wiring" in device:
+                    port_id = device["device"]
+                    self.details[port_id] = device["wiring"]
+                    self._ctx[port_id] = ctx
+                    if port_id in self.present:
+                        self._touch(port_id)
+            return
 
     # -- start -------------------------------------------------------------------------------------
 
@@ -352,7 +314,14 @@ class L2Agent:
             if port_id in self.details:
                 self._touch(port_id)
             elif port_id in wired:
-                await self.driver.unwire(port_id)
+                await self._unwire_stranger(ctx, port_id)
         for port_id in wired:
             if port_id not in self.present:
                 self._touch(port_id)
+
+    async def _unwire_stranger(self, ctx: Context, port_id: str) -> None:
+        """Take a tap that is no port's out of its segment; a switch that refuses must not keep the others waiting."""
+        try:
+            await self.driver.unwire(port_id)
+        except LabError as error:
+            self.process.log(ctx, f"Port {port_id}, which nobody knows, could not be unwired: {error.message}", "error")

@@ -27,6 +27,7 @@ from lab.services.network.model import (
     Port,
     Subnet,
 )
+from lab.services.network.wiring import WireRule, wiring_body
 
 if TYPE_CHECKING:
     from lab.services.network.manager import Plugin
@@ -48,7 +49,7 @@ class Change:
     network: Network
     bound: Port | None = None
     binding: Binding | None = None
-    rules: list[rpc.WireRule] | None = None
+    rules: list[WireRule] | None = None
     dhcp_hosts: list[str] | None = None
     new_dhcp_host: str | None = None
 
@@ -201,7 +202,7 @@ class Ports:
     def _wiring(self, change: Change, port: Port) -> Json | None:
         if not port.binding_driver:
             return None
-        return rpc.wiring_body(port, change.network, change.rules or [])
+        return wiring_body(port, change.network, change.rules or [])
 
     # -- update -------------------------------------------------------------------------------
 

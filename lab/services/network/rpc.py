@@ -37,9 +37,6 @@ PLUGIN_VERSION = "1.9"
 PRIORITY_HIGH, PRIORITY_LOW = 2, 5
 """In which order a DHCP agent takes what waits; new networks and ports go first."""
 
-WireRule = list[Any]
-"""[direction, ethertype, protocol, port_min, port_max, remote_prefix, remote_group]."""
-
 
 def host_key(host: str) -> str:
     """Return the interest of the agents on one host."""
@@ -49,24 +46,6 @@ def host_key(host: str) -> str:
 def group_key(group_id: str) -> str:
     """Return the interest in one security group."""
     return f"sg:{group_id}"
-
-
-def wiring_body(port: Port, network: Network, rules: list[WireRule]) -> Json:
-    """Return all that a host needs to wire a port; `wiring_of` reads it."""
-    return {
-        "mac_address": port.mac_address,
-        "addresses": [fixed["ip_address"] for fixed in port.fixed_ips],
-        "network_id": network.id,
-        "network_type": network.network_type,
-        "segmentation_id": network.segmentation_id,
-        "physical_network": network.physical_network,
-        "mtu": network.mtu,
-        "rules": rules,
-        "port_security": port.port_security_enabled,
-        "admin_state_up": port.admin_state_up and network.admin_state_up,
-        "groups": port.security_groups,
-        "device_owner": port.device_owner,
-    }
 
 
 def dhcp_port_body(port: Port) -> Json:

@@ -17,8 +17,8 @@ from lab.services.network.errors import (
     SecurityGroupRuleNotFound,
 )
 from lab.services.network.model import DefaultSecurityGroup, Json, Port, SecurityGroup, SecurityGroupRule
-from lab.services.network.rpc import WireRule
 from lab.services.network.rules import check_rule, find_same
+from lab.services.network.wiring import WireRule
 
 if TYPE_CHECKING:
     from lab.services.network.manager import Plugin

@@ -11,6 +11,7 @@ from lab.services.network import ipam, rpc
 from lab.services.network.errors import NetworkNotFound
 from lab.services.network.manager import Plugin
 from lab.services.network.model import DHCP_OWNER, Json, Network, Port, Subnet
+from lab.services.network.wiring import wiring_body
 
 
 class NetworkServer:
@@ -87,7 +88,7 @@ class NetworkServer:
                     found.append({"device": device})
                     continue
                 network: Network = tx.need(Network, port.network_id, "Network")
-                wiring = rpc.wiring_body(port, network, plugin.security_groups.wire_rules(tx, port))
+                wiring = wiring_body(port, network, plugin.security_groups.wire_rules(tx, port))
                 found.append({"device": device, "wiring": wiring})
             return found
 

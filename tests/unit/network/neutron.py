@@ -47,7 +47,7 @@ class Nova(Api):
 
 
 class Switch(L2Driver):
-    """Wirings in a dict; `broken` makes wiring fail."""
+    """Wirings in a dict; `broken` makes wiring and tunnels fail."""
 
     def __init__(self) -> None:
         self.taps: dict[str, None] = {}
@@ -82,6 +82,8 @@ class Switch(L2Driver):
         return sorted(self.taps)
 
     async def tunnels(self, peers: tuple[str, ...]) -> None:
+        if self.broken:
+            raise NetworkError("the switch refuses")
         self.peers = peers
 
     def on_device(self, callback: Callable[[str, bool], None]) -> None:
@@ -256,6 +258,14 @@ class Neutron:
         bound = await self.do("PUT", f"/ports/{port['id']}", {"port": body})
         self.switches[host].plug(port["id"])
         return bound
+
+    def report_tunnel_end(self, host: str, address: str) -> None:
+        """Let a host that is not there report that its tunnels end at an address."""
+        state = {
+            "host": host, "agent_type": "Open vSwitch agent", "binary": "b", "topic": "N/A",
+            "configurations": {"tunneling_ip": address, "tunnel_types": ["vxlan"]},
+        }  # fmt: skip
+        self.client.rpc.cast(self.client.context(), "q-reports-plugin", "report_state", {"reports": [{"agent_state": state}]})
 
     async def settle(self, seconds: float = 1.0) -> None:
         await asyncio.sleep(seconds)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.config import Config
-from lab.services.network.l2_agent import wiring_of
+from lab.services.network.wiring import wiring_of
 from sim.faults import Match
 from tests.unit.network.neutron import Neutron, body_of, play
 
@@ -165,9 +165,7 @@ def test_tunnels_open_with_the_first_port_that_needs_them() -> None:
         await cloud.settle(3)
         assert cloud.switches["compute-1"].peers == ("192.168.0.1", "192.168.0.3", "192.168.0.4")
         assert cloud.switches["compute-2"].peers == ()
-        body = {"host": "compute-9", "agent_type": "Open vSwitch agent", "binary": "b", "topic": "N/A"}
-        state = {**body, "configurations": {"tunneling_ip": "192.168.0.9", "tunnel_types": ["vxlan"]}}
-        cloud.client.rpc.cast(cloud.client.context(), "q-reports-plugin", "report_state", {"reports": [{"agent_state": state}]})
+        cloud.report_tunnel_end("compute-9", "192.168.0.9")
         await cloud.settle()
         assert cloud.switches["compute-1"].peers[-1] == "192.168.0.9"
 

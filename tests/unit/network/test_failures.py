@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lab.config import Config
 from lab.services.network.model import AddressPool, IPAllocation, Port
 from sim.faults import Match
 from tests.unit.network.neutron import Neutron, play
@@ -241,5 +242,74 @@ def test_a_tap_that_is_another_one_at_once_is_wired_anew() -> None:
         assert switch.wirings.keys() == {port["id"]}
         assert await _status(cloud, port) == "ACTIVE"
         await _delete(cloud, network, port)
+
+    play(story)
+
+
+VXLAN = Config(project_network_types=("vxlan",))
+OTHER_ENDS = {"192.168.0.1", "192.168.0.3"}
+"""Where the tunnels of the hosts beside compute-1 end."""
+
+
+def test_a_switch_that_refuses_tunnels_is_told_of_them_again() -> None:
+    async def story(cloud: Neutron) -> None:
+        switch = cloud.switches["compute-1"]
+        switch.broken = True
+        port = await cloud.server_port(await cloud.network())
+        await cloud.settle(10)
+        switch.broken = False
+        await cloud.settle(60)
+        assert switch.wirings.keys() == {port["id"]}
+        assert set(switch.peers) == OTHER_ENDS
+        switch.broken = True
+        cloud.report_tunnel_end("compute-9", "192.168.0.9")
+        await cloud.settle(5)
+        switch.broken = False
+        await cloud.settle(5)
+        assert set(switch.peers) == {*OTHER_ENDS, "192.168.0.9"}
+
+    play(story, VXLAN)
+
+
+def test_a_tunnel_end_that_is_told_of_before_the_others_are_known_is_kept() -> None:
+    async def story(cloud: Neutron) -> None:
+        cloud.faults.arm("delay", Match("tunnel_sync", kinds=("rpc_reply",)), delay_s=5)
+        await cloud.server_port(await cloud.network())
+        await cloud.settle(1)
+        cloud.report_tunnel_end("compute-9", "192.168.0.9")
+        await cloud.settle(10)
+        assert set(cloud.switches["compute-1"].peers) == {*OTHER_ENDS, "192.168.0.9"}
+
+    play(story, VXLAN)
+
+
+def test_rules_that_could_not_be_asked_for_are_asked_for_again() -> None:
+    async def story(cloud: Neutron) -> None:
+        port = await cloud.server_port(await cloud.network())
+        await cloud.settle(10)
+        cloud.faults.arm("drop", Match("get_devices_details_list_and_failed_devices"))
+        rule = {"security_group_id": port["security_groups"][0], "direction": "ingress", "protocol": "tcp", "port_range_min": 22,
+                "port_range_max": 22}  # fmt: skip
+        await cloud.do("POST", "/security-group-rules", {"security_group_rule": rule}, "alice")
+        await cloud.settle(100)
+        assert 22 in {rule.port_min for rule in cloud.switches["compute-1"].wirings[port["id"]].rules}
+
+    play(story)
+
+
+def test_a_tap_of_nobody_that_cannot_be_unwired_keeps_nobody_waiting() -> None:
+    stranger = "00000000-0000-4000-8000-000000000000"
+
+    async def story(cloud: Neutron) -> None:
+        gone = await cloud.server_port(await cloud.network())
+        await cloud.settle(10)
+        switch = cloud.switches["compute-1"]
+        cloud.wires.kill("neutron-l2-agent@compute-1")
+        switch.wirings[stranger] = switch.wirings[gone["id"]]
+        switch.taps = {stranger: None}
+        cloud.faults.arm("raise", Match("l2.unwire", kinds=("driver",)))
+        cloud.wires.restart("neutron-l2-agent@compute-1")
+        await cloud.settle(10)
+        assert switch.wirings.keys() == {stranger}
 
     play(story)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lab.services.network.l2_agent import wiring_of
+from lab.services.network.wiring import wiring_of
 
 BODY: dict[str, Any] = {
     "mac_address": "fa:16:3e:00:00:01", "addresses": ["10.0.0.3"], "network_id": "net", "network_type": "vlan", "segmentation_id": 100,
