@@ -44,7 +44,9 @@ KOREAN: dict[str, str] = {
         "포트 {port}의 security group: {remote}(으)로 가는 {payload}을(를) 내보내는 egress 규칙이 없습니다",
     # Guests, their stacks, routers, DHCP.
     "server {name} is still booting": "서버 {name}이(가) 아직 부팅하는 중입니다",
+    "server {name} is paused": "서버 {name}이(가) 일시 정지되어 있습니다(paused)",
     "server {name} is off": "서버 {name}이(가) 꺼져 있습니다",
+    "{name} is paused": "{name}이(가) 일시 정지되어 있습니다(paused)",
     "{name} is still booting": "{name}이(가) 아직 부팅하는 중입니다",
     "{name} cannot send: {why}": "{name}에서 보낼 수 없습니다. {why}",
     "it has no address": "주소가 없습니다",

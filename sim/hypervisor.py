@@ -13,7 +13,7 @@ from sim.datacenter import console
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.durable import guest_key, guest_value, image_key
 from sim.datacenter.fabric import pause
-from sim.datacenter.guest import PAUSED, RUNNING, SHUTDOWN, Guest
+from sim.datacenter.guest import ON, SHUTDOWN, Guest
 from sim.datacenter.host import GIB, HypervisorHost
 from sim.datacenter.nas import Nas
 
@@ -178,18 +178,18 @@ class SimHypervisor(HypervisorDriver):
         return clean
 
     async def pause(self, guest_id: str) -> None:
-        await self._hold(guest_id, PAUSED)
+        await self._hold(guest_id, still=True)
 
     async def unpause(self, guest_id: str) -> None:
-        await self._hold(guest_id, RUNNING)
+        await self._hold(guest_id, still=False)
 
-    async def _hold(self, guest_id: str, state: int) -> None:
+    async def _hold(self, guest_id: str, *, still: bool) -> None:
         guest = self._need(guest_id)
         await self._spend("query")
         self._still_there(guest)
-        if guest.power_state not in (RUNNING, PAUSED):
+        if guest.power_state not in ON:
             raise HypervisorError(f"guest {guest.spec.name} on {self.host.name} is off; start it first")
-        guest.hold(state == PAUSED)
+        guest.hold(still)
         self._keep(guest)
 
     async def reboot(self, guest_id: str, hard: bool) -> None:

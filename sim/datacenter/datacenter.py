@@ -15,7 +15,7 @@ from sim.datacenter.bridge import TUNNELS
 from sim.datacenter.dhcp import DhcpServer
 from sim.datacenter.fabric import Fabric, Streams, pause, wait
 from sim.datacenter.frame import same_network
-from sim.datacenter.guest import Guest, Lease, Vif
+from sim.datacenter.guest import PAUSED, Guest, Lease, Vif
 from sim.datacenter.host import Host, HypervisorHost
 from sim.datacenter.nas import Nas
 from sim.datacenter.nic import Nic
@@ -195,7 +195,8 @@ class Datacenter:
         if vif is None:
             return PingResult(False, None, (), f"no server runs behind port {port_id}")
         if not vif.guest.network_up:
-            state = "is still booting" if vif.guest.running else "is off"
+            guest = vif.guest
+            state = "is paused" if guest.power_state == PAUSED else "is still booting" if guest.running else "is off"
             return PingResult(False, None, (), f"server {vif.guest.name} {state}")
         if vif.lease is None:
             answer = self.lease(vif)

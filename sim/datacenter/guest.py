@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Source: nova/compute/power_state.py.
 NOSTATE, RUNNING, PAUSED, SHUTDOWN, CRASHED, SUSPENDED = 0, 1, 3, 4, 6, 7
+ON = (RUNNING, PAUSED)
 
 RETRY_NS = (3_000_000_000, 10_000_000_000, 30_000_000_000)
 """Pauses before a client asks for an address again; then it gives up. A guess after busybox's udhcpc."""
@@ -95,11 +96,13 @@ class Vif:
             self.guest.fabric.later(TAP_NS, self.guest.host.bridge.from_tap, self.tap, frame)
 
     def receive(self, frame: Frame) -> None:
-        """Take a frame from the wire; while the guest's kernel still boots nobody is there to answer."""
-        if self.guest.network_up:
+        """Take a frame from the wire; while the guest is paused, or its kernel still boots, nobody is there to answer."""
+        guest = self.guest
+        if guest.network_up:
             self.stack.receive(frame)
         else:
-            self.guest.note(self.nic.tap, "drop", frame, f"{self.guest.name} is still booting")
+            said = f"{guest.name} is paused" if guest.power_state == PAUSED else f"{guest.name} is still booting"
+            guest.note(self.nic.tap, "drop", frame, said)
 
     def discover(self) -> None:
         """Shout for a DHCP server, in frames."""
@@ -149,7 +152,7 @@ class Guest(Device):
 
     @property
     def running(self) -> bool:
-        """Whether it is on."""
+        """Whether it is on, and not paused."""
         return self.power_state == RUNNING
 
     @property
@@ -169,7 +172,7 @@ class Guest(Device):
             vif = self.vifs[nic.port_id] = Vif(self, nic)
         if vif.tap is None:
             vif.tap = self.host.plug(Tap(nic.port_id, nic.tap, nic.mac_address, self.name))
-            vif.tap.deliver = vif.receive if self.running else None
+            vif.tap.deliver = vif.receive if self.power_state in ON else None
             if self.running:
                 self.fabric.later(RETRY_NS[0], self._ask, vif, self.boots[-1], 0)
         return vif
@@ -200,7 +203,7 @@ class Guest(Device):
 
     def power_down(self, state: int = SHUTDOWN, end: str = "") -> None:
         """Go off, into that power state; off is no error."""
-        if self.power_state in (RUNNING, PAUSED):
+        if self.power_state in ON:
             self.boots[-1].off_ns, self.boots[-1].end = self.fabric.now(), end
         self.power_state = state
         for vif in self.vifs.values():
@@ -212,8 +215,6 @@ class Guest(Device):
         """Stand still, or go on; what it is sent meanwhile is lost. Only for a guest that is on."""
         self.power_state = PAUSED if still else RUNNING
         for vif in self.vifs.values():
-            if vif.tap is not None:
-                vif.tap.deliver = None if still else vif.receive
             if not still and vif.lease is None and self.network_up:
                 self._ask(vif, self.boots[-1], 0)
 

@@ -35,7 +35,8 @@ WAYS = tuple(
 )
 """What is put in for some names; anything for the others."""
 RARE = {
-    "VLAN {vlan} is not allowed on trunk {where} (allowed: none)", "server {name} is still booting", "to no port",
+    "VLAN {vlan} is not allowed on trunk {where} (allowed: none)", "server {name} is still booting", "server {name} is paused",
+    "to no port",
     "router {name} has no interface for untagged frames", "{name} has no address",
 }
 """Said only with a word put in that the search does not put in, or by the hands of a lesson."""

@@ -105,18 +105,24 @@ class Power:
         """Hold the guest still."""
         bench, asked = self._bench, Server.load(instance)
         async with self._task(ctx, asked, "compute_pause_instance"):
-            bench.usage(ctx, asked, "pause.start")
-            await bench.driver.pause(asked.id)
-            server = await bench.conductor.save(ctx, asked, [PAUSING], vm_state=PAUSED, task_state=None, power_state=POWER_PAUSED)
+            server = await bench.conductor.server(ctx, asked.id)
+            if server.task_state != PAUSING:
+                return  # a repeat: done already
+            bench.usage(ctx, server, "pause.start")
+            await bench.driver.pause(server.id)
+            server = await bench.conductor.save(ctx, server, [PAUSING], vm_state=PAUSED, task_state=None, power_state=POWER_PAUSED)
             bench.usage(ctx, server, "pause.end")
 
     async def unpause_instance(self, ctx: Context, instance: Json) -> None:
         """Let the guest go on."""
         bench, asked = self._bench, Server.load(instance)
         async with self._task(ctx, asked, "compute_unpause_instance"):
-            bench.usage(ctx, asked, "unpause.start")
-            await bench.driver.unpause(asked.id)
-            server = await bench.conductor.save(ctx, asked, [UNPAUSING], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
+            server = await bench.conductor.server(ctx, asked.id)
+            if server.task_state != UNPAUSING:
+                return  # a repeat: done already
+            bench.usage(ctx, server, "unpause.start")
+            await bench.driver.unpause(server.id)
+            server = await bench.conductor.save(ctx, server, [UNPAUSING], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "unpause.end")
 
     async def reboot_instance(self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT") -> None:

@@ -62,6 +62,21 @@ def test_pause_and_unpause() -> None:
     play(main)
 
 
+@pytest.mark.parametrize("verb", ["pause", "unpause"])
+def test_a_doubled_pause_is_one(verb: str) -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        cloud.faults.arm("duplicate", Match(f"{verb}_instance"))
+        for each in ("pause", "unpause"):
+            await cloud.act(server_id, **{each: None})
+            await cloud.settle()
+        assert await state(cloud, server_id) == ("active", None, 1)
+        assert (await cloud.record(server_id)).fault is None
+        assert cloud.hypervisors["compute-1"].calls.count(verb) == 1
+
+    play(main)
+
+
 def test_a_power_command_that_fails_ends_its_task_and_keeps_the_state() -> None:
     async def main(cloud: SmallNova) -> None:
         server_id = await active(cloud)

@@ -158,8 +158,14 @@ def test_reasons_of_silence(site: Site) -> None:
     assert site.ping("port-x", "10.0.0.12").reason == "no server runs behind port port-x"
     site.run(site.hypervisor("compute-3").power_off("id-b", 0))
     assert site.ping(a, "10.0.0.12").reason == "nothing runs behind port port-b: its server is off"
+    assert site.ping("port-b", "10.0.0.11").reason == "server b is off"
     site.run(site.hypervisor("compute-3").power_on("id-b"))
     site.sleep(BOOTED)
+    assert site.ping(a, "10.0.0.12").ok
+    site.run(site.hypervisor("compute-3").pause("id-b"))
+    assert site.ping(a, "10.0.0.12").reason == "b is paused"
+    assert site.ping("port-b", "10.0.0.11").reason == "server b is paused"
+    site.run(site.hypervisor("compute-3").unpause("id-b"))
     assert site.ping(a, "10.0.0.12").ok
     site.dc.fabric.links["leaf-2--spine-1"].set(False)
     cut = site.ping(a, "10.0.0.12")
