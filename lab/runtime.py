@@ -1,7 +1,7 @@
 """The runtime of one cloud: its clock, its named random streams, its tasks and its notion of being busy.
 
 Everything in the core that needs time, chance or a new task asks the runtime. It hangs on the running
-event loop, so two clouds in one process share nothing. `sim.loop` and `lab.realtime` have the two
+event loop, so two clouds in one process share nothing. `sim.runtime` and `lab.realtime` have the two
 implementations.
 """
 

@@ -12,6 +12,7 @@ import simpy
 from lab.runtime import NANOSECOND
 
 if TYPE_CHECKING:
+    from sim.agenda import Agenda
     from sim.loop import SimLoop
 
 NEVER = 1 << 62
@@ -51,7 +52,7 @@ class SimHandle:
 
     def __init__(
         self,
-        loop: SimLoop,
+        loop: Agenda,
         callback: Callable[..., object] | None,
         args: tuple[Any, ...],
         context: contextvars.Context | None,

@@ -27,11 +27,12 @@ from sim.datacenter.trace import Hop, PingResult
 from sim.faults import Faults
 from sim.hypervisor import SimHypervisor
 from sim.image import SimImageStore
-from sim.loop import SimLoop, SimRuntime
+from sim.loop import SimLoop
 from sim.medium import SimMedium
 from sim.network import SimDhcp, SimL2, SimRouters
 from sim.object import SimDisk
 from sim.outside import armed, deed
+from sim.runtime import SimRuntime
 from sim.snapshot import ping_result, server_of, snapshot
 from sim.volume import SimNas
 

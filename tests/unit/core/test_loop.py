@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 import lab
-from sim.loop import PURGE_MIN, SimLoop, Stuck
+from sim.agenda import PURGE_MIN, Stuck
+from sim.loop import SimLoop
 
 
 def run(main, **options):
@@ -121,7 +122,7 @@ def test_nothing_left_to_wait_for_names_the_waiting_tasks() -> None:
 
 
 def test_callbacks_without_time_moving_stop_the_run(monkeypatch) -> None:
-    monkeypatch.setattr("sim.loop.STILL_LIMIT", 1000)
+    monkeypatch.setattr("sim.agenda.STILL_LIMIT", 1000)
 
     async def main(loop):
         while True:
@@ -197,7 +198,7 @@ def test_a_burst_of_cancellations_minds_no_callback_of_unhashable_things() -> No
 
 
 def test_a_device_that_never_lets_time_move_stops_the_run(monkeypatch) -> None:
-    monkeypatch.setattr("sim.loop.STILL_LIMIT", 1000)
+    monkeypatch.setattr("sim.agenda.STILL_LIMIT", 1000)
 
     async def main(loop):
         def device():

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from lab.errors import MessagingTimeout
-from sim.loop import Stuck
+from sim.agenda import Stuck
 from tests.unit.core.wiring import CTX, play
 
 API, CONDUCTOR = "nova-api@c1", "nova-conductor@c2"
