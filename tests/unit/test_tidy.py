@@ -20,7 +20,7 @@ WIDE = {
     "lab/journal/log.py add": "an entry has these fields",
     "lab/process.py entry": "an entry has these fields",
     "lab/rest/client.py call": "a REST call is named by service, method, path, body, version, auth and headers",
-    "lab/rpc/broker.py serve": "a queue's consumer is named by topic, host, exchange and version, as in AMQP",
+    "lab/rpc/listeners.py serve": "a queue's consumer is named by topic, host, exchange and version, as in AMQP",
     "lab/rpc/client.py serve": "a queue's consumer is named by topic, host, exchange and version, as in AMQP",
     "lab/rpc/message.py __init__": "an envelope has these fields",
 }
