@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from lab.services.network.attributes import (
-    REQUIRED,
-    Attr,
+from lab.services.network.attributes import REQUIRED, Attr, noun
+from lab.services.network.converters import (
     address,
     boolean,
     choice,
@@ -14,7 +13,6 @@ from lab.services.network.attributes import (
     mac,
     many,
     mapping,
-    noun,
     nullable,
     record,
     text,

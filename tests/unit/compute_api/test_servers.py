@@ -122,6 +122,7 @@ def test_what_create_refuses(nova: Nova, change: dict[str, object], message: str
         {"min_count": "x"},
         {"user_data": "not base64!"},
         {"accessIPv4": "1.2.3"},
+        {"accessIPv6": "fe80::1%eth0"},
         {"config_drive": "maybe"},
         {"OS-DCF:diskConfig": "auto"},
         {"unknown": 1},
@@ -134,6 +135,15 @@ def test_what_create_refuses(nova: Nova, change: dict[str, object], message: str
 def test_what_the_schema_refuses(nova: Nova, change: dict[str, object]) -> None:
     status, name, _ = nova.fault("POST", "/v2.1/servers", body(**change))
     assert (status, name) == (400, "badRequest")
+
+
+@pytest.mark.parametrize(
+    "hints", [{"build_near_host_ip": "here"}, {"build_near_host_ip": "10.0.0.1", "cidr": "/33"}, {"build_near_host_ip": 7}]
+)
+def test_a_place_near_no_address_is_refused(nova: Nova, hints: dict[str, object]) -> None:
+    status, name, message = nova.fault("POST", "/v2.1/servers", {**body(), "os:scheduler_hints": hints})
+    assert (status, name) == (400, "badRequest")
+    assert "is no network" in message
 
 
 def test_strings_may_stand_for_numbers_and_booleans(nova: Nova) -> None:

@@ -194,6 +194,8 @@ def test_a_bulk_request_makes_all_or_none() -> None:
     "body",
     [
         {"fixed_ips": "10.0.0.3"},
+        {"fixed_ips": [{"ip_address": "fe80::1%eth0"}]},
+        {"allowed_address_pairs": [{"ip_address": "fe80::%eth0/64"}]},
         {"mac_address": "x"},
         {"mac_address": "00:00:00:00:00:00"},
         {"security_groups": ["default"]},

@@ -106,16 +106,23 @@ def _check_ipv4(value: str) -> str:
         raise ValueError(f"{value!r} is not a 'ipv4'") from None
 
 
+def _unscoped(value: str) -> str:
+    """Refuse the name of an interface behind an address (fe80::1%eth0), which means nothing in a cloud."""
+    if "%" in value:
+        raise ValueError
+    return value
+
+
 def _check_ipv6(value: str) -> str:
     try:
-        return str(ipaddress.IPv6Address(value))
+        return str(ipaddress.IPv6Address(_unscoped(value)))
     except ValueError:
         raise ValueError(f"{value!r} is not a 'ipv6'") from None
 
 
 def _check_ip(value: str) -> str:
     try:
-        return str(ipaddress.ip_address(value))
+        return str(ipaddress.ip_address(_unscoped(value)))
     except ValueError:
         raise ValueError(f"{value!r} is not valid under any of the given schemas") from None
 

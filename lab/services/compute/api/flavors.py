@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
-
-from pydantic import AfterValidator, BeforeValidator, Field, RootModel, StrictStr, model_validator
+from typing import TYPE_CHECKING, Any, Literal
 
 from lab.errors import BadRequest, NotFound
-from lab.rest import ADMIN, READER, Request, Response, Route, per_version
-from lab.rest.body import Body, Schema
-from lab.services.compute.api.fields import Boolean, Name, Number, Size, SizeOrZero
+from lab.rest import ADMIN, READER, Request, Response, Route
+from lab.services.compute.api import flavor_bodies
 from lab.services.compute.api.paging import bad_query, cut, is_full, next_link, page_of, truth
 from lab.services.compute.api.part import ComputePart
 from lab.services.compute.flavors import Flavor, extra_spec
@@ -21,7 +17,6 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_SPEC_KEY = re.compile(r"[a-zA-Z0-9\-_:. ]{1,255}")
 # The names by which nova sorts, and ours. Source: VALID_SORT_KEYS in nova's schema of flavors.
 _SORTS: dict[str, Callable[[Flavor], Any]] = {
     "created_at": lambda flavor: flavor.created_at,
@@ -42,120 +37,6 @@ _SORTS: dict[str, Callable[[Flavor], Any]] = {
 }
 
 
-def _check_id(value: Any) -> Any:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str) or not re.fullmatch(r"(?! )[a-zA-Z0-9. _-]{1,255}(?<! )", value):
-        raise ValueError(f"{value!r} does not match '^(?! )[a-zA-Z0-9. _-]+(?<! )$'")
-    return value
-
-
-def _check_spec_key(value: str) -> str:
-    if not _SPEC_KEY.fullmatch(value):
-        raise ValueError(f"{value!r} does not match any of the regexes: '^[a-zA-Z0-9-_:. ]{{1,255}}$'")
-    return value
-
-
-def _check_spec_value(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is not of type 'string', 'number'")
-    return str(value)
-
-
-SpecKey = Annotated[StrictStr, AfterValidator(_check_spec_key)]
-SpecValue = Annotated[str, BeforeValidator(_check_spec_value), Field(max_length=255)]
-
-
-class FlavorCore(Body):
-    """A flavor to create."""
-
-    name: Name
-    id: Annotated[str, BeforeValidator(_check_id)] | None = None
-    ram: Size
-    vcpus: Size
-    disk: SizeOrZero
-    ephemeral: SizeOrZero = Field(default=0, alias="OS-FLV-EXT-DATA:ephemeral")
-    swap: SizeOrZero = 0
-    is_public: Boolean = Field(default=True, alias="os-flavor-access:is_public")
-
-
-class Flavor21(FlavorCore):
-    """With the factor that no network driver reads."""
-
-    rxtx_factor: Annotated[Number, Field(gt=0, le=3.40282e38)] = 1.0
-
-
-class Flavor255(Flavor21):
-    """A description."""
-
-    description: Annotated[StrictStr, Field(max_length=65535)] | None = None
-
-
-class Flavor2102(FlavorCore):
-    """No more rxtx_factor."""
-
-    description: Annotated[StrictStr, Field(max_length=65535)] | None = None
-
-
-class Create21(Body):
-    """POST /flavors."""
-
-    flavor: Flavor21
-
-
-class Create255(Body):
-    """POST since 2.55."""
-
-    flavor: Flavor255
-
-
-class Create2102(Body):
-    """POST since 2.102."""
-
-    flavor: Flavor2102
-
-
-class Describe(Body):
-    """The new description; null removes it."""
-
-    description: Annotated[StrictStr, Field(max_length=65535)] | None
-
-
-class Update255(Body):
-    """PUT /flavors/{id}."""
-
-    flavor: Describe
-
-
-class ExtraSpecs(Body):
-    """Extra specs to add or replace."""
-
-    extra_specs: dict[SpecKey, SpecValue]
-
-
-class ExtraSpec(Schema, RootModel[dict[SpecKey, SpecValue]]):
-    """One extra spec, named by its key alone."""
-
-    @model_validator(mode="after")
-    def _check_one(self) -> ExtraSpec:
-        if len(self.root) != 1:
-            raise ValueError(f"{self.root!r} does not have exactly one property")
-        return self
-
-
-class Tenant(Body):
-    """A project."""
-
-    tenant: Annotated[StrictStr, Field(min_length=1, max_length=255, pattern=r"^[a-zA-Z0-9-]*$")]
-
-
-class AccessAction(Body):
-    """Grant or revoke; exactly one of them."""
-
-    add: Tenant | None = Field(default=None, alias="addTenantAccess")
-    remove: Tenant | None = Field(default=None, alias="removeTenantAccess")
-
-
 _FLAVOR = "/v2.1/flavors/{flavor_id}"
 _SPECS = f"{_FLAVOR}/os-extra_specs"
 
@@ -168,18 +49,18 @@ ROUTES = (
         "flavors_create",
         ADMIN,
         200,
-        per_version(((2, 1), Create21), ((2, 55), Create255), ((2, 102), Create2102)),
+        flavor_bodies.CREATE,
         summary="Create a flavor",
     ),
     Route("GET", _FLAVOR, "flavors_show", READER, summary="Show a flavor"),
-    Route("PUT", _FLAVOR, "flavors_update", ADMIN, 200, Update255, since=(2, 55), summary="Describe a flavor"),
+    Route("PUT", _FLAVOR, "flavors_update", ADMIN, 200, flavor_bodies.Update255, since=(2, 55), summary="Describe a flavor"),
     Route("DELETE", _FLAVOR, "flavors_delete", ADMIN, 202, summary="Delete a flavor"),
-    Route("POST", f"{_FLAVOR}/action", "flavors_action", ADMIN, 200, AccessAction, summary="Grant or revoke access"),
+    Route("POST", f"{_FLAVOR}/action", "flavors_action", ADMIN, 200, flavor_bodies.AccessAction, summary="Grant or revoke access"),
     Route("GET", f"{_FLAVOR}/os-flavor-access", "flavor_access_list", ADMIN, summary="Who may use a private flavor"),
     Route("GET", _SPECS, "extra_specs_list", READER, summary="Extra specs"),
-    Route("POST", _SPECS, "extra_specs_add", ADMIN, 200, ExtraSpecs, summary="Add extra specs"),
+    Route("POST", _SPECS, "extra_specs_add", ADMIN, 200, flavor_bodies.ExtraSpecs, summary="Add extra specs"),
     Route("GET", f"{_SPECS}/{{key}}", "extra_specs_show", READER, summary="One extra spec"),
-    Route("PUT", f"{_SPECS}/{{key}}", "extra_specs_set", ADMIN, 200, ExtraSpec, summary="Set an extra spec"),
+    Route("PUT", f"{_SPECS}/{{key}}", "extra_specs_set", ADMIN, 200, flavor_bodies.ExtraSpec, summary="Set an extra spec"),
     Route("DELETE", f"{_SPECS}/{{key}}", "extra_specs_delete", ADMIN, 200, summary="Delete an extra spec"),
 )
 _LIST_QUERY = ("limit", "marker", "is_public", "minRam", "minDisk", "sort_key", "sort_dir")

@@ -1,10 +1,11 @@
-"""The request bodies of servers, one class for each microversion that changed them.
+"""The request bodies of new servers, one class for each microversion that changed them.
 
 Source: nova/api/openstack/compute/schemas/servers.py; the numbers in the names are microversions.
 """
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StrictStr, field_validator
@@ -37,7 +38,6 @@ from lab.services.compute.api.fields import (
     Reference,
     Tag,
     Uuid,
-    ZoneName,
     is_uuid,
 )
 
@@ -52,6 +52,18 @@ def _unique(values: list[str] | None) -> list[str] | None:
     if values is not None and len(dict.fromkeys(values)) != len(values):
         raise ValueError(f"{values!r} has non-unique elements")
     return values
+
+
+def _check_near(hints: dict[str, Any]) -> None:
+    """Refuse an address that SimpleCIDRAffinityFilter could not read."""
+    near, size = hints.get("build_near_host_ip"), hints.get("cidr", "/24")
+    if near is None:
+        return
+    try:
+        ip_network(f"{near}{size}", strict=False)
+    except ValueError:
+        text = f"build_near_host_ip {near!r} with cidr {size!r} is no network; give an address, and a size such as '/24'"
+        raise ValueError(text) from None
 
 
 class ServerCore(Body):
@@ -181,6 +193,7 @@ class Create(Body):
             servers = value if isinstance(value, list) else [value]
             if not all(isinstance(one, str) and is_uuid(one) for one in servers):
                 raise ValueError(f"{value!r} is not valid under any of the given schemas")
+        _check_near(hints or {})
         return hints
 
 
@@ -277,76 +290,4 @@ CREATE = per_version(
     ((2, 74), Create274),
     ((2, 90), Create290),
     ((2, 94), Create294),
-)
-
-
-class Update21(Body):
-    """What of a server may be changed by PUT."""
-
-    name: Name | None = None
-    disk_config: Literal["AUTO", "MANUAL"] | None = Field(default=None, alias="OS-DCF:diskConfig")
-    access_ip_v4: Ipv4 | None = Field(default=None, alias="accessIPv4")
-    access_ip_v6: Ipv6 | None = Field(default=None, alias="accessIPv6")
-
-
-class Update219(Update21):
-    """The description, null removes it."""
-
-    description: Description = None
-
-
-class Update290(Update219):
-    """The hostname."""
-
-    hostname: Hostname | None = None
-
-
-class Update294(Update290):
-    """The hostname may be a domain name."""
-
-    hostname: HostFqdn | None = None
-
-
-class Update2104(Update294):
-    """The zone that the server is pinned to, null unpins it."""
-
-    pinned_availability_zone: ZoneName | None = None
-
-
-class UpdateBody21(Body):
-    """PUT /servers/{id} since 2.1."""
-
-    server: Update21
-
-
-class UpdateBody219(Body):
-    """PUT /servers/{id} since 2.19."""
-
-    server: Update219
-
-
-class UpdateBody290(Body):
-    """PUT /servers/{id} since 2.90."""
-
-    server: Update290
-
-
-class UpdateBody294(Body):
-    """PUT /servers/{id} since 2.94."""
-
-    server: Update294
-
-
-class UpdateBody2104(Body):
-    """PUT /servers/{id} since 2.104."""
-
-    server: Update2104
-
-
-UPDATE = per_version(
-    ((2, 1), UpdateBody21),
-    ((2, 19), UpdateBody219),
-    ((2, 90), UpdateBody290),
-    ((2, 94), UpdateBody294),
-    ((2, 104), UpdateBody2104),
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Conflict, NotFound
 from lab.rest import MEMBER, READER, Request, Response, Route
-from lab.services.compute.api import create_request, server_bodies, server_query
+from lab.services.compute.api import create_request, server_bodies, server_changes, server_query
 from lab.services.compute.api.paging import is_full, next_link
 from lab.services.compute.api.security_groups import SecurityGroupsPart
 from lab.services.compute.api.server_bodies import ServerCore
@@ -27,7 +27,7 @@ ROUTES = (
     Route("POST", "/v2.1/servers", "servers_create", MEMBER, 202, server_bodies.CREATE, summary="Create servers"),
     Route("GET", "/v2.1/servers/detail", "servers_detail", READER, summary="List servers with details"),
     Route("GET", "/v2.1/servers/{server_id}", "servers_show", READER, summary="Show a server"),
-    Route("PUT", "/v2.1/servers/{server_id}", "servers_update", MEMBER, 200, server_bodies.UPDATE, summary="Change a server"),
+    Route("PUT", "/v2.1/servers/{server_id}", "servers_update", MEMBER, 200, server_changes.UPDATE, summary="Change a server"),
     Route("DELETE", "/v2.1/servers/{server_id}", "servers_delete", MEMBER, 204, summary="Delete a server"),
 )
 

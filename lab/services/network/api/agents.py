@@ -9,7 +9,8 @@ from lab.rest import ADMIN, READER, Request, Route
 from lab.services.network import query as queries
 from lab.services.network.agents import DHCP_TYPE
 from lab.services.network.api.collection import Collection, Room
-from lab.services.network.attributes import boolean, privileged
+from lab.services.network.attributes import privileged
+from lab.services.network.converters import boolean
 from lab.services.network.errors import HTTPBadRequest
 from lab.services.network.model import Agent, Json, Network, NetworkAgent
 
