@@ -24,6 +24,7 @@ from lab.process import Process
 from lab.rest.auth import Authenticator
 from lab.rest.faults import STYLES, FaultTable
 from lab.rest.message import Request, Response, Served, Stream
+from lab.rest.numbers import number
 from lab.rest.routes import PUBLIC, Found, Route, Trie, Version, VersionRange
 
 Key = TypeVar("Key")
@@ -224,10 +225,11 @@ class Api:
     def _parse(self, asked: str, versions: VersionRange) -> Version:
         if asked == "latest":
             return versions.high
-        major, _, minor = asked.partition(".")
-        if not (major.isdecimal() and minor.isdecimal()) or (len(minor) > 1 and minor[0] == "0"):
+        first, _, second = asked.partition(".")
+        major, minor = number(first), number(second)
+        if major is None or minor is None or (len(second) > 1 and second[0] == "0"):
             raise BadRequest(f"API Version String {asked} is of invalid format. Must be of format MajorNum.MinorNum.")
-        version = (int(major), int(minor))
+        version = (major, minor)
         if not versions.low <= version <= versions.high:
             low, high = (".".join(map(str, v)) for v in (versions.low, versions.high))
             raise NotAcceptable(f"Version {asked} is not supported by the API. Minimum is {low} and maximum is {high}.")

@@ -16,6 +16,7 @@ from lab.errors import Conflict, LabError, NotFound
 from lab.journal import Entry
 from lab.journal.export import trace
 from lab.rest import events, journey, orders
+from lab.rest.numbers import number
 from lab.rest.watched import Watched, fault, reply
 
 JOURNAL_PAGE = 50_000
@@ -72,16 +73,17 @@ def status_of(error: Exception) -> int:
 async def journal(world: Watched, request: HttpRequest) -> HttpResponse:
     """GET journal?since=SEQ&limit=N&format=native|trace: entries as JSON Lines."""
     asked = request.query_params
-    since, limit, form = asked.get("since", "0"), asked.get("limit", str(JOURNAL_PAGE)), asked.get("format", "native")
-    if not all(text.isascii() and text.isdecimal() for text in (since, limit)) or form not in ("native", "trace"):
+    since, limit = number(asked.get("since", "0")), number(asked.get("limit", str(JOURNAL_PAGE)))
+    form = asked.get("format", "native")
+    if since is None or limit is None or form not in ("native", "trace"):
         return fault(400, "since is a sequence number, limit a number of entries, format is native or trace")
-    page = list(islice(world.journal.since(int(since)), min(int(limit), JOURNAL_PAGE)))
+    page = list(islice(world.journal.since(since), min(limit, JOURNAL_PAGE)))
     if form == "trace":
         rows = trace([*begun_before(world, page), *page], polls=True)
         lines = [orjson.dumps(row) for row in rows if row["kind"] != "rest" or row["status"] is not None]
     else:
         lines = [entry.line() for entry in page]
-    last = page[-1].seq if page else int(since)
+    last = page[-1].seq if page else since
     data = b"".join(line + b"\n" for line in lines)
     return HttpResponse(data, 200, {"X-Glasscloud-Seq": str(last)}, "application/jsonl")
 

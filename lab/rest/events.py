@@ -15,6 +15,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
+from lab.rest.numbers import number
 from lab.rest.watched import Watched, fault
 
 PAUSE_S = 0.02
@@ -30,11 +31,11 @@ USAGE = "since, run and Last-Event-ID are whole numbers: the entry and the run t
 
 def stream(world: Watched, request: HttpRequest) -> HttpResponse:
     """Answer GET /glasscloud/events."""
-    since = request.headers.get("last-event-id") or request.query_params.get("since") or "0"
-    run = request.query_params.get("run") or str(len(world.travels))
-    if not all(text.isascii() and text.isdecimal() and len(text) < 19 for text in (since, run)):
+    since = number(request.headers.get("last-event-id") or request.query_params.get("since") or "0")
+    run = number(request.query_params.get("run") or str(len(world.travels)))
+    if since is None or run is None:
         return fault(400, USAGE)
-    watcher = Watcher(world, int(since), int(run))
+    watcher = Watcher(world, since, run)
     return EventSourceResponse(watcher.events(), ping=KEEP_ALIVE_S, ping_message_factory=lambda: ServerSentEvent(comment="keep-alive"))
 
 

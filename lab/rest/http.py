@@ -22,6 +22,7 @@ from lab.errors import LabError, TooLarge, TransportError, Unreachable
 from lab.rest.api import Api, trie_of
 from lab.rest.control import METHODS, Control
 from lab.rest.message import BODY_LIMIT, Response, Stream, headers_of, whole
+from lab.rest.numbers import number
 from lab.rest.openapi import openapi
 from lab.rest.watched import Watched, fault, reply
 
@@ -113,8 +114,7 @@ def _takes_upload(api: type[Api], method: str, path: str) -> bool:
 
 def _length(request: HttpRequest) -> int | None:
     """How long the body will be, if the client says so."""
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return number(request.headers.get("content-length", ""))
 
 
 async def _pieces(request: HttpRequest) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
 from lab.errors import BadRequest
+from lab.rest.numbers import number
 from lab.rest.watched import Watched, fault, reply
 
 CLOCK_USAGE = (
@@ -82,10 +83,11 @@ async def break_it(world: Watched, request: HttpRequest) -> HttpResponse:
 
 async def mend(world: Watched, request: HttpRequest) -> HttpResponse:
     """DELETE faults/N: take an armed one back."""
-    number = request.path_params["what"].partition("/")[2]
-    if not (number.isascii() and number.isdecimal()):
-        raise BadRequest(f"{number!r} is no number of a fault; DELETE /glasscloud/faults/N, with N from GET /glasscloud/faults")
-    await world.enter("disarm", {"number": int(number)})
+    text = request.path_params["what"].partition("/")[2]
+    which = number(text)
+    if which is None:
+        raise BadRequest(f"{text!r} is no number of a fault; DELETE /glasscloud/faults/N, with N from GET /glasscloud/faults")
+    await world.enter("disarm", {"number": which})
     return HttpResponse(status_code=204)
 
 

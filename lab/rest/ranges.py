@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from lab.errors import RequestError
+from lab.rest.numbers import number
 
 
 class RangeNotSatisfiable(RequestError):
@@ -27,7 +28,7 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
     first_text, dash, last_text = spec.strip().partition("-")
     if unit.strip() != "bytes" or not equals or not dash or "," in spec:
         return None
-    if not all(part == "" or (part.isascii() and part.isdigit()) for part in (first_text, last_text)):
+    if not all(part == "" or number(part) is not None for part in (first_text, last_text)):
         return None
     if first_text == "":
         if last_text == "":

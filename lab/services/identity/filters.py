@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from lab.errors import BadRequest
+from lab.rest.numbers import number
 from lab.store import Record
 
 R = TypeVar("R", bound=Record)
@@ -79,8 +80,9 @@ def page(records: Sequence[R], limit: str | None, marker: str | None, ids: Seque
             raise BadRequest(f"Marker {marker} could not be found.")
         start = ids.index(marker) + 1
     if limit is not None:
-        if not limit.isdecimal() or int(limit) < 1:
+        most = number(limit)
+        if not most:
             raise BadRequest("limit must be a positive integer.")
-        end = min(end, start + int(limit))
+        end = min(end, start + most)
     rest = end < len(records) and end > start
     return list(records[start:end]), ids[end - 1] if rest else None

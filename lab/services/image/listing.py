@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.context import Context
 from lab.errors import BadRequest
+from lab.rest.numbers import number
 from lab.runtime import Runtime
 from lab.services.image.model import VISIBILITIES, Image
 from lab.values import value
@@ -179,9 +180,10 @@ def read_truth(name: str, text: str) -> bool:
 
 
 def _number(name: str, text: str) -> int:
-    if not text.removeprefix("-").isdecimal():
+    found = number(text.removeprefix("-"))
+    if found is None:
         raise BadRequest(f"{name} param must be an integer")
-    return int(text)
+    return -found if text[0] == "-" else found
 
 
 def page(images: Sequence[Image], query: Query) -> tuple[list[Image], str | None]:

@@ -11,6 +11,7 @@ from lab.errors import NoSpace, NotFound, ObjectError
 from lab.process import Process
 from lab.rest import PUBLIC, Api, FaultTable, Request, Response, Route
 from lab.rest.faults import object_style
+from lab.rest.numbers import number
 from lab.services.object.driver import Data, ObjectDisk, StoredObject
 from lab.services.object.model import DiskUnavailable, NoSuchObject
 from lab.services.object.nodes import TIMESTAMP, item_of, node_service, replica_headers, stream_of
@@ -36,10 +37,10 @@ class StorageApi(Api):
         self.inventory = Inventory(self.disks)
 
     def _disk(self, req: Request) -> tuple[ObjectDisk, int]:
-        disk = self.disks.get(req.params["device"])
-        if disk is None or not req.params["partition"].isdecimal():
+        disk, partition = self.disks.get(req.params["device"]), number(req.params["partition"])
+        if disk is None or partition is None:
             raise NotFound(f"no device {req.params['device']} on {self.process.host}; known: {', '.join(self.disks)}")
-        return disk, int(req.params["partition"])
+        return disk, partition
 
     async def put(self, ctx: Context, req: Request) -> Response:
         """Keep a replica; 409 when a newer one is there."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from lab.errors import BadRequest
 from lab.rest import ADMIN, Request, Response, Route
 from lab.rest.body import Body
+from lab.rest.numbers import number
 from lab.services.compute.aggregates import ZONE_KEY, Aggregate
 from lab.services.compute.api.fields import HostFqdn, LooseName, MetadataOrNull, Name, ZoneName
 from lab.services.compute.api.part import ComputePart
@@ -129,9 +130,10 @@ class AggregatesPart(ComputePart):
 
 def _id(req: Request) -> int:
     text = req.params["aggregate"]
-    if not text.lstrip("-").isdecimal():
+    found = number(text.removeprefix("-"))
+    if found is None:
         raise BadRequest(f"Invalid input received: id must be an integer: {text}")
-    return int(text)
+    return -found if text[0] == "-" else found
 
 
 def _shown(aggregate: Aggregate, version: tuple[int, int]) -> Json:

@@ -9,6 +9,7 @@ from typing import Any
 from lab.context import Context
 from lab.errors import BadRequest, Forbidden, NotFound
 from lab.rest import MEMBER, PUBLIC, READER, TOKEN, Request, Response, Route, Stream
+from lab.rest.numbers import number
 from lab.rest.ranges import RangeNotSatisfiable, byte_range, cut
 from lab.services.image.api.handlers import ImageHandlers
 from lab.services.image.model import Image, NoData
@@ -40,9 +41,10 @@ class DataHandlers(ImageHandlers):
         if sparse is not None:
             if not ctx.is_admin:
                 raise Forbidden(self.refusal.format(handler="upload_image"))
-            if not sparse.isdecimal():
+            size = number(sparse)
+            if size is None:
                 raise BadRequest(f"{SPARSE} must be a number of bytes; {sparse!r} is none.")
-            await self.manager.data.upload_sparse(ctx, image_id, int(sparse))
+            await self.manager.data.upload_sparse(ctx, image_id, size)
             return
         kind = request.headers.get("content-type", OCTETS).partition(";")[0].strip()
         if kind != OCTETS:
