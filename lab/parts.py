@@ -33,11 +33,6 @@ class Part(NamedTuple):
     factory: Callable[[], Factory]
     """Makes what starts it; then the driver is asked for."""
 
-    @property
-    def is_agent(self) -> bool:
-        """Whether it is one of those that have no database."""
-        return self.binary in AGENTS
-
 
 APIS = {
     "identity": "lab.services.identity.api:IdentityApi",

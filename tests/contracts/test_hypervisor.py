@@ -17,10 +17,10 @@ from drivers.place import Place
 from lab.services.compute.driver import GuestDisk, GuestSpec, HypervisorDriver
 from lab.services.volume.driver import Connector
 from sim.datacenter.datacenter import Datacenter
-from sim.datacenter.faults import WorldFaults
 from sim.hypervisor import SimHypervisor
 from sim.loop import SimLoop
 from sim.volume import SimNas
+from tests.breakage import WorldFaults
 from tests.contracts.hypervisor import HypervisorBench, HypervisorContract
 from tests.real.bed.guest_images import guest_image
 from tests.real.bed.host import Bed, Host, need

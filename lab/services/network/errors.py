@@ -91,10 +91,6 @@ class DuplicateAddressPairInRequest(_Fault, BadRequest):
     """Request contains duplicate address pair: mac_address {mac_address} ip_address {ip_address}."""
 
 
-class PortSecurityAndIPRequiredForSecurityGroups(_Fault, BadRequest):
-    """Port security must be enabled and port must have an IP address in order to use security groups."""
-
-
 class DNSNameServersExhausted(_Fault, BadRequest):
     """Unable to complete operation for {subnet_id}. The number of DNS nameservers exceeds the limit {quota}."""
 
@@ -180,11 +176,6 @@ class RevisionNumberConstraintFailed(_Fault, Conflict):
     """Constrained to {expected}, but current revision is {current}"""
 
 
-class PortInUse(_Fault, Conflict):
-    """Unable to complete operation on port {id} for network {network_id}. Port already has an attached device
-    {device_id}."""
-
-
 class PortBound(_Fault, Conflict):
     """Unable to complete operation on port {id}, port is already bound, port type: {vif_type}, old_mac {old_mac},
     new_mac {new_mac}."""
@@ -265,10 +256,6 @@ class PortSecurityPortHasSecurityGroup(_Fault, Conflict):
 
 class RouterInUse(_Fault, Conflict):
     """Router {router_id} still has ports"""
-
-
-class RouterInterfaceInUse(_Fault, Conflict):
-    """{reason}"""
 
 
 class NetworkHostedByDhcpAgent(_Fault, Conflict):

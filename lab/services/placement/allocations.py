@@ -116,17 +116,6 @@ class Allocations:
 
         await self._process.store.run(delete)
 
-    async def usages_of(self, provider: str) -> ResourceProvider:
-        """A provider with its use, or NotFound."""
-
-        def read(tx: Transaction) -> ResourceProvider:
-            record = tx.get(ResourceProvider, provider)
-            if record is None:
-                raise NotFound(f"No resource provider with uuid {provider} found: No resource provider with uuid {provider} found")
-            return record
-
-        return await self._process.store.run(read)
-
     async def usages(self, project: str, user: str | None) -> dict[str, tuple[int, Resources]]:
         """How many consumers of a project (and user) hold how much, by type of consumer."""
 

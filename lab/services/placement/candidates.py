@@ -123,12 +123,6 @@ def flat_mask(table: ProviderTable, query: CandidateQuery) -> Mask | None:
     return mask if mask is None or not query.root else _with_traits(table, mask, query.root)
 
 
-def flat_rows(table: ProviderTable, query: CandidateQuery) -> Rows:
-    """Their rows, at most as many as the query's limit."""
-    mask = flat_mask(table, query)
-    return np.empty(0, dtype=np.intp) if mask is None else mask.nonzero()[0][: query.limit]
-
-
 def group_mask(table: ProviderTable, group: Group) -> Mask | None:
     """The providers that alone satisfy a group; None when there can be none."""
     mask = table.alive

@@ -10,9 +10,9 @@ import pytest
 from lab.errors import HypervisorError, NoSpace
 from lab.services.compute.driver import GuestDisk, GuestNic, GuestSpec, GuestState
 from lab.services.volume.driver import Connector
-from sim.datacenter.faults import WorldFaults
 from sim.hypervisor import OVERLAY_BYTES, SimHypervisor
 from sim.volume import SimNas
+from tests.breakage import WorldFaults
 from tests.content import unread
 
 Site = Any

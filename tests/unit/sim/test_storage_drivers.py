@@ -12,11 +12,11 @@ import pytest
 from lab.errors import ImageError, NoSpace, ObjectError, VolumeError
 from lab.services.object.driver import StoredObject
 from lab.services.volume.driver import Connector
-from sim.datacenter.faults import WorldFaults
 from sim.datacenter.host import GIB
 from sim.image import SimImageStore
 from sim.object import SimDisk
 from sim.volume import SimNas
+from tests.breakage import WorldFaults
 from tests.content import unread
 
 Site = Any

@@ -1,15 +1,12 @@
-"""What can go wrong with the things of a datacenter, by name; every fault answers how to end it."""
+"""What no scenario breaks of a simulated datacenter: disks, guests, a host's power. Every fault answers how to end it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
+from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.guest import CRASHED, SHUTDOWN
-
-if TYPE_CHECKING:
-    from sim.datacenter.datacenter import Datacenter
-    from sim.datacenter.link import Link
 
 End: TypeAlias = Callable[[], None]
 
@@ -20,44 +17,6 @@ class WorldFaults:
     def __init__(self, dc: Datacenter) -> None:
         self.dc = dc
 
-    def link(self, name: str) -> Link:
-        """Find a cable by its name 'a--b', from either end."""
-        a, _, b = name.partition("--")
-        for known in (name, f"{b}--{a}"):
-            if known in self.dc.fabric.links:
-                return self.dc.fabric.links[known]
-        near = [known for known in self.dc.fabric.links if a in known.split("--") or b in known.split("--")]
-        names = near or list(self.dc.fabric.links)
-        raise KeyError(f"no link {name}; known are {', '.join(names[:20])}{' …' if len(names) > 20 else ''}")
-
-    def cut_link(self, name: str) -> End:
-        """Cut a cable."""
-        link = self.link(name)
-        link.set(False)
-        return lambda: link.set(True)
-
-    def slow_link(self, name: str, factor: float) -> End:
-        """Divide a cable's bandwidth."""
-        link = self.link(name)
-        link.slow(factor)
-        return lambda: link.slow(1.0)
-
-    def lose_frames(self, name: str, share: float) -> End:
-        """Lose this share of the frames on a cable, by seeded dice; bulk transfers are not touched."""
-        link = self.link(name)
-        link.loss = share
-
-        def end() -> None:
-            link.loss = 0.0
-
-        return end
-
-    def power_switch(self, name: str) -> End:
-        """Cut a switch's power."""
-        switch = self.dc.switch(name)
-        switch.power(False)
-        return lambda: switch.power(True)
-
     def power_host(self, name: str) -> End:
         """Cut a host's power: its guests go off, without anybody being told. Its processes are the caller's to kill."""
         host = self.dc.host(name)
@@ -66,12 +25,6 @@ class WorldFaults:
         for guest in list(hypervisor.guests.values()) if hypervisor is not None else ():
             guest.power_down(SHUTDOWN)
         return lambda: host.power(True)
-
-    def omit_vlan(self, switch: str, vlan: int = 0) -> End:
-        """Leave a VLAN (0: every one) off the trunks of a switch to other switches."""
-        device = self.dc.switch(switch)
-        device.omit(vlan)
-        return lambda: device.omit(vlan, False)
 
     def slow_nas(self, name: str, factor: float) -> End:
         """Divide a filer's bandwidth and operations a second."""
