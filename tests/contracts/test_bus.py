@@ -13,6 +13,7 @@ from lab.process import Process
 from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.contracts.bus import Bus, BusContract, Play
+from tests.played import played
 from tests.real.bed.amqp_bus import play_on
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq, rabbitmq_version
 
@@ -51,12 +52,7 @@ class TestInMemory(BusContract):
             async def whole() -> Any:
                 return await main(InMemory(Wires(loop.runtime)))
 
-            try:
-                result = loop.run_until_complete(whole())
-            finally:
-                loop.close()
-            assert not loop.runtime.errors, loop.runtime.errors
-            return result
+            return played(loop, whole())
 
         return run
 

@@ -11,6 +11,7 @@ from lab.journal import Entry
 from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.contracts.rest import CONFIG, Net, Play, RestContract, ThingApi
+from tests.played import played
 from tests.real.bed.http_net import run as over_http
 
 
@@ -41,12 +42,7 @@ class TestInProcess(RestContract):
             async def whole() -> Any:
                 return await main(InProcess(Wires(loop.runtime, CONFIG)))
 
-            try:
-                result = loop.run_until_complete(whole())
-            finally:
-                loop.close()
-            assert not loop.runtime.errors, loop.runtime.errors
-            return result
+            return played(loop, whole())
 
         return run
 

@@ -8,6 +8,7 @@ from typing import Any
 from lab.errors import Forbidden
 from lab.process import Process
 from lab.services.identity.grants import below, with_implied
+from lab.services.identity.lookups import need_domain, need_group, need_project, need_role, need_user
 from lab.services.identity.model import (
     GroupMember,
     ImpliedRole,
@@ -16,9 +17,8 @@ from lab.services.identity.model import (
     Role,
     RoleAssignment,
 )
-from lab.services.identity.resources import merge, need_domain, need_project
+from lab.services.identity.resources import merge
 from lab.services.identity.tokens import TokenManager
-from lab.services.identity.users import need_group, need_user
 from lab.store import Transaction
 from lab.values import value
 
@@ -32,14 +32,6 @@ class Place:
     target: str
     target_id: str
     inherited: bool = False
-
-
-def need_role(tx: Transaction, id: str) -> Role:
-    """Return the role or say that it does not exist."""
-    role = tx.get(Role, id)
-    if role is None:
-        raise NoSuchEntity("role", id)
-    return role
 
 
 def check_place(tx: Transaction, place: Place) -> None:

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from lab.errors import BadRequest, Forbidden
 from lab.process import Process
-from lab.services.identity.model import CatalogEndpoint, CatalogService, NameTaken, NoSuchEntity, Region
+from lab.services.identity.lookups import need
+from lab.services.identity.model import CatalogEndpoint, CatalogService, NameTaken, Region
 from lab.services.identity.resources import merge
 from lab.services.identity.tokens import TokenManager
 from lab.services.identity.views import endpoint_url
@@ -123,11 +124,3 @@ class CatalogManager:
             raise BadRequest(f"Cannot create an endpoint with an invalid URL: {endpoint.url}.")
         if endpoint.region_id and tx.get(Region, endpoint.region_id) is None:
             tx.insert(Region.make(id=endpoint.region_id))
-
-
-def need(tx: Transaction, kind: type[R], label: str, id: str) -> R:
-    """Return the record or say that it does not exist."""
-    record = tx.get(kind, id)
-    if record is None:
-        raise NoSuchEntity(label, id)
-    return record

@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.errors import Forbidden
 from lab.process import Process
+from lab.services.identity.lookups import need_domain, need_project
 from lab.services.identity.model import (
     DEFAULT_DOMAIN,
     ActionForbidden,
@@ -22,22 +23,6 @@ from lab.services.identity.model import (
 )
 from lab.services.identity.tokens import TokenManager
 from lab.store import Transaction
-
-
-def need_domain(tx: Transaction, id: str) -> Domain:
-    """Return the domain or say that it does not exist."""
-    domain = tx.get(Domain, id)
-    if domain is None:
-        raise NoSuchEntity("domain", id)
-    return domain
-
-
-def need_project(tx: Transaction, id: str) -> Project:
-    """Return the project or say that it does not exist."""
-    project = tx.get(Project, id)
-    if project is None:
-        raise NoSuchEntity("project", id)
-    return project
 
 
 class ResourceManager:

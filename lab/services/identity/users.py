@@ -6,6 +6,7 @@ from typing import Any
 
 from lab.errors import Forbidden
 from lab.process import Process
+from lab.services.identity.lookups import need_domain, need_group, need_user
 from lab.services.identity.model import (
     AuthenticationFailed,
     Group,
@@ -16,25 +17,9 @@ from lab.services.identity.model import (
     User,
 )
 from lab.services.identity.passwords import MAX_LENGTH, Passwords
-from lab.services.identity.resources import erase_group, erase_user, merge, need_domain
+from lab.services.identity.resources import erase_group, erase_user, merge
 from lab.services.identity.tokens import TokenManager
 from lab.store import Transaction
-
-
-def need_user(tx: Transaction, id: str) -> User:
-    """Return the user or say that it does not exist."""
-    user = tx.get(User, id)
-    if user is None:
-        raise NoSuchEntity("user", id)
-    return user
-
-
-def need_group(tx: Transaction, id: str) -> Group:
-    """Return the group or say that it does not exist."""
-    group = tx.get(Group, id)
-    if group is None:
-        raise NoSuchEntity("group", id)
-    return group
 
 
 class UserManager:

@@ -22,6 +22,7 @@ from lab.services.placement.api import start as start_placement
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
+from tests.played import played
 from tests.unit.compute.neighbours import (
     IMAGE,
     NETWORK,
@@ -227,12 +228,7 @@ def play(main: Callable[[SmallNova], Coroutine[Any, Any, Any]], hosts: int = 1, 
         await cloud.settle(5)
         return await main(cloud)
 
-    try:
-        result = loop.run_until_complete(whole())
-        assert not loop.runtime.errors, loop.runtime.errors
-    finally:
-        loop.close()
-    return result
+    return played(loop, whole())
 
 
 async def active(cloud: SmallNova) -> str:

@@ -13,6 +13,7 @@ from lab.rest.body import Body
 from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
+from tests.played import played
 
 CTX = Context(request_id="req-test")
 
@@ -127,9 +128,4 @@ def play(main: Any, workers: int = 4, seed: int = 1) -> Any:
     async def whole() -> Any:
         return await main(Tiny(loop, workers))
 
-    try:
-        result = loop.run_until_complete(whole())
-    finally:
-        loop.close()
-    assert not loop.runtime.errors, loop.runtime.errors
-    return result
+    return played(loop, whole())

@@ -13,6 +13,7 @@ from lab.services.identity.api import start
 from lab.services.identity.manager import IdentityManager
 from lab.wires import Wires
 from sim.loop import SimLoop
+from tests.played import played
 
 T = TypeVar("T")
 DEFAULT = {"id": "default"}
@@ -94,9 +95,4 @@ def run(main: Callable[[Cloud], Awaitable[T]], seed: int = 7, **settings: Any) -
         cloud = Cloud(wires)
         return await main(cloud)
 
-    try:
-        result = loop.run_until_complete(whole())
-        assert wires.runtime.errors == []
-        return result
-    finally:
-        loop.close()
+    return played(loop, whole())

@@ -16,6 +16,7 @@ from lab.services.image.api import start
 from lab.services.image.driver import ImageStore, StoredImage
 from lab.wires import Wires
 from sim.loop import SimLoop
+from tests.played import played
 from tests.unit.identity.keystone import Cloud as Identity
 
 T = TypeVar("T")
@@ -126,9 +127,4 @@ def run(main: Callable[[Cloud], Awaitable[T]], seed: int = 7, **settings: Any) -
         cloud = Cloud(wires, MemoryImages())
         return await main(cloud)
 
-    try:
-        result = loop.run_until_complete(whole())
-        assert wires.runtime.errors == []
-        return result
-    finally:
-        loop.close()
+    return played(loop, whole())

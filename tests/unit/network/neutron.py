@@ -32,6 +32,7 @@ from lab.wires import Wires
 from sim.faults import Faults
 from sim.loop import SimLoop
 from tests.keystone import Keystone
+from tests.played import played
 
 
 class Nova(Api):
@@ -297,12 +298,7 @@ def play(
         await asyncio.sleep(0)
         return result
 
-    try:
-        result = loop.run_until_complete(whole())
-    finally:
-        loop.close()
-    assert not loop.runtime.errors, loop.runtime.errors
-    return result
+    return played(loop, whole())
 
 
 def body_of(entry: Any) -> Any:

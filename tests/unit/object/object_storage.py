@@ -17,6 +17,7 @@ from lab.services.object.processes import start_proxy, start_storage
 from lab.wires import Wires
 from sim.loop import SimLoop
 from tests.keystone import Keystone
+from tests.played import played
 
 
 class MemoryDisk(ObjectDisk):
@@ -126,10 +127,6 @@ def play(story: Callable[[ObjectStorage], Awaitable[None]], hosts: int = 4, conf
         cloud = ObjectStorage(loop, hosts, config or Config())
         await asyncio.sleep(1)
         await story(cloud)
-        assert loop.runtime.errors == []
         cloud.wires.journal.close()
 
-    try:
-        loop.run_until_complete(main())
-    finally:
-        loop.close()
+    played(loop, main())

@@ -7,7 +7,7 @@ from typing import Any
 from lab.context import Context
 from lab.rest import ADMIN, TOKEN, Request, Route
 from lab.services.identity.api.handlers import IdentityHandlers, fields_of
-from lab.services.identity.catalog import need
+from lab.services.identity.lookups import need
 from lab.services.identity.model import CatalogEndpoint, CatalogService, Region
 from lab.services.identity.policy import system_reader
 from lab.services.identity.schemas import (

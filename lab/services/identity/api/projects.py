@@ -10,10 +10,10 @@ from lab.rest import ADMIN, TOKEN, Request, Route
 from lab.services.identity.api.handlers import IdentityHandlers, fields_of
 from lab.services.identity.filters import truth
 from lab.services.identity.grants import projects_of
+from lab.services.identity.lookups import need_user
 from lab.services.identity.model import DEFAULT_DOMAIN, ActionForbidden, Domain, NoSuchEntity, Project
 from lab.services.identity.policy import check_reader, domain_reader, system_reader
 from lab.services.identity.schemas import CreateDomain, CreateProject, UpdateDomain, UpdateProject
-from lab.services.identity.users import need_user
 
 
 class ProjectHandlers(IdentityHandlers):

@@ -7,8 +7,9 @@ from typing import Any
 from lab.context import Context
 from lab.rest import ADMIN, Request, Route
 from lab.services.identity.api.handlers import IdentityHandlers, fields_of
-from lab.services.identity.assignments import Place, effective, need_role
+from lab.services.identity.assignments import Place, effective
 from lab.services.identity.filters import truth
+from lab.services.identity.lookups import need_role
 from lab.services.identity.model import (
     SYSTEM,
     Domain,

@@ -7,10 +7,10 @@ from typing import Any
 from lab.context import Context
 from lab.rest import ADMIN, PUBLIC, TOKEN, Request, Route
 from lab.services.identity.api.handlers import IdentityHandlers, fields_of
+from lab.services.identity.lookups import need_group, need_user
 from lab.services.identity.model import DEFAULT_DOMAIN, ActionForbidden, Group, GroupMember, NoSuchEntity, User
 from lab.services.identity.policy import check_reader, domain_reader, system_reader
 from lab.services.identity.schemas import ChangePassword, CreateGroup, CreateUser, UpdateGroup, UpdateUser
-from lab.services.identity.users import need_group, need_user
 from lab.store import Transaction
 
 MEMBER_PATH = "/v3/groups/{group_id}/users/{user_id}"
