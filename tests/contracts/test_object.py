@@ -14,9 +14,9 @@ from drivers.object.directory import DirectoryDisk, DirectoryOptions
 from drivers.owned import TAG
 from drivers.place import Place
 from sim.datacenter.datacenter import Datacenter
-from sim.datacenter.faults import WorldFaults
 from sim.loop import SimLoop
 from sim.object import SimDisk
+from tests.breakage import WorldFaults
 from tests.contracts.disk import filled, small_disk
 from tests.contracts.object import ObjectBench, ObjectContract
 from tests.real.bed.host import Holder

@@ -20,9 +20,9 @@ from drivers.volume.qcow2 import Qcow2Volumes
 from drivers.volume.qemu_img import HEADER_BYTES, header
 from lab.services.volume.driver import Connector
 from sim.datacenter.datacenter import Datacenter
-from sim.datacenter.faults import WorldFaults
 from sim.loop import SimLoop
 from sim.volume import SimNas
+from tests.breakage import WorldFaults
 from tests.contracts.volume import VolumeBench, VolumeContract
 from tests.real.bed.ganesha import Ganesha
 from tests.real.bed.host import Bed, Holder, need
