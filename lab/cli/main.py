@@ -64,6 +64,7 @@ def app_for(command: str) -> Any:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and leave with its exit code: 1 for an error, 2 for a wrong call."""
     given = sys.argv[1:] if arguments is None else arguments
+    given = ["version"] if given == ["--version"] else given
     command = next((word for word in given if not word.startswith("-")), "")
     # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
     guarded(lambda: app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud"))
