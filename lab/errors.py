@@ -23,17 +23,25 @@ and body an error becomes for its clients; rooms subclass these classes in their
 
 from __future__ import annotations
 
+import errno
+
 
 class LabError(Exception):
     """Anything that can go wrong in the cloud and is not a bug of ours."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", *, ko: str = "") -> None:
+        """`ko`: the same in Korean, for errors that people read at the command line."""
         super().__init__(message or type(self).__doc__ or type(self).__name__)
+        self.ko = ko
 
     @property
     def message(self) -> str:
         """The text that the user reads."""
         return str(self.args[0])
+
+    def say(self, lang: str) -> str:
+        """The text in a language; in English when it has no other."""
+        return self.ko if lang == "ko" and self.ko else self.message
 
 
 class RequestError(LabError):
@@ -170,6 +178,25 @@ class RemoteError(LabError):
 
 class ScenarioError(LabError):
     """A scenario or lesson file is wrong."""
+
+
+SYSTEM_KO = {
+    errno.ENOENT: "그런 파일이나 디렉터리가 없습니다",
+    errno.EACCES: "권한이 없습니다",
+    errno.EISDIR: "디렉터리입니다",
+    errno.ENOTDIR: "디렉터리가 아닙니다",
+    errno.EEXIST: "이미 있습니다",
+    errno.ENOSPC: "장치에 남은 공간이 없습니다",
+    errno.EADDRINUSE: "이미 쓰고 있습니다",
+    errno.EADDRNOTAVAIL: "이 기계의 주소가 아닙니다",
+}
+"""The errors of the operating system that users meet, in Korean."""
+
+
+def system_words(error: OSError, lang: str) -> str:
+    """What the operating system says, in a language; in English when we have no other words for it."""
+    korean = SYSTEM_KO.get(error.errno or 0, "")
+    return korean if lang == "ko" and korean else error.strerror or str(error)
 
 
 class ContractViolation(AssertionError):

@@ -26,6 +26,8 @@ settings.register_profile(
     "mutants", deadline=None, max_examples=500, derandomize=True, database=None, phases=(Phase.generate,), report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow],
 )
+# What commands say is in the language of the environment; tests read English unless they ask for something else.
+os.environ["LC_ALL"] = "C.UTF-8"
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))
 
 

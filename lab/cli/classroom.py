@@ -82,9 +82,10 @@ class Answers:
         try:
             given = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as error:
-            raise LabError(f"{path} is not YAML: {str(error).partition(chr(10))[0]}") from None
+            why = str(error).partition("\n")[0]
+            raise LabError(f"{path} is not YAML: {why}", ko=f"{path}: YAML이 아닙니다: {why}") from None
         if not isinstance(given, dict):
-            raise LabError(f"{path} must be a mapping of steps to what is typed there")
+            raise LabError(f"{path} must be a mapping of steps to what is typed there", ko=f"{path}: 단계마다 입력할 것을 적어야 합니다")
         for step in given:
             lesson.index(str(step))
         self._lines = {step: [str(line) for line in (lines if isinstance(lines, list) else [lines])] for step, lines in given.items()}
@@ -97,7 +98,8 @@ class Answers:
         elif self._entered != step:
             line, self._entered = "", step
         else:
-            raise LabError(say("unanswered", self._lang, file=self._path, step=step))
+            unanswered = {lang: say("unanswered", lang, file=self._path, step=step) for lang in ("en", "ko")}
+            raise LabError(unanswered["en"], ko=unanswered["ko"])
         self._console.print(f"[bold cyan]{prompt} ▸[/] {line}", highlight=False)
         return line
 

@@ -41,7 +41,7 @@ def demo(
     from lab.errors import LabError
 
     if as_json and mermaid:
-        raise LabError("choose one of --json and --mermaid")
+        raise LabError("choose one of --json and --mermaid", ko="--json과 --mermaid 가운데 하나만 고르십시오")
     story = Story(seed, servers, Teller(None if as_json or mermaid else (lang or native()).value), STARTED)
     told = run(story.play, seed=seed)
     if as_json:

@@ -45,7 +45,9 @@ def export(
     from lab.journal import formats
 
     if not form and out is None:
-        raise LabError(f"say which format with --format ({', '.join(formats.FORMATS)}), or where to with -o FILE")
+        every = ", ".join(formats.FORMATS)
+        words = f"--format으로 형식({every})을 고르거나 -o FILE로 어디에 쓸지 정하십시오"
+        raise LabError(f"say which format with --format ({every}), or where to with -o FILE", ko=words)
     name = form or formats.format_of(out or Path())
     formats.named(name)
     choice = formats.Choice(request or (), kind or (), service or (), begin, until)
@@ -53,7 +55,9 @@ def export(
     flow = flow_of(what, seed, connect, clouds, token)
     chosen = formats.Flow(choice.of(flow.entries), flow.names, flow.title)
     if all(entry.kind == "world" for entry in chosen.entries):
-        raise LabError(f"none of the {len(flow.entries)} entries of {flow.title} is chosen; choose more")
+        count = len(flow.entries)
+        words = f"{flow.title}의 항목 {count}개 가운데 고른 것이 없습니다. 더 넓게 고르십시오"
+        raise LabError(f"none of the {count} entries of {flow.title} is chosen; choose more", ko=words)
     write(formats.export(name, chosen, (lang or native()).value, choice.kinds, everything), out)
 
 

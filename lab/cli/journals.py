@@ -43,9 +43,15 @@ class Running:
         """Ask. Raises Unreachable for a cloud that is gone, LabError for a refusal."""
         answer = await self._told(self.surface.send("GET", what))
         if answer.status_code in (401, 403):
-            raise LabError(f"{self.url} refuses the token ({answer.status_code}); it must be an administrator's and not expired")
+            raise LabError(
+                f"{self.url} refuses the token ({answer.status_code}); it must be an administrator's and not expired",
+                ko=f"{self.url}에서 토큰을 거부했습니다({answer.status_code}). 관리자의 것이고 만료되지 않아야 합니다",
+            )
         if answer.status_code != 200:
-            raise LabError(f"{self.url} has no journal to read ({answer.status_code}); is it a `glasscloud up`?")
+            raise LabError(
+                f"{self.url} has no journal to read ({answer.status_code}); is it a `glasscloud up`?",
+                ko=f"{self.url}에는 읽을 저널이 없습니다({answer.status_code}). `glasscloud up`이 맞는지 살펴보십시오",
+            )
         return answer.content
 
     async def _told(self, asking: Awaitable[T]) -> T:
@@ -60,12 +66,21 @@ class Running:
         except httpx.TransportError as error:
             why = str(error) or type(error).__name__
             if self._reached:
-                raise Unreachable(f"the cloud at {self.url} is gone ({why})") from None
-            raise Unreachable(f"no cloud answers at {self.url}: {why}; start one with `glasscloud up`") from None
+                raise Unreachable(f"the cloud at {self.url} is gone ({why})", ko=f"{self.url}의 클라우드가 없어졌습니다({why})") from None
+            raise Unreachable(
+                f"no cloud answers at {self.url}: {why}; start one with `glasscloud up`",
+                ko=f"{self.url}에서 응답하는 클라우드가 없습니다({why}). `glasscloud up`으로 시작하십시오",
+            ) from None
         except ApiError as error:
             if error.status == 401:
-                raise LabError(f"{self.url} refuses the password (401); name its clouds.yaml with --clouds") from None
-            raise LabError(f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?") from None
+                raise LabError(
+                    f"{self.url} refuses the password (401); name its clouds.yaml with --clouds",
+                    ko=f"{self.url}에서 비밀번호를 거부했습니다(401). 그 클라우드의 clouds.yaml을 --clouds로 주십시오",
+                ) from None
+            raise LabError(
+                f"{self.url} answers, but not as a cloud does; is it the URL that `glasscloud up` printed?",
+                ko=f"{self.url}에서 응답한 것은 클라우드가 아닙니다. `glasscloud up`이 알려 준 URL인지 살펴보십시오",
+            ) from None
         self._reached = True
         return answer
 
@@ -74,7 +89,10 @@ class Running:
 async def running(url: str, clouds: Path, token: str = "") -> AsyncIterator[Running]:
     """Reach a running cloud by a token, or log in with the password of its clouds.yaml."""
     if not url.startswith(("http://", "https://")):
-        raise LabError(f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774")
+        raise LabError(
+            f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774",
+            ko=f"{url!r}: 클라우드의 URL이 아닙니다. http://127.0.0.1:8774처럼 쓰십시오",
+        )
     journal = Running(url, token, "" if token else password_of(clouds))
     try:
         if not token:
@@ -107,7 +125,10 @@ def password_of(clouds: Path) -> str:
     try:
         return str(yaml.safe_load(clouds.read_text(encoding="utf-8"))["clouds"]["glasscloud"]["auth"]["password"])
     except (KeyError, TypeError, yaml.YAMLError):
-        raise LabError(f"{clouds} has no cloud named glasscloud; name the file that `glasscloud up` wrote with --clouds") from None
+        raise LabError(
+            f"{clouds} has no cloud named glasscloud; name the file that `glasscloud up` wrote with --clouds",
+            ko=f"{clouds}: glasscloud라는 클라우드가 없습니다. `glasscloud up`이 쓴 파일을 --clouds로 주십시오",
+        ) from None
 
 
 def flow_of(what: str, seed: int | None, connect: str, clouds: Path, token: str) -> Flow:
@@ -116,7 +137,10 @@ def flow_of(what: str, seed: int | None, connect: str, clouds: Path, token: str)
     from lab.journal.formats.lines import read
 
     if bool(what) == bool(connect):
-        raise LabError("say what to export: an operation of `trace list`, a recorded file, or --connect URL")
+        raise LabError(
+            "say what to export: an operation of `trace list`, a recorded file, or --connect URL",
+            ko="무엇을 내보낼지 쓰십시오. `trace list`의 작업, 기록된 파일, --connect URL 가운데 하나입니다",
+        )
     if connect:
         return Flow(fetched(connect, clouds, token=token), title=connect.partition("://")[2])
     from lab.cli.operations import OPERATIONS, record
@@ -126,7 +150,13 @@ def flow_of(what: str, seed: int | None, connect: str, clouds: Path, token: str)
         return Flow(recording.entries, recording.names, what)
     path = Path(what)
     if not path.exists():
-        raise LabError(f"{what!r} is neither a file nor an operation; operations: {', '.join(OPERATIONS)}")
+        every = ", ".join(OPERATIONS)
+        raise LabError(
+            f"{what!r} is neither a file nor an operation; operations: {every}", ko=f"{what!r}: 파일도 작업도 아닙니다. 작업: {every}"
+        )
     if seed is not None:
-        raise LabError(f"--seed is for a fresh run of an operation; {what} is recorded already")
+        raise LabError(
+            f"--seed is for a fresh run of an operation; {what} is recorded already",
+            ko=f"--seed는 작업을 새로 실행할 때 씁니다. {what}: 이미 기록된 것입니다",
+        )
     return Flow(read(path), title=path.name)

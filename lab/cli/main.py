@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 # Command -> module of lab.cli with a Typer app or a function of that name, and its line in the overview.
@@ -67,10 +68,19 @@ def main(arguments: list[str] | None = None) -> None:
     given = ["version"] if given == ["--version"] else given
     command = next((word for word in given if not word.startswith("-")), "")
     # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
-    guarded(lambda: app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud"))
+    guarded(lambda: app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud"), language(given))
 
 
-def guarded(work: Callable[[], Any]) -> None:
+def language(given: list[str]) -> str:
+    """The language of a call: what its --lang says, else the environment's."""
+    from lab.cli.demo import native
+
+    after = [word for before, word in pairwise(given) if before == "--lang"]
+    inline = [word.partition("=")[2] for word in given if word.startswith("--lang=")]
+    return next(iter(after + inline), native().value)
+
+
+def guarded(work: Callable[[], Any], lang: str) -> None:
     """Do what a command is for, and leave with an exit code and a line in words when that fails."""
     try:
         work()
@@ -82,16 +92,18 @@ def guarded(work: Callable[[], Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost frame: `explain` raises what it does not know
-        sys.exit(explain(error))
+        sys.exit(explain(error, lang))
 
 
-def explain(error: Exception) -> str:
+def explain(error: Exception, lang: str = "en") -> str:
     """Turn an error of the user or of the cloud into one line; an error of ours keeps its traceback."""
-    from lab.errors import LabError
+    from lab.errors import LabError, system_words
 
     if isinstance(error, OSError) and error.filename:
-        return f"glasscloud: {error.filename}: {error.strerror}"
-    if isinstance(error, LabError | OSError):
+        return f"glasscloud: {error.filename}: {system_words(error, lang)}"
+    if isinstance(error, LabError):
+        return f"glasscloud: {error.say(lang)}"
+    if isinstance(error, OSError):
         return f"glasscloud: {error}"
     raise error
 

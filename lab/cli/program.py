@@ -57,7 +57,7 @@ async def serve_edge(here: Site, clouds: Path, lang: str) -> None:
     stop_on_signal()
     host, port = address_of(here)
     async with AsyncExitStack() as stack:
-        listening = stack.enter_context(bound(port, host, f"choose another [cloud] url in {here.source}"))
+        listening = stack.enter_context(bound(port, host, f"[cloud] url in {here.source}"))
         world, broker, _ = await connect(stack, here, agents=False)
         served = ServedSite(world, broker)
         stack.callback(served.end)
@@ -82,7 +82,7 @@ async def run(here: Site, names: list[str]) -> None:
         stack.callback(shipper.close)
         await world.open(dict.fromkeys(part.port for part in chosen if part.port))
         for address in dict.fromkeys(place(here.urls()[part.serves])[:2] for part in chosen if part.serves):
-            listening = stack.enter_context(bound(address[1], address[0], f"choose other [endpoints] in {here.source}"))
+            listening = stack.enter_context(bound(address[1], address[0], f"[endpoints] in {here.source}"))
             await stack.enter_async_context(serve(Door(router), listening))
         start(world.wires, chosen)
         settle()
@@ -142,4 +142,4 @@ def choose(here: Site, everything: list[Part], names: list[str]) -> list[Part]:
 if __name__ == "__main__":
     from lab.cli.main import guarded
 
-    guarded(lambda: main(*sys.argv[1:]))
+    guarded(lambda: main(*sys.argv[1:]), sys.argv[4])

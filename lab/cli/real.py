@@ -26,7 +26,7 @@ def up_real(config: Path | None, clouds: Path, admin_password: str, lang: str) -
     if admin_password:
         here = here.but(admin_password=admin_password)
     host, port = address_of(here)
-    with bound(port, host, f"choose another [cloud] url in {here.source}") as listening:
+    with bound(port, host, f"[cloud] url in {here.source}") as listening:
         try:
             asyncio.run(serve(here, clouds, listening, lang))
         except asyncio.CancelledError:

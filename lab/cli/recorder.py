@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from lab.cli.demo import Lang, native
 from lab.cli.exports import Clouds, Connect, Token
 
 if TYPE_CHECKING:
@@ -18,6 +19,17 @@ POLL_S = 0.5
 """How often a cloud is asked whether there is more."""
 TAIL_BYTES = 1 << 16
 """How far back the last line of a recording is looked for at first."""
+WORDS = {
+    "begins": {
+        "en": "recording {url} to {path} from entry {seq:,} on; Ctrl-C ends it",
+        "ko": "{url}의 {seq:,}번 항목부터 {path}에 기록합니다. Ctrl-C를 누르면 끝납니다",
+    },
+    "told": {
+        "en": "{path} has {count:,} new entries, up to entry {seq:,}",
+        "ko": "{path}에 새 항목 {count:,}개를 {seq:,}번까지 기록했습니다",
+    },
+    "goes-on": {"en": "{told}; the same command goes on there", "ko": "{told}. 같은 명령을 다시 쓰면 거기서 이어집니다"},
+}
 
 
 def record(
@@ -26,6 +38,7 @@ def record(
     clouds: Clouds = Path("clouds.yaml"),
     token: Token = "",
     once: Annotated[bool, typer.Option("--once", help="Write what there is, and end.")] = False,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)] = None,
 ) -> None:
     """Keep a running cloud's journal in a file.
 
@@ -37,8 +50,10 @@ def record(
     from lab.errors import LabError
 
     if not connect or out is None:
-        raise LabError("say which cloud and which file: glasscloud trace record --connect http://127.0.0.1:8774 -o journal.jsonl")
-    recorder = Recorder(out)
+        call = "glasscloud trace record --connect http://127.0.0.1:8774 -o journal.jsonl"
+        raise LabError(f"say which cloud and which file: {call}", ko=f"어느 클라우드를 어느 파일에 기록할지 쓰십시오: {call}")
+    spoken = (lang or native()).value
+    recorder = Recorder(out, spoken)
     try:
         asyncio.run(recorder.run(connect, clouds, token, once))
     except KeyboardInterrupt:
@@ -46,20 +61,22 @@ def record(
         if not recorder.seq:
             raise typer.Exit(130) from None  # nothing is there yet to go on with
     except LabError as error:
-        raise LabError(f"{error}; {recorder.told()}" if recorder.count else str(error)) from None
-    print(f"{recorder.told()}; the same command goes on there", file=sys.stderr)
+        if not recorder.count:
+            raise
+        raise LabError(f"{error}; {recorder.told('en')}", ko=f"{error.say('ko')}. {recorder.told('ko')}") from None
+    print(WORDS["goes-on"][spoken].format(told=recorder.told(spoken)), file=sys.stderr)
 
 
 class Recorder:
     """One recording: the file, how far it is, and how much came in now."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, lang: str) -> None:
+        self.path, self.lang = path, lang
         self.seq, self.count = 0, 0
 
-    def told(self) -> str:
+    def told(self, lang: str) -> str:
         """What was written."""
-        return f"{self.path} has {self.count:,} new entries, up to entry {self.seq:,}"
+        return WORDS["told"][lang].format(path=self.path, count=self.count, seq=self.seq)
 
     async def run(self, url: str, clouds: Path, token: str, once: bool) -> None:
         """Record until there is no more (once), or for ever.
@@ -77,11 +94,14 @@ class Recorder:
             with self.path.open("a+b") as file:
                 last = whole_end(file, self.path)
                 await self.same_run(journal, last)
-                print(f"recording {journal.url} to {self.path} from entry {self.seq + 1:,} on; Ctrl-C ends it", file=sys.stderr)
+                print(WORDS["begins"][self.lang].format(url=journal.url, path=self.path, seq=self.seq + 1), file=sys.stderr)
                 while True:
                     page = await journal.page(self.seq)
                     if await journal.run() != run:
-                        raise LabError("the cloud was taken back to an earlier moment; record its new future to another file")
+                        raise LabError(
+                            "the cloud was taken back to an earlier moment; record its new future to another file",
+                            ko="클라우드를 앞선 시점으로 되돌렸습니다. 새 미래는 다른 파일에 기록하십시오",
+                        )
                     if page:
                         self.write(file, page)
                     elif once:
@@ -98,7 +118,10 @@ class Recorder:
             return
         seq = entry_of(last).seq
         if (await journal.page(seq - 1, 1)).rstrip(b"\n") != last:
-            raise LabError(f"{self.path} is a recording of another cloud, or of another run of this one; choose another file")
+            raise LabError(
+                f"{self.path} is a recording of another cloud, or of another run of this one; choose another file",
+                ko=f"{self.path}: 다른 클라우드나 다른 실행의 기록입니다. 다른 파일을 고르십시오",
+            )
         self.seq = seq
 
     def write(self, file: BinaryIO, page: bytes) -> None:
@@ -130,8 +153,14 @@ def whole_end(file: BinaryIO, path: Path) -> bytes:
         try:
             entry_of(last[2])
         except ValueError:
-            raise LabError(f"{path} is no recorded journal: it ends with {shown(last[2])!r}; choose another file") from None
+            raise LabError(
+                f"{path} is no recorded journal: it ends with {shown(last[2])!r}; choose another file",
+                ko=f"{path}: 기록된 저널이 아닙니다({shown(last[2])!r}로 끝납니다). 다른 파일을 고르십시오",
+            ) from None
     elif size:
-        raise LabError(f"{path} is no recorded journal: it has no whole line; choose another file")
+        raise LabError(
+            f"{path} is no recorded journal: it has no whole line; choose another file",
+            ko=f"{path}: 기록된 저널이 아닙니다(온전한 줄이 없습니다). 다른 파일을 고르십시오",
+        )
     file.truncate(size - len(tail) + len(whole))
     return last[2]

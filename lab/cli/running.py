@@ -26,12 +26,12 @@ GRACE_S = 2
 
 
 @contextmanager
-def bound(port: int, host: str = HOST, way_out: str = "choose another one with --port") -> Iterator[socket.socket]:
-    """Take the port before anything is built; a port in use is an error in words."""
+def bound(port: int, host: str = HOST, setting: str = "--port") -> Iterator[socket.socket]:
+    """Take the port before anything is built; a port in use is an error that names the `setting` to change."""
     import errno
     import socket
 
-    from lab.errors import LabError
+    from lab.errors import LabError, system_words
 
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -42,7 +42,11 @@ def bound(port: int, host: str = HOST, way_out: str = "choose another one with -
             if error.errno not in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
                 raise
             what = f"address {host}" if error.errno == errno.EADDRNOTAVAIL else f"port {port}"
-            raise LabError(f"{what} cannot be used ({error.strerror}); {way_out}") from None
+            which = f"주소 {host}" if error.errno == errno.EADDRNOTAVAIL else f"포트 {port}"
+            raise LabError(
+                f"{what} cannot be used ({error.strerror}); choose another {setting}",
+                ko=f"{which}: 쓸 수 없습니다({system_words(error, 'ko')}). 다른 {setting} 값을 쓰십시오",
+            ) from None
         yield listening
 
 
@@ -56,7 +60,10 @@ def address_of(here: Site) -> tuple[str, int]:
             raise ValueError
         return parts.hostname, parts.port or PORT
     except ValueError:
-        raise LabError(f"{here.cloud.url!r} in [cloud] url of {here.source} is no URL; give http://ADDRESS:PORT") from None
+        raise LabError(
+            f"{here.cloud.url!r} in [cloud] url of {here.source} is no URL; give http://ADDRESS:PORT",
+            ko=f"{here.source}의 [cloud] url {here.cloud.url!r}: URL이 아닙니다. http://ADDRESS:PORT처럼 쓰십시오",
+        ) from None
 
 
 def settle() -> None:

@@ -43,7 +43,7 @@ def check(files: Names = None, lang: Language = None) -> None:
             scenario = find(name)
         except ScenarioError as error:
             wrong += 1
-            print(error, file=sys.stderr)
+            print(error.say((lang or native()).value), file=sys.stderr)
         else:
             steps, faults, expectations = len(scenario.workload), len(scenario.faults), len(scenario.expect)
             told = GOOD[(lang or native()).value]

@@ -99,7 +99,8 @@ def read(
     from lab.journal.formats.lines import read as journal_of
 
     if (journal is None) == (not connect):
-        raise LabError("say what to read: a journal file, or --connect URL")
+        words = "무엇을 읽을지 쓰십시오. 저널 파일이나 --connect URL입니다"
+        raise LabError("say what to read: a journal file, or --connect URL", ko=words)
     if journal is not None:
         entries = [entry for entry in journal_of(journal) if entry.seq > since]
     else:
@@ -116,7 +117,8 @@ def known(operation: str) -> str:
     from lab.errors import LabError
 
     if operation not in OPERATIONS:
-        raise LabError(f"no operation {operation!r}; known: {', '.join(OPERATIONS)}")
+        every = ", ".join(OPERATIONS)
+        raise LabError(f"no operation {operation!r}; known: {every}", ko=f"{operation!r}: 그런 작업이 없습니다. 있는 것: {every}")
     return operation
 
 

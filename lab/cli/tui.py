@@ -43,9 +43,12 @@ def tui(
     from lab.errors import LabError
 
     if replay is not None and connect:
-        raise LabError("choose one of --connect and --replay")
+        raise LabError("choose one of --connect and --replay", ko="--connect와 --replay 가운데 하나만 고르십시오")
     if (replay is not None or connect) and (scenario != "default" or seed is not None):
-        raise LabError("--scenario and --seed are for a cloud of your own; what is connected to or replayed has its own")
+        raise LabError(
+            "--scenario and --seed are for a cloud of your own; what is connected to or replayed has its own",
+            ko="--scenario와 --seed는 자기 클라우드를 만들 때 씁니다. 연결하거나 다시 보는 것에는 이미 정해져 있습니다",
+        )
     if web:
         serve(web_port)
         return
@@ -55,8 +58,9 @@ def tui(
     elif replay is not None:
         asyncio.run(show(lambda: recorded(replay), lang or native(), theme))
     else:
-        options = ["--scenario", scenario, "--speed", "1", *(["--seed", str(seed)] if seed is not None else [])]
-        asyncio.run(show(lambda: child(options), lang or native(), theme))
+        spoken = lang or native()
+        options = ["--scenario", scenario, "--speed", "1", "--lang", spoken.value, *(["--seed", str(seed)] if seed is not None else [])]
+        asyncio.run(show(lambda: child(options), spoken, theme))
 
 
 async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
@@ -114,7 +118,10 @@ def credentials(token: str, username: str, password: str, cloud: str) -> dict[st
         return {"username": username or "admin", "password": password}
     path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", "clouds.yaml"))
     if not path.exists():
-        raise LabError(f"give --token, or --username and --password, or a clouds.yaml by OS_CLIENT_CONFIG_FILE (there is no {path})")
+        raise LabError(
+            f"give --token, or --username and --password, or a clouds.yaml by OS_CLIENT_CONFIG_FILE (there is no {path})",
+            ko=f"--token이나 --username과 --password, 또는 OS_CLIENT_CONFIG_FILE로 clouds.yaml을 주십시오({path}: 그런 파일이 없습니다)",
+        )
     import yaml
 
     try:
@@ -122,7 +129,10 @@ def credentials(token: str, username: str, password: str, cloud: str) -> dict[st
         auth = clouds[cloud or next(iter(clouds))]["auth"]
         return {"username": auth["username"], "password": auth["password"], "project": auth.get("project_name", "admin")}
     except (KeyError, TypeError, StopIteration, yaml.YAMLError):
-        raise LabError(f"{path} has no cloud {cloud!r} with a username and a password; name one with --cloud") from None
+        raise LabError(
+            f"{path} has no cloud {cloud!r} with a username and a password; name one with --cloud",
+            ko=f"{path}: 사용자 이름과 비밀번호가 있는 {cloud!r} 클라우드가 없습니다. --cloud로 하나를 고르십시오",
+        ) from None
 
 
 def serve(port: int) -> None:
@@ -138,6 +148,6 @@ def serve(port: int) -> None:
             skip = word == "--web-port"
             continue
         words.append(word)
-    with bound(port):
+    with bound(port, setting="--web-port"):
         pass  # a port in use is said in words
     Loopback(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), port).serve()

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 
-def parse_speed(text: str) -> float:
-    """Read a speed: how many seconds of the cloud pass in one of the wall, or 'max'."""
+def parse_speed(text: str, lang: str) -> float:
+    """Read a speed: how many seconds of the cloud pass in one of the wall, or 'max'. Raises BadParameter."""
     if text == "max":
         return math.inf
     try:
@@ -32,8 +32,7 @@ def parse_speed(text: str) -> float:
     except ValueError:
         speed = 0.0
     if not speed > 0:
-        words = f"{text!r} is no speed; give a number above 0, or max. To stop the clock use --paused"
-        raise typer.BadParameter(words, param_hint="'--speed'")
+        raise typer.BadParameter(say("no-speed", lang, text=text), param_hint="'--speed'")
     return speed
 
 
@@ -80,15 +79,17 @@ def up(
             ("--seed", seed is not None), ("--db", db),
         ) if given]  # fmt: skip
         if strange:
-            raise typer.BadParameter(f"{strange[0]} is for simulated clouds; a real one has its own time, chance and database")
+            raise typer.BadParameter(say("simulated-only", spoken, option=strange[0]))
         from lab.cli.real import up_real
 
         up_real(config, clouds, admin_password, spoken)
         return
+    if scenario and lesson:
+        raise typer.BadParameter(say("choose-one", spoken), param_hint="'--lesson'")
     story = story_of(scenario, lesson)
     chosen = seed if seed is not None else story.seed if story is not None else 0
     password = admin_password or secrets.token_urlsafe(12)
-    pace = parse_speed(speed)
+    pace = parse_speed(speed, spoken)
     with bound(port) as listening:
         number = int(listening.getsockname()[1])
         orders = Orders(number, clouds, password, pace, paused, chosen, story, scenario, db or None, spoken)
@@ -103,8 +104,6 @@ def story_of(scenario: str, lesson: str) -> Scenario | None:
     from lab.teach import lesson as lessons
     from lab.teach.scenario import find
 
-    if scenario and lesson:
-        raise typer.BadParameter("choose one of --scenario and --lesson", param_hint="'--lesson'")
     if lesson:
         return lessons.find(lesson).scenario()
     return find(scenario) if scenario else None

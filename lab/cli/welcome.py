@@ -12,6 +12,15 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "ko": "Glasscloud is ready at {url} (준비되었습니다. 상태: {url}/glasscloud/health, 문서: {url}/glasscloud/docs)",
     },
     "or": {"en": "    or: source {rc}", "ko": "    또는: source {rc}"},
+    "no-speed": {
+        "en": "{text!r} is no speed; give a number above 0, or max. To stop the clock use --paused",
+        "ko": "{text!r}: 속도가 아닙니다. 0보다 큰 수나 max를 쓰십시오. 시계를 멈추려면 --paused를 쓰십시오",
+    },
+    "simulated-only": {
+        "en": "{option} is for simulated clouds; a real one has its own time, chance and database",
+        "ko": "{option}: 시뮬레이션에만 씁니다. 실제 클라우드의 시간과 우연과 데이터베이스는 정해져 있습니다",
+    },
+    "choose-one": {"en": "choose one of --scenario and --lesson", "ko": "--scenario와 --lesson 가운데 하나만 고르십시오"},
     "end": {"en": "Ctrl-C ends it.", "ko": "Ctrl-C를 누르면 끝납니다."},
     "played": {"en": "scenario {name} is played", "ko": "시나리오 {name}을(를) 실행했습니다"},
 }

@@ -19,7 +19,7 @@ from lab.errors import ScenarioError
 from lab.teach.lesson_checks import Checks, load_checks
 from lab.teach.lesson_words import Words, read_words
 from lab.teach.scenario import Scenario, Settings, check_names
-from lab.teach.schema import Choice, Item, Kind, Listing, Marked, Place, Shape, Text, Whole, known, load
+from lab.teach.schema import Choice, Item, Kind, Listing, Marked, Place, Shape, Text, Whole, known, load, text_of
 from lab.teach.vocabulary import DATACENTER, FAULTS, NAME, STEPS, shape
 
 LANGUAGES = ("ko", "en")
@@ -102,7 +102,8 @@ class Lesson:
         """Where a step stands. Raises ScenarioError with the known ones."""
         ids = [each.id for each in self.steps]
         if step not in ids:
-            raise ScenarioError(f"lesson {self.name} has no step {step!r}; {known(step, ids)}")
+            korean = f"{self.name} 수업에는 {step!r} 단계가 없습니다. {known(step, ids, 'ko')}"
+            raise ScenarioError(f"lesson {self.name} has no step {step!r}; {known(step, ids)}", ko=korean)
         return ids.index(step)
 
     def settings(self) -> Config:
@@ -122,9 +123,10 @@ def steps_of(items: list[Item]) -> tuple[Step, ...]:
         values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in item.args.items()}
         step = Step(kind=item.kind, **values)
         if step.id in steps:
-            raise item.at.key_of("id").wrong(f"{step.id!r} is the id of an earlier step")
+            raise item.at.key_of("id").wrong(f"{step.id!r} is the id of an earlier step", f"{step.id!r}: 앞 단계의 id입니다")
         if step.kind == "predict" and step.answer not in step.choices:
-            raise item.at.key_of("answer").wrong(f"{step.answer!r} is no choice; {known(step.answer, step.choices)}")
+            given = step.answer
+            raise item.at.key_of("answer").wrong(f"{given!r} is no choice", f"{given!r}: 보기에 없습니다", given, step.choices)
         steps[step.id] = step
     return tuple(steps.values())
 
@@ -135,7 +137,8 @@ def check_functions(items: list[Item], checks: Checks) -> None:
         for key in ("check", "answer") if item.kind == "find" else ("check",):
             name = item.get(key)
             if name is not None and name not in checks.functions:
-                raise item.at.key_of(key).wrong(f"{checks.file} has no function {name!r}; {known(name, checks.functions)}")
+                words = f"{checks.file} has no function {name!r}", f"{checks.file}에 {name!r} 함수가 없습니다"
+                raise item.at.key_of(key).wrong(*words, name, checks.functions)
 
 
 def parse(text: str, file: str, checks: Checks, words: Mapping[str, Words], folder: Path) -> Lesson:
@@ -159,7 +162,10 @@ def folder_of(name: str) -> Path:
     every = names()
     matches = [n for n in every if name in {n, n.partition("-")[0], n.partition("-")[2], n.partition("-")[0].lstrip("0")}]
     if not matches:
-        raise ScenarioError(f"no lesson {name!r}; {known(name, every)}, or the path of a folder with a {FILE}")
+        raise ScenarioError(
+            f"no lesson {name!r}; {known(name, every)}, or the path of a folder with a {FILE}",
+            ko=f"{name!r}: 그런 수업이 없습니다. {known(name, every, 'ko')}. {FILE}이 든 폴더의 경로도 됩니다",
+        )
     return Path(str(resources.files("lessons"))) / matches[0]
 
 
@@ -173,16 +179,8 @@ def find(name: str) -> Lesson:
     """Read a lesson. Raises ScenarioError for one that is not there or whose files are wrong."""
     folder = folder_of(name).resolve()
     shown = folder.name
-    words = {lang: read_words(read(folder / f"{lang}.md"), f"{shown}/{lang}.md") for lang in LANGUAGES}
+    words = {lang: read_words(text_of(folder / f"{lang}.md"), f"{shown}/{lang}.md") for lang in LANGUAGES}
     checks = load_checks(folder / "check.py", f"{shown}/check.py")
-    return parse(read(folder / FILE), f"{shown}/{FILE}", checks, words, folder)
+    return parse(text_of(folder / FILE), f"{shown}/{FILE}", checks, words, folder)
 
 
-def read(path: Path) -> str:
-    """A file's text."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ScenarioError(f"{path}: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise Place(str(path), 1).wrong("is not UTF-8") from None

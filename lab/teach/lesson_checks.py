@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import FunctionType
 from typing import Any
 
-from lab.errors import ScenarioError
+from lab.errors import SYSTEM_KO, ScenarioError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def load_checks(path: Path, file: str) -> Checks:
     try:
         spec.loader.exec_module(module)
     except FileNotFoundError:
-        raise ScenarioError(f"{file}: No such file or directory") from None
+        raise ScenarioError(f"{file}: No such file or directory", ko=f"{file}: {SYSTEM_KO[errno.ENOENT]}") from None
     except Exception as error:  # whatever is wrong in a teacher's file is told with its place
         raise ScenarioError(f"{file}:{line_of(error, path)}: {type(error).__name__}: {error}") from error
     own = {name: value for name, value in vars(module).items() if isinstance(value, FunctionType) and value.__module__ == module.__name__}

@@ -62,7 +62,9 @@ class Session:
 
     def __post_init__(self) -> None:
         if self.lang not in LANGUAGES:
-            raise LabError(f"no lesson is written in {self.lang!r}; known: {', '.join(LANGUAGES)}")
+            every = ", ".join(LANGUAGES)
+            korean = f"{self.lang!r}로 된 수업은 없습니다. 있는 것: {every}"
+            raise LabError(f"no lesson is written in {self.lang!r}; known: {every}", ko=korean)
 
     # -- where it stands ----------------------------------------------------------------------
 
@@ -153,12 +155,19 @@ class Session:
     def resume(cls, lesson: Lesson, memo: Mapping[str, Any]) -> Session:
         """A session as it was kept. Raises LabError when it was of another lesson, or the lesson was changed since."""
         if memo.get("lesson") != lesson.name:
-            raise LabError(f"this was kept of lesson {memo.get('lesson')!r}, not of {lesson.name!r}; begin again")
+            other = memo.get("lesson")
+            raise LabError(
+                f"this was kept of lesson {other!r}, not of {lesson.name!r}; begin again",
+                ko=f"{lesson.name!r}이(가) 아니라 {other!r} 수업의 자리입니다. 처음부터 다시 하십시오",
+            )
         try:
             at = len(lesson.steps) if memo["step"] is None else lesson.index(memo["step"])
             return cls(lesson, memo["lang"], at, dict(memo["tries"]), dict(memo["hinted"]), dict(memo["marks"]))
         except (KeyError, TypeError, ValueError, ScenarioError) as error:
-            raise LabError(f"what was kept of lesson {lesson.name} does not fit it any more ({error}); begin again") from None
+            raise LabError(
+                f"what was kept of lesson {lesson.name} does not fit it any more ({error}); begin again",
+                ko=f"기억해 둔 자리가 이제 {lesson.name} 수업과 맞지 않습니다({error}). 처음부터 다시 하십시오",
+            ) from None
 
     # -- inside -------------------------------------------------------------------------------
 
@@ -214,12 +223,14 @@ class Session:
         step, file = self.step, self.lesson.checks.file
         if each.key not in step.missing:
             raise ScenarioError(
-                f"{file}: {step.check} found {each.key!r}, which step {step.id} does not know; {known(each.key, step.missing)}"
+                f"{file}: {step.check} found {each.key!r}, which step {step.id} does not know; {known(each.key, step.missing)}",
+                ko=f"{file}: {step.check}이(가) 찾은 {each.key!r}: {step.id} 단계에 없습니다. {known(each.key, step.missing, 'ko')}",
             )
         try:
             return self.part.missing[each.key].format_map(each.values)
         except (KeyError, IndexError, ValueError) as error:
-            raise self.part.at.wrong(f"`### missing {each.key}` wants {error}; {known('', each.values)}") from None
+            words = f"`### missing {each.key}` wants {error}", f"`### missing {each.key}`에 필요한 {error} 값이 없습니다"
+            raise self.part.at.wrong(*words, "", each.values) from None
 
     def _tried(self) -> None:
         self.tries[self.step.id] = self.tries.get(self.step.id, 0) + 1

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lab.teach.schema import Place, known
+from lab.teach.schema import Place
 
 if TYPE_CHECKING:
     from lab.teach.lesson import Step
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 PARTS = ("choice", "missing", "hint", "done")
 HEADING = re.compile(r"(#{1,3}) +(.*)")
 FENCE = re.compile(r"\s*(```|~~~)")
+NO_TITLE = ("must begin with the lesson's title (`# Title`)", "수업의 제목(`# 제목`)으로 시작해야 합니다")
 
 
 @dataclass(slots=True)
@@ -60,14 +61,17 @@ class Words:
         ids = [step.id for step in wanted]
         for name, part in self.parts.items():
             if name not in ids:
-                raise part.at.wrong(f"the lesson has no step {name!r}; {known(name, ids)}")
+                raise part.at.wrong(f"the lesson has no step {name!r}", f"수업에 {name!r} 단계가 없습니다", name, ids)
         for step in wanted:
             if step.id not in self.parts:
-                raise top.wrong(f"there is no section `## {step.id}: …` for this step; {known(step.id, self.parts)}")
+                words = f"there is no section `## {step.id}: …` for this step", f"이 단계의 `## {step.id}: …` 절이 없습니다"
+                raise top.wrong(*words, step.id, self.parts)
             complete(self.parts[step.id], step)
         if list(self.parts) != ids:
             late = next(name for name, should in zip(self.parts, ids, strict=True) if name != should)
-            raise self.parts[late].at.wrong(f"stands in another order than in lesson.yaml: {', '.join(ids)}")
+            order = ", ".join(ids)
+            words = f"stands in another order than in lesson.yaml: {order}", f"lesson.yaml과 순서가 다릅니다: {order}"
+            raise self.parts[late].at.wrong(*words)
 
 
 def complete(part: Part, step: Step) -> None:
@@ -75,15 +79,17 @@ def complete(part: Part, step: Step) -> None:
     for what, there, wanted in (("choice", part.choices, step.choices), ("missing", part.missing, step.missing)):
         for key in wanted:
             if key not in there:
-                raise part.at.wrong(f"there is no `### {what} {key}` in it")
+                raise part.at.wrong(f"there is no `### {what} {key}` in it", f"안에 `### {what} {key}`가 없습니다")
         for key in there:
             if key not in wanted:
-                raise part.at.wrong(f"`### {what} {key}`: the step has no such {what}; {known(key, wanted)}")
+                words = f"`### {what} {key}`: the step has no such {what}", f"`### {what} {key}`: 이 단계에 그런 {what}이(가) 없습니다"
+                raise part.at.wrong(*words, key, wanted)
     for key, why in part.whys.items():
         if not why:
-            raise part.at.wrong(f"`### choice {key}` does not say why it is right or wrong")
+            words = f"`### choice {key}` does not say why it is right or wrong", f"`### choice {key}`: 왜 맞거나 틀린지 없습니다"
+            raise part.at.wrong(*words)
     if step.kind in {"do", "find", "predict"} and not part.hints:
-        raise part.at.wrong("there is no `### hint` in it")
+        raise part.at.wrong("there is no `### hint` in it", "안에 `### hint`가 없습니다")
 
 
 def read_words(text: str, file: str) -> Words:
@@ -98,16 +104,16 @@ def read_words(text: str, file: str) -> Words:
             name, _, shown = heading.partition(":")
             part = Part(name.strip(), shown.strip(), at, body)
             if not part.title:
-                raise at.wrong("a step's heading is `## its-id: Its title`")
+                raise at.wrong("a step's heading is `## its-id: Its title`", "단계의 제목은 `## id: 제목`으로 씁니다")
             if part.id in parts:
-                raise at.wrong("there is a section for this step already")
+                raise at.wrong("there is a section for this step already", "이 단계의 절이 이미 있습니다")
             parts[part.id] = part
         elif part is None:
-            raise at.wrong("stands before the first step (`## its-id: Its title`)")
+            raise at.wrong("stands before the first step (`## its-id: Its title`)", "첫 단계(`## id: 제목`)보다 앞에 있습니다")
         else:
             add(part, heading, body, at)
     if not title:
-        raise Place(file, 1).wrong("must begin with the lesson's title (`# Title`)")
+        raise Place(file, 1).wrong(*NO_TITLE)
     return Words(file, title, about, parts)
 
 
@@ -117,10 +123,10 @@ def add(part: Part, heading: str, body: str, at: Place) -> None:
     key, _, label = rest.partition(":")
     key = key.strip()
     if what not in PARTS:
-        raise at.wrong(f"unknown heading; {known(what, PARTS)}")
+        raise at.wrong("unknown heading", "모르는 제목입니다", what, PARTS)
     if what == "choice":
         if not label.strip():
-            raise at.wrong("a choice is `### choice KEY: what can be chosen`")
+            raise at.wrong("a choice is `### choice KEY: what can be chosen`", "보기는 `### choice KEY: 고를 것`으로 씁니다")
         part.choices[key], part.whys[key] = label.strip(), body
     elif what == "missing":
         part.missing[key] = body
@@ -142,7 +148,7 @@ def sections(text: str, file: str) -> list[tuple[int, str, str, Place]]:
         elif found:
             found[-1][2].append(line)
         elif line.strip():
-            raise Place(file, number).wrong("must begin with the lesson's title (`# Title`)")
+            raise Place(file, number).wrong(*NO_TITLE)
     return [(level, name, "\n".join(lines).strip(), at) for level, name, lines, at in found]
 
 

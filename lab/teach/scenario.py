@@ -24,6 +24,7 @@ from lab.teach.schema import (
     Whole,
     known,
     load,
+    text_of,
 )
 from lab.teach.vocabulary import DATACENTER, EXPECTATIONS, FAULTS, STEPS, TEXTS
 
@@ -96,7 +97,8 @@ def check_names(scenario: Scenario) -> None:
         for key, value in step.args.items():
             role = "server" if key in {"from", "to"} else key
             if role in made and value not in made[role]:
-                raise step.at.key_of(key).wrong(f"no {role} {value!r} was made before; {known(value, made[role])}")
+                words = f"no {role} {value!r} was made before", f"{role} {value!r}: 앞에서 만든 적이 없습니다"
+                raise step.at.key_of(key).wrong(*words, value, made[role])
         if step.kind in made:
             made[step.kind] += numbered(step)
     for item in (*scenario.expect, *scenario.healthy):
@@ -106,7 +108,7 @@ def check_names(scenario: Scenario) -> None:
         for key, value in names.items():
             role = key if key in made else "server"
             if value not in made[role]:
-                raise item.at.wrong(f"no step makes a {role} {value!r}; {known(value, made[role])}")
+                raise item.at.wrong(f"no step makes a {role} {value!r}", f"{role} {value!r}: 만드는 step이 없습니다", value, made[role])
     steps = {step["name"]: step for step in scenario.workload if "name" in step.args}
     for fault in scenario.faults:
         if fault.kind == "step":
@@ -117,12 +119,14 @@ def check_wrong_step(fault: Item, steps: Mapping[str, Item]) -> None:
     """Refuse a `step` fault for a step that is not there, or with keys that such a step does not have."""
     step = steps.get(fault["step"])
     if step is None:
-        raise fault.at.wrong(f"no step makes {fault['step']!r}; {known(fault['step'], steps)}")
+        name = fault["step"]
+        raise fault.at.wrong(f"no step makes {name!r}", f"{name!r}: 만드는 step이 없습니다", name, steps)
     shape = STEPS[step.kind]
     assert isinstance(shape, Shape)
     for key in fault["with"]:
         if key not in shape.keys:
-            raise fault.at.wrong(f"a step of kind {step.kind!r} has no key {key!r}; {known(key, shape.keys)}")
+            words = f"a step of kind {step.kind!r} has no key {key!r}", f"{step.kind!r} step에는 {key!r} 키가 없습니다"
+            raise fault.at.wrong(*words, key, shape.keys)
 
 
 def numbered(step: Item) -> list[str]:
@@ -151,13 +155,11 @@ def find(name: str) -> Scenario:
     """Read a scenario by its name, with or without its number, or by the path of a file."""
     path = Path(name)
     if path.suffix in {".yaml", ".yml"} or path.exists():
-        try:
-            return parse(path.read_text(encoding="utf-8"), name)
-        except OSError as error:
-            raise ScenarioError(f"{name}: {error.strerror or error}") from None
+        return parse(text_of(path), name)
     every = names()
     matches = [n for n in every if name in {n, n.partition("-")[2]}]
     if not matches:
-        raise ScenarioError(f"no scenario {name!r}; {known(name, every)}")
+        korean = f"{name!r}: 그런 시나리오가 없습니다. {known(name, every, 'ko')}"
+        raise ScenarioError(f"no scenario {name!r}; {known(name, every)}", ko=korean)
     text = resources.files("scenarios").joinpath(f"{matches[0]}.yaml").read_text(encoding="utf-8")
     return parse(text, f"scenarios/{matches[0]}.yaml")

@@ -9,12 +9,16 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import yaml
 from yaml.constructor import SafeConstructor
 
-from lab.errors import ScenarioError
+from lab.errors import ScenarioError, system_words
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The quick one where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,11 @@ class Place:
         """The place of a key of this item; its line is not known any more."""
         return Place(self.file, self.line, f"{self.key}.{key}")
 
-    def wrong(self, text: str) -> ScenarioError:
-        """Make the error that says what is wrong here."""
-        return ScenarioError(f"{self.file}:{self.line}: {self.key or 'the file'}: {text}")
+    def wrong(self, text: str, ko: str, given: str = "", among: Iterable[str] | None = None) -> ScenarioError:
+        """Make the error that says what is wrong here, in English and in Korean, and what was to be given `among` which names."""
+        where, names = f"{self.file}:{self.line}", None if among is None else list(among)
+        more, more_ko = ("", "") if names is None else (f"; {known(given, names)}", f". {known(given, names, 'ko')}")
+        return ScenarioError(f"{where}: {self.key or 'the file'}: {text}{more}", ko=f"{where}: {self.key or '파일'}: {ko}{more_ko}")
 
 
 class Kind(Protocol):
@@ -46,17 +52,22 @@ class Kind(Protocol):
         """Answer the node's value; raises ScenarioError."""
 
 
-def known(name: str, names: Iterable[str]) -> str:
+def known(name: str, names: Iterable[str], lang: str = "en") -> str:
     """Word the known names, the nearest one first when the given one looks like a slip."""
     names = sorted(names)
     near = difflib.get_close_matches(name, names, n=1)
+    if lang == "ko":
+        return (f"{near[0]!r}을(를) 쓰려던 것입니까? " if near else "") + "있는 것: " + (", ".join(names) or "없음")
     return (f"did you mean {near[0]!r}? " if near else "") + "known: " + (", ".join(names) or "none")
+
+
+WANTED_KO = {"a text": "글을", "a whole number": "정수를", "a number": "수를", "true or false": "true나 false를"}
 
 
 def scalar(node: yaml.Node, at: Place, wanted: str, *tags: str) -> yaml.ScalarNode:
     """Answer the node if it is a scalar whose YAML type is one of `tags`."""
     if not isinstance(node, yaml.ScalarNode) or node.tag.rpartition(":")[2] not in tags:
-        raise at.wrong(f"must be {wanted}")
+        raise at.wrong(f"must be {wanted}", f"{WANTED_KO[wanted]} 써야 합니다")
     return node
 
 
@@ -71,7 +82,7 @@ class Text:
         # A version or an era may look like a number to YAML.
         text = str(scalar(node, at, "a text", "str", *(("int", "float") if self.choices else ())).value)
         if self.choices and text not in self.choices:
-            raise at.wrong(f"{text!r} is none of its values; {known(text, self.choices)}")
+            raise at.wrong(f"{text!r} is none of its values", f"{text!r}: 쓸 수 있는 값이 아닙니다", text, self.choices)
         return text
 
 
@@ -85,7 +96,7 @@ class Whole:
         """Answer the number."""
         number = int(SafeConstructor().construct_yaml_int(scalar(node, at, "a whole number", "int")))
         if number < self.least:
-            raise at.wrong(f"must be at least {self.least}, not {number}")
+            raise at.wrong(f"must be at least {self.least}, not {number}", f"{self.least} 이상이어야 합니다(쓴 것: {number})")
         return number
 
 
@@ -99,7 +110,7 @@ class Number:
         """Answer the number."""
         number = float(SafeConstructor().construct_yaml_float(scalar(node, at, "a number", "int", "float")))
         if not number >= self.least:
-            raise at.wrong(f"must be at least {self.least:g}, not {number:g}")
+            raise at.wrong(f"must be at least {self.least:g}, not {number:g}", f"{self.least:g} 이상이어야 합니다(쓴 것: {number:g})")
         return number
 
 
@@ -121,20 +132,20 @@ class Listing:
     def read(self, node: yaml.Node, at: Place) -> list[Any]:
         """Answer the items."""
         if not isinstance(node, yaml.SequenceNode):
-            raise at.wrong("must be a list")
+            raise at.wrong("must be a list", "목록이어야 합니다")
         return [self.item.read(child, at.into(child, f"[{i}]")) for i, child in enumerate(node.value)]
 
 
 def pairs(node: yaml.Node, at: Place) -> list[tuple[str, yaml.Node, Place]]:
     """List the keys of a mapping with their values and places; a key may stand only once."""
     if not isinstance(node, yaml.MappingNode):
-        raise at.wrong("must be a mapping of keys to values")
+        raise at.wrong("must be a mapping of keys to values", "키와 값의 매핑이어야 합니다")
     out: list[tuple[str, yaml.Node, Place]] = []
     for key_node, value in node.value:
         key = str(key_node.value)
         place = at.into(key_node, key)
         if any(key == earlier for earlier, _, _ in out):
-            raise place.wrong("stands here twice")
+            raise place.wrong("stands here twice", "여기에 두 번 나옵니다")
         out.append((key, value, place))
     return out
 
@@ -162,11 +173,11 @@ class Shape:
         out: dict[str, Any] = {}
         for key, value, place in pairs(node, at):
             if key not in self.keys:
-                raise place.wrong(f"unknown key; {known(key, self.keys)}")
+                raise place.wrong("unknown key", "모르는 키입니다", key, self.keys)
             out[key] = self.keys[key].read(value, place)
         for key in self.required:
             if key not in out:
-                raise at.wrong(f"the key {key!r} is missing; {known(key, self.keys)}")
+                raise at.wrong(f"the key {key!r} is missing", f"{key!r} 키가 빠졌습니다", key, self.keys)
         return out
 
 
@@ -197,10 +208,10 @@ class Choice:
         """Answer the item."""
         entries = pairs(node, at)
         if len(entries) != 1:
-            raise at.wrong(f"{self.what} has exactly one key; {known('', self.kinds)}")
+            raise at.wrong(f"{self.what} has exactly one key", f"{self.what}: 키가 꼭 하나여야 합니다", "", self.kinds)
         ((kind, value, place),) = entries
         if kind not in self.kinds:
-            raise place.wrong(f"unknown {self.what}; {known(kind, self.kinds)}")
+            raise place.wrong(f"unknown {self.what}", f"모르는 {self.what}입니다", kind, self.kinds)
         return Item(kind, self.kinds[kind].read(value, place), place)
 
 
@@ -215,7 +226,8 @@ class Marked:
         """Answer the item; its `kind` is the mark."""
         present = [key for key, _, _ in pairs(node, at) if key in self.marks]
         if not present:
-            raise at.wrong(f"{self.what} names what it is about by one of these keys; {known('', self.marks)}")
+            words = f"{self.what} names what it is about by one of these keys", f"{self.what}: 이 키 가운데 하나로 대상을 밝혀야 합니다"
+            raise at.wrong(*words, "", self.marks)
         return Item(present[0], self.marks[present[0]].read(node, at), at)
 
 
@@ -225,7 +237,7 @@ def anything(node: yaml.Node) -> Any:
         return {str(key.value): anything(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):
         return [anything(child) for child in node.value]
-    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    plain = isinstance(node, yaml.ScalarNode) and not node.style  # None, or empty: the loaders differ
     return SafeConstructor().construct_object(node) if plain else node.value
 
 
@@ -264,19 +276,30 @@ class Like:
         return anything(node)
 
 
+def text_of(path: Path) -> str:
+    """The text of a file. Raises ScenarioError when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or error}", ko=f"{path}: {system_words(error, 'ko')}") from None
+    except UnicodeDecodeError:
+        raise Place(str(path), 1).wrong("is not UTF-8", "UTF-8이 아닙니다") from None
+
+
 def load(text: str, file: str, kind: Kind) -> Any:
     """Read a whole YAML text by its shape."""
     top = Place(file, 1)
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=LOADER)
         if node is None:
-            raise top.wrong("is empty")
+            raise top.wrong("is empty", "비어 있습니다")
         return kind.read(node, top)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = Place(file, mark.line + 1 if mark else 1)
-        raise where.wrong(f"is not YAML: {error.problem}") from None
+        raise where.wrong(f"is not YAML: {error.problem}", f"YAML이 아닙니다: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
-        raise top.wrong(f"is not YAML: {str(error).partition(chr(10))[0]}") from None
+        why = str(error).partition("\n")[0]
+        raise top.wrong(f"is not YAML: {why}", f"YAML이 아닙니다: {why}") from None
     except RecursionError:
-        raise top.wrong("an alias (*) stands inside of what it means") from None
+        raise top.wrong("an alias (*) stands inside of what it means", "별칭(*)이 자기가 가리키는 것 안에 있습니다") from None

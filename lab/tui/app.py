@@ -23,7 +23,7 @@ from lab.tui.desk import LOADING, Desk
 from lab.tui.messages import Branched, Came, Fetched, Inspect, Looks, Refused
 from lab.tui.palette import Commands
 from lab.tui.room import Room
-from lab.tui.rooms import ROOMS
+from lab.tui.rooms import ROOMS, Door, prepare
 from lab.tui.theme import THEMES
 from lab.tui.words import say
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Unable
@@ -68,6 +68,7 @@ class GlassApp(App[None]):
         self.theme = THEMES[theme].name
         self._first = room
         self._changed = False
+        self._prepared = False
         self._ticks = 0
         self._stepped_from = -1
         """The last seq when a message was stepped to, until it has come; -1: none is awaited."""
@@ -144,6 +145,9 @@ class GlassApp(App[None]):
                     return
             self._changed = False
             self.screen.catch_up()
+            if not self._prepared and (self.desk.feed.live or self.desk.whole):
+                self._prepared = True
+                self.run_worker(prepare, group="prepare", thread=True)
 
     def lost_words(self, lost: Lost) -> str:
         """What happened to the connection, or to the file, and the way out."""
@@ -176,7 +180,7 @@ class GlassApp(App[None]):
             return self.say(f"unable.{error.reason}")
         if isinstance(error, Unreachable):
             return self.say(f"unheard.{getattr(error, 'reason', 'nobody')}", url=self.desk.feed.title, detail=str(error))
-        return str(error)
+        return error.say(self.desk.lang)
 
     # -- whole bodies -------------------------------------------------------------------------
 
@@ -263,9 +267,15 @@ class GlassApp(App[None]):
     def open_cloud(self, desk: Desk, room: str) -> None:
         """Watch a cloud, in rooms of its own, and enter one of them."""
         for door in ROOMS:
-            self.add_mode(desk.name + door.name, partial(door.open, desk))
+            self.add_mode(desk.name + door.name, partial(self._new_room, door, desk))
         self.watched[desk] = self.watch_feed(desk)
         self.show_cloud(desk, room)
+
+    def _new_room(self, door: Door, desk: Desk) -> Room:
+        room = door.open(desk)
+        # Nothing of it is out of date. Textual would read all styles anew, twice, and the key wait 50 ms for it.
+        room._css_update_count = self._css_update_count
+        return room
 
     def show_cloud(self, desk: Desk, room: str) -> None:
         """Enter a room of one of the watched clouds."""

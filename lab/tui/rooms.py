@@ -1,4 +1,4 @@
-"""The list of rooms: digit, name, where its class is. Each is imported when it is entered first."""
+"""The list of rooms: digit, name, where its class is. Each is imported when it is entered first, or before that by `prepare`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from lab.tui.desk import Desk
 from lab.tui.room import Room
+
+BESIDE = ("inspector", "branch", "compare", "ping")
+"""Screens that open over a room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +43,14 @@ ROOMS = (
     Door("7", "faults", "FaultsRoom"),
     Door("8", "lessons", "LessonsRoom"),
 )
+
+
+def prepare() -> None:
+    """Import all screens, and read the texts that are read once, so that the first key that needs them does not wait. For a thread."""
+    from lab.watch.why import rules
+
+    for door in ROOMS:
+        assert door.room
+    for name in BESIDE:
+        importlib.import_module(f"lab.tui.screens.{name}")
+    rules()

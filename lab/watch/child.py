@@ -72,7 +72,10 @@ async def start(*options: str) -> ChildFeed:
         await _end(process)
         folder.cleanup()
         if isinstance(error, TimeoutError):
-            raise LabError(f"the cloud did not serve within {BOOT_S:g} s; try `glasscloud up` to see why") from None
+            raise LabError(
+                f"the cloud did not serve within {BOOT_S:g} s; try `glasscloud up` to see why",
+                ko=f"클라우드가 {BOOT_S:g}초 안에 준비되지 않았습니다. `glasscloud up`으로 까닭을 알아보십시오",
+            ) from None
         raise
     return feed
 
@@ -86,7 +89,9 @@ async def _url(process: asyncio.subprocess.Process) -> str:
         if found:
             return found[1].decode()
     words = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
-    raise LabError(f"the cloud did not start: {words.removeprefix('glasscloud: ') or 'it said nothing'}")
+    why = words.removeprefix("glasscloud: ")
+    korean = f"클라우드가 시작되지 않았습니다: {why or '아무 말이 없었습니다'}"
+    raise LabError(f"the cloud did not start: {why or 'it said nothing'}", ko=korean)
 
 
 async def _drained(process: asyncio.subprocess.Process) -> None:

@@ -28,13 +28,16 @@ class RecordedFeed(Feed):
         with path.open("rb") as file:
             first = file.readline()
         if not first.strip():
-            raise LabError(f"{path} is empty; record a journal with: glasscloud trace record --connect URL -o {path.name}")
+            call = f"glasscloud trace record --connect URL -o {path.name}"
+            raise LabError(f"{path} is empty; record a journal with: {call}", ko=f"{path}: 비어 있습니다. 저널은 이렇게 기록합니다: {call}")
         try:
             self.dial = dial_in(entry_of(first.rstrip(b"\r\n")))
         except ForeignLine:
+            line = first[:40].decode("utf-8", "replace").strip()
             raise LabError(
-                f"{path} is not a recorded journal: its first line is {first[:40].decode('utf-8', 'replace').strip()!r}; "
-                "what is needed is JSON Lines as GET /glasscloud/journal answers them"
+                f"{path} is not a recorded journal: its first line is {line!r}; "
+                "what is needed is JSON Lines as GET /glasscloud/journal answers them",
+                ko=f"{path}: 기록된 저널이 아닙니다. 첫 줄이 {line!r}입니다. GET /glasscloud/journal이 답하는 JSON Lines가 필요합니다",
             ) from None
 
     async def watch(self, since: int = 0) -> AsyncIterator[Seen]:

@@ -91,8 +91,12 @@ def current(name: str = "", *, running: bool = False) -> Shelf:
         if kept and (kept.get("url") or not running):
             return each
     what = f"lesson {name!r}" if name else "lesson"
-    state = "running" if running else "begun"
-    raise LabError(f"no {what} is {state}; start one in another terminal: glasscloud lesson start {name or 'NAME'}")
+    state, call = "running" if running else "begun", f"glasscloud lesson start {name or 'NAME'}"
+    lesson, ended = f"{name!r} 수업이" if name else "수업이", "진행 중인" if running else "시작한"
+    raise LabError(
+        f"no {what} is {state}; start one in another terminal: {call}",
+        ko=f"{ended} {lesson} 없습니다. 다른 터미널에서 시작하십시오: {call}",
+    )
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from lab.watch.lanes import binary
 @cache
 def rules() -> tuple[Mapping[str, Any], ...]:
     """The rules in their order, read once: reading them takes longer than a key may."""
-    return tuple(yaml.safe_load(Path(__file__).with_name("why.yaml").read_text(encoding="utf-8")))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where there is one
+    return tuple(yaml.load(Path(__file__).with_name("why.yaml").read_text(encoding="utf-8"), loader))  # noqa: S506 - both are safe
 
 
 def why(entry: Entry, lang: str) -> str:

@@ -177,9 +177,13 @@ def test_a_server_from_create_to_delete(osc: Osc, up: Up, made: dict[str, Any]) 
     wait_for(osc, "s1", "SHUTOFF")
     assert up.openstack("server", "start", "s1") == ""
     wait_for(osc, "s1", "ACTIVE")
+    assert up.openstack("server", "pause", "s1") == ""
+    wait_for(osc, "s1", "PAUSED")
+    assert up.openstack("server", "unpause", "s1") == ""
+    wait_for(osc, "s1", "ACTIVE")
     assert up.openstack("server", "reboot", "--wait", "s1").strip() == "Complete"
     events = osc("server", "event", "list", "s1")
-    assert [event["Action"] for event in events] == ["reboot", "start", "stop", "create"]
+    assert [event["Action"] for event in events] == ["reboot", "unpause", "pause", "start", "stop", "create"]
     assert all(event["Server ID"] == server["id"] and event["Request ID"].startswith("req-") for event in events)
 
     osc("volume", "create", "--size", "1", "data")

@@ -59,7 +59,7 @@ def test_a_port_in_use_is_an_error_in_one_line(tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         done = glasscloud("up", "--port", port, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"glasscloud: port {port} cannot be used (Address already in use); choose another one with --port\n"
+    assert done.stderr == f"glasscloud: port {port} cannot be used (Address already in use); choose another --port\n"
     assert not list(tmp_path.iterdir())
 
 

@@ -95,12 +95,14 @@ async def volumes(hands: Hands) -> None:
 
 
 async def servers(hands: Hands) -> None:
-    """A server stopped, started, rebooted and deleted, and the image it came from."""
+    """A server stopped, started, paused, let go on, rebooted and deleted, and the image it came from."""
     def server(state: str) -> Callable[[], bool]:
         return lambda: hands.state("server", "shop") == state
 
     await hands.do("server", "shop", "server.stop", server("stopped"))
     await hands.do("server", "shop", "server.start", server("active"))
+    await hands.do("server", "shop", "server.pause", server("paused"))
+    await hands.do("server", "shop", "server.unpause", server("active"))
     await hands.do("server", "shop", "server.reboot", lambda: hands.state("server", "shop").startswith("active/reboot"))
     await until(hands.pilot, server("active"), "the end of the reboot")
     await hands.do("server", "shop", "server.delete", server("gone"))

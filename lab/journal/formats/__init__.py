@@ -40,7 +40,8 @@ FORMATS: Mapping[str, Format] = MappingProxyType({
 def named(name: str) -> Format:
     """The format of that name. Raises LabError naming the known ones."""
     if name not in FORMATS:
-        raise LabError(f"no format {name!r}; known: {', '.join(FORMATS)}")
+        every = ", ".join(FORMATS)
+        raise LabError(f"no format {name!r}; known: {every}", ko=f"{name!r}: 그런 형식이 없습니다. 있는 것: {every}")
     return FORMATS[name]
 
 
@@ -49,7 +50,11 @@ def format_of(path: Path) -> str:
     for name, form in FORMATS.items():
         if path.name.endswith(form.suffix):
             return name
-    raise LabError(f"{path.name} does not say which format it is; choose one with --format: {', '.join(FORMATS)}")
+    every = ", ".join(FORMATS)
+    raise LabError(
+        f"{path.name} does not say which format it is; choose one with --format: {every}",
+        ko=f"{path.name}: 이름만으로는 어떤 형식인지 알 수 없습니다. --format으로 고르십시오: {every}",
+    )
 
 
 def export(name: str, flow: Flow, lang: str = "en", kinds: Sequence[str] = (), everything: bool = False) -> Iterator[str]:

@@ -63,8 +63,8 @@ class Choice:
         found: set[str] = set()
         for kind in self.kinds:
             if kind not in KINDS and kind not in FAMILIES:
-                known = sorted({*KINDS, *FAMILIES})
-                raise LabError(f"no kind {kind!r}; known: {', '.join(known)}")
+                known = ", ".join(sorted({*KINDS, *FAMILIES}))
+                raise LabError(f"no kind {kind!r}; known: {known}", ko=f"{kind!r}: 그런 종류가 없습니다. 있는 것: {known}")
             found.update(FAMILIES.get(kind, (kind,)))
         return frozenset(found)
 
@@ -72,8 +72,11 @@ class Choice:
         """Raise LabError for a service that takes part in nothing."""
         for wanted in self.services:
             if not any(is_of(entry, wanted) for entry in rows):
-                here = {service_of(name) for entry in rows for name in (entry.source, entry.target) if "@" in name}
-                raise LabError(f"no service {wanted!r} here; known: {', '.join(sorted(here)) or 'none'}, and their processes")
+                here = ", ".join(sorted({service_of(name) for entry in rows for name in (entry.source, entry.target) if "@" in name}))
+                raise LabError(
+                    f"no service {wanted!r} here; known: {here or 'none'}, and their processes",
+                    ko=f"{wanted!r}: 그런 서비스가 여기에 없습니다. 있는 것: {here or '없음'}, 그리고 그 프로세스들",
+                )
 
     def known_requests(self, rows: Sequence[Entry]) -> frozenset[str]:
         """The wanted requests' ids in full."""
@@ -85,7 +88,10 @@ class Choice:
             same = [each for each in ids if each.startswith((wanted, f"req-{wanted}"))]
             if not same:
                 some = ", ".join(ids[:5]) + (f" and {len(ids) - 5} more" if len(ids) > 5 else "")
-                raise LabError(f"no request {wanted!r} here; known: {some or 'none'}")
+                raise LabError(
+                    f"no request {wanted!r} here; known: {some or 'none'}",
+                    ko=f"{wanted!r}: 그런 요청이 여기에 없습니다. 있는 것: {some or '없음'}",
+                )
             found.update(same)
         return frozenset(found)
 

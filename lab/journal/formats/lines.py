@@ -49,7 +49,11 @@ def read(path: Path) -> list[Entry]:
             except ValueError:
                 if not line.endswith(b"\n") and found:
                     break
-                raise LabError(f"{path}:{number}: this is no line of a journal: {shown(line)!r}; {whose(line)}") from None
+                english, korean = whose(line)
+                raise LabError(
+                    f"{path}:{number}: this is no line of a journal: {shown(line)!r}; {english}",
+                    ko=f"{path}:{number}: 저널의 줄이 아닙니다: {shown(line)!r}. {korean}",
+                ) from None
     return found
 
 
@@ -58,12 +62,13 @@ def shown(line: bytes) -> str:
     return line[:60].decode("utf-8", "replace").rstrip()
 
 
-def whose(line: bytes) -> str:
-    """What the line may be instead, and the way out."""
+def whose(line: bytes) -> tuple[str, str]:
+    """What the line may be instead, and the way out, in English and in Korean."""
     try:
         row: Any = json.loads(line)
     except ValueError:
         row = None
+    come, record = "journals come from `glasscloud trace record`", "저널은 `glasscloud trace record`로 만듭니다"
     if isinstance(row, dict) and "path_or_topic" in row:
-        return "it is a trace; journals come from `glasscloud trace record`"
-    return "journals come from `glasscloud trace record`"
+        return f"it is a trace; {come}", f"이것은 trace입니다. {record}"
+    return come, record

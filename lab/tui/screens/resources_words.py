@@ -53,6 +53,8 @@ TEXTS: Texts = {
     "order.server.create": {"en": "Create a server", "ko": "서버 만들기"},
     "order.server.stop": {"en": "Stop", "ko": "정지"},
     "order.server.start": {"en": "Start", "ko": "시작"},
+    "order.server.pause": {"en": "Pause", "ko": "일시 정지"},
+    "order.server.unpause": {"en": "Unpause", "ko": "일시 정지 해제"},
     "order.server.reboot": {"en": "Reboot", "ko": "재부팅"},
     "order.server.attach": {"en": "Attach a volume", "ko": "볼륨 연결"},
     "order.server.detach": {"en": "Detach a volume", "ko": "볼륨 분리"},

@@ -95,9 +95,8 @@ class PlanPen:
 
     def _server(self, key: str, width: int) -> Line:
         inks, (server, _) = self.inks, self.plan.servers[key]
-        on = server["power"] == "RUNNING"
-        line = [Segment("      ■ ", inks.good if on else inks.bad), Segment(fit(server["name"], NAME - 2) + " ", inks.plain)]
-        line.append(Segment(fit(server["power"], 9), inks.good if on else inks.bad))
+        ink = {"RUNNING": inks.good, "PAUSED": inks.state}.get(server["power"], inks.bad)
+        line = [Segment("      ■ ", ink), Segment(fit(server["name"], NAME - 2) + " ", inks.plain), Segment(fit(server["power"], 9), ink)]
         for port in server["ports"]:
             line += [Segment(" " + fit(port["address"] or "–", 13), inks.plain), *self.vlan(port["segment"], port["type"])]
             network = self.plan.networks.get(port["network"])

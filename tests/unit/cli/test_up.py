@@ -133,8 +133,8 @@ def test_an_end_in_the_middle_of_the_boot_says_nothing() -> None:
 
 
 def test_a_speed_is_a_positive_number_or_max() -> None:
-    assert parse_speed("2.5") == 2.5
-    assert parse_speed("max") == float("inf")
+    assert parse_speed("2.5", "en") == 2.5
+    assert parse_speed("max", "en") == float("inf")
     for wrong in ("0", "-1", "fast", "nan"):
         with pytest.raises(typer.BadParameter, match="give a number above 0, or max"):
-            parse_speed(wrong)
+            parse_speed(wrong, "en")

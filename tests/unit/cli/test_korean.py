@@ -1,0 +1,104 @@
+"""A command that is asked in Korean is refused in Korean, wherever in the cloud the error comes from."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from lab.cli.main import explain, language, main
+from lab.errors import NotFound
+
+ROOT = Path(__file__).resolve().parents[3]
+HANGUL = re.compile("[가-힣]")
+SPOKEN = ("tui", "lesson", "demo", "up", "running", "trace", "exports", "recorder", "journals", "classroom", "scenario")
+"""The files of commands that take --lang, and what only they use."""
+ELSEWHERE = ("lab/teach", "lab/journal/formats", "lab/watch/shelf.py", "lab/watch/recorded.py", "lab/watch/child.py")
+WORDED = {"Slip", "WrongStep"}
+"""Classes whose words are chosen by the language already."""
+
+
+def files() -> list[Path]:
+    named = [ROOT / "lab" / "cli" / f"{name}.py" for name in SPOKEN] + [ROOT / name for name in ELSEWHERE]
+    return [path for place in named for path in (place.rglob("*.py") if place.is_dir() else [place])]
+
+
+def refusals(path: Path) -> list[ast.Call]:
+    """The errors for people that a file makes."""
+    calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"LabError", "ScenarioError", "Unreachable"}]
+
+
+def test_every_error_that_a_person_reads_has_its_korean() -> None:
+    found = [(path, call) for path in files() for call in refusals(path)]
+    bare = [f"{path.relative_to(ROOT)}:{call.lineno}" for path, call in found if "ko" not in {each.arg for each in call.keywords}]
+    # What lesson_glass refuses is a line that no cloud of ours sends.
+    assert [place for place in bare if "lesson_glass" not in place and "lesson_checks" not in place and "tui.py" not in place] == []
+    assert len(found) > 40
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("tui --connect http://127.0.0.1:1 --replay a.jsonl", "--connect와 --replay 가운데 하나만 고르십시오"),
+        ("tui --replay /nowhere.jsonl", "/nowhere.jsonl: 그런 파일이나 디렉터리가 없습니다"),
+        ("demo --json --mermaid", "--json과 --mermaid 가운데 하나만 고르십시오"),
+        ("lesson start vlam", "'vlam': 그런 수업이 없습니다. 있는 것: 01-vlan"),
+        ("trace show server_crate", "'server_crate': 그런 작업이 없습니다. 있는 것: image_create_upload_delete"),
+        ("trace export server_create", "--format으로 형식"),
+        ("trace export server_create -o x.txt", "x.txt: 이름만으로는 어떤 형식인지 알 수 없습니다"),
+        ("trace read --connect nowhere", "'nowhere': 클라우드의 URL이 아닙니다"),
+        ("trace record", "어느 클라우드를 어느 파일에 기록할지 쓰십시오"),
+        ("scenario run no-valid-hots", "'no-valid-hots': 그런 시나리오가 없습니다. '03-no-valid-host-filter'을(를) 쓰려던 것입니까?"),
+        ("scenario run /nowhere.yaml", "/nowhere.yaml: 그런 파일이나 디렉터리가 없습니다"),
+        ("up --scenario nowhere", "'nowhere': 그런 시나리오가 없습니다"),
+    ],
+)
+def test_it_is_refused_in_korean(call: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clouds.yaml").write_text("clouds: {glasscloud: {auth: {password: x}}}")
+    with pytest.raises(SystemExit) as left:
+        main([*call.split(), "--lang", "ko"])
+    assert str(left.value.code).startswith(f"glasscloud: {words}")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("up --speed fast", "'fast': 속도가 아닙니다"),
+        ("up --scenario default --lesson 1", "--scenario와 --lesson 가운데 하나만 고르십시오"),
+        ("up --real --paused", "--paused: 시뮬레이션에만 씁니다"),
+    ],
+)
+def test_a_wrong_call_too(call: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([*call.split(), "--lang=ko"])
+    assert left.value.code == 2
+    assert words in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+def test_a_scenario_is_checked_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("title: {en: a, ko: b}\nworkload:\n- server: {name: web, flavour: m1}\nexpect: []\n")
+    with pytest.raises(SystemExit) as left:
+        main(["scenario", "check", str(file), "/nowhere.yaml", "--lang", "ko"])
+    assert left.value.code == 1
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"{file}:3: workload[0].server.flavour: 모르는 키입니다. 'flavor'을(를) 쓰려던 것입니까?")
+    assert second == "/nowhere.yaml: 그런 파일이나 디렉터리가 없습니다"
+
+
+def test_the_language_is_that_of_the_call_or_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    assert language(["demo"]) == "ko"
+    assert language(["demo", "--lang", "en"]) == language(["demo", "--lang=en"]) == "en"
+    monkeypatch.setenv("LC_ALL", "C")
+    assert language(["demo"]) == "en"
+
+
+def test_an_error_without_korean_words_stays_as_it_is() -> None:
+    assert explain(NotFound("server x is gone"), "ko") == "glasscloud: server x is gone"
+    assert explain(PermissionError(13, "Permission denied", "/x"), "ko") == "glasscloud: /x: 권한이 없습니다"
+    assert not HANGUL.search(explain(PermissionError(13, "Permission denied", "/x")))
