@@ -5,7 +5,7 @@ Beside the cloud that it was opened on (`home`), others can be watched, each wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -16,17 +16,19 @@ from textual.events import Resize
 from textual.geometry import Size
 from textual.worker import Worker
 
-from lab.errors import LabError, Unreachable
+from lab.errors import LabError
 from lab.journal.export import TRACED
 from lab.tui.browser.parent import end_with_server, served
 from lab.tui.desk import LOADING, Desk
+from lab.tui.keys import keys_here
 from lab.tui.messages import Branched, Came, Fetched, Inspect, Looks, Refused
 from lab.tui.palette import Commands
 from lab.tui.room import Room
 from lab.tui.rooms import ROOMS, Door, prepare
 from lab.tui.theme import THEMES
+from lab.tui.trouble import error_words, lost_words
 from lab.tui.words import say
-from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Unable
+from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed
 
 if TYPE_CHECKING:
     from lab.tui.screens.branch import Choice
@@ -125,7 +127,7 @@ class GlassApp(App[None]):
             if isinstance(seen, Entries):
                 self._tell_hidden_step(desk)
             if isinstance(seen, Lost) and (known is None or known.reason != seen.reason):
-                self.notify(self.lost_words(seen), severity="warning", timeout=8)
+                self.notify(lost_words(desk, seen), severity="warning", timeout=8)
             elif isinstance(seen, Missed):
                 self.notify(self.say("missed", a=seen.a, b=seen.b), severity="warning")
         self._changed = True
@@ -149,13 +151,6 @@ class GlassApp(App[None]):
                 self._prepared = True
                 self.run_worker(prepare, group="prepare", thread=True)
 
-    def lost_words(self, lost: Lost) -> str:
-        """What happened to the connection, or to the file, and the way out."""
-        if lost.reason in ("cut", "ended"):
-            return self.say(f"lost.{lost.reason}", detail=lost.detail)
-        words = self.say(f"unheard.{lost.reason}", url=self.desk.feed.title, detail=lost.detail)
-        return words if lost.retry_in_s is None else f"{words} {self.say('lost.again', retry=lost.retry_in_s)}"
-
     # -- ordering -----------------------------------------------------------------------------
 
     @work(group="order")
@@ -165,7 +160,7 @@ class GlassApp(App[None]):
         try:
             answer = await what
         except LabError as error:
-            self.post_message(Refused(ability, self.error_words(error)))
+            self.post_message(Refused(ability, error_words(desk, error)))
         else:
             if isinstance(answer, dict) and "t_s" in answer and "paused" in answer:
                 self.post_message(Came(desk, ClockNow(answer)))
@@ -173,14 +168,6 @@ class GlassApp(App[None]):
     def on_refused(self, message: Refused) -> None:
         """Say why it was not done."""
         self.notify(message.words, severity="warning")
-
-    def error_words(self, error: LabError) -> str:
-        """Why something was not done, in the language of the user as far as we are the ones who say it."""
-        if isinstance(error, Unable):
-            return self.say(f"unable.{error.reason}")
-        if isinstance(error, Unreachable):
-            return self.say(f"unheard.{getattr(error, 'reason', 'nobody')}", url=self.desk.feed.title, detail=str(error))
-        return error.say(self.desk.lang)
 
     # -- whole bodies -------------------------------------------------------------------------
 
@@ -195,7 +182,7 @@ class GlassApp(App[None]):
         try:
             self.post_message(Fetched(desk, seq, await desk.feed.entry(seq)))
         except LabError as error:
-            self.post_message(Fetched(desk, seq, None, self.error_words(error)))
+            self.post_message(Fetched(desk, seq, None, error_words(desk, error)))
 
     def on_fetched(self, message: Fetched) -> None:
         """Put the whole entry where the other one was."""
@@ -251,7 +238,7 @@ class GlassApp(App[None]):
         except LabError as error:
             if feed is not None:
                 await feed.close()
-            self.post_message(Refused("branch", self.error_words(error)))
+            self.post_message(Refused("branch", error_words(self.desk, error)))
         else:
             self.post_message(Branched(feed, choice))
 
@@ -310,25 +297,10 @@ class GlassApp(App[None]):
         """All keys of this place."""
         from lab.tui.widgets.help import Help
 
-        self.push_screen(Help(list(self.keys_here(hidden=True))))
+        self.push_screen(Help(list(keys_here(self, hidden=True))))
 
     def on_inspect(self, message: Inspect) -> None:
         """Look into an entry."""
         from lab.tui.screens.inspector import Inspector
 
         self.push_screen(Inspector(message.seq))
-
-    def keys_here(self, hidden: bool = False) -> Iterator[tuple[str, str, str]]:
-        """The keys that do something now: key, what it does in words, action; with those that bars leave out when `hidden`."""
-        screen = self.screen
-        lang = self.desk.lang
-        texts = getattr(screen, "texts", {})
-        for active in screen.active_bindings.values():
-            binding = active.binding
-            if (binding.show or hidden) and binding.description and active.enabled:
-                namespace = "app" if active.node is self else "screen" if active.node is screen else "focused"
-                try:
-                    label = say(texts, lang, binding.description)
-                except KeyError:
-                    continue  # a widget of Textual's own
-                yield binding.key, label, f"{namespace}.{binding.action}"

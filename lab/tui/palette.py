@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from lab.tui.keys import keys_here
 from lab.tui.rooms import ROOMS
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class Commands(Provider):
         found: list[tuple[str, Callable[[], object]]] = [
             (app.say("palette.room", name=app.say(f"room.{door.name}")), partial(app.action_room, door.name)) for door in ROOMS
         ]
-        for key, label, action in app.keys_here(hidden=True):
+        for key, label, action in keys_here(app, hidden=True):
             if not action.startswith("app.room"):
                 found.append((f"{label}  ({key})", partial(app.run_action, action, self.screen)))
         return found

@@ -15,8 +15,8 @@ from lab.cli.demo import Lang
 from lab.cli.tui import ThemeName, show
 from lab.errors import LabError
 from lab.journal import Entry
-from lab.tui.app import GlassApp
 from lab.tui.desk import MANY, Desk
+from lab.tui.trouble import lost_words
 from lab.watch import remote
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
 from lab.watch.film import Film, Filter, View
@@ -160,7 +160,7 @@ def test_what_happened_is_told_apart_and_said_in_both_languages(
     assert (lost.reason, lost.retry_in_s) == (reason, 0.0)
     feed = served(answer, monkeypatch)
     for lang, words in (("ko", "다시 시도"), ("en", "next try")):
-        said = GlassApp(feed, lang).lost_words(lost)
+        said = lost_words(Desk(feed, lang), lost)
         assert "cloud:1" in said
         assert words in said
         assert "Errno" not in said

@@ -12,9 +12,10 @@ from textual.widgets import Static
 
 from lab.errors import LabError
 from lab.journal import Entry
-from lab.tui.app import GlassApp
+from lab.tui.desk import Desk
 from lab.tui.screens.inspector import Inspector
 from lab.tui.screens.scheduler import SchedulerRoom
+from lab.tui.trouble import error_words
 from lab.tui.widgets.page import Page
 from lab.watch.feed import Unable
 from lab.watch.line import entry_of, left_out
@@ -107,7 +108,7 @@ def test_a_remote_cloud_is_asked_for_one_entry_of_its_journal(recording: Path) -
         assert await feed.entry(7) == entry_of(lines[6])
         with pytest.raises(Unable) as caught:
             await feed.entry(len(lines) + 1)
-        assert GlassApp(feed, "ko").error_words(caught.value).startswith("클라우드에 이제")
+        assert error_words(Desk(feed, "ko"), caught.value).startswith("클라우드에 이제")
         await feed.close()
 
     asyncio.run(ask())

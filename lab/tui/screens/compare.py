@@ -18,6 +18,7 @@ from lab.tui.messages import Came, Refused
 from lab.tui.screens.branch import Choice
 from lab.tui.screens.inspector import Inspector
 from lab.tui.theme import palette
+from lab.tui.trouble import error_words
 from lab.tui.widgets.bars import KeyBar
 from lab.tui.widgets.lane_view import LaneHead, LaneView
 from lab.tui.words import Texts, say
@@ -176,8 +177,7 @@ class Compare(Screen[None]):
         try:
             self.post_message(Came(self.branch, ClockNow(await self.branch.feed.clock(**change))))
         except LabError as error:
-            glass = cast("GlassApp", self.app)
-            glass.post_message(Refused("pause", glass.error_words(error)))
+            self.app.post_message(Refused("pause", error_words(self.branch, error)))
 
     def action_pause_or_go(self) -> None:
         """The branch stops or goes."""

@@ -11,6 +11,8 @@ from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
 
+from lab.tui.keys import keys_here
+
 if TYPE_CHECKING:
     from lab.tui.app import GlassApp
     from lab.tui.room import Room
@@ -118,7 +120,7 @@ class KeyBar(Widget):
         app = cast("GlassApp", self.app)
         parts: list[Content] = []
         width = 0
-        for key, label, action in app.keys_here():
+        for key, label, action in keys_here(app):
             text = f" {sign(key)} {label} "
             width += cell_len(text)
             if width > self.size.width:
