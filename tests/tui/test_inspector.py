@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,26 @@ def test_every_step_has_its_why_in_both_languages(entries: list[Entry]) -> None:
     assert all(rule["ko"] and rule["en"] for rule in rules())
     polled = next(e for e in entries if e.kind == "rest" and "/servers/" in e.where and e.name == "GET")
     assert "Polling" in why(polled, "en")
+
+
+SERVER = "/v2.1/servers/b6b07f4a-2c08-4c30-8d7c-6a2f5d3e9f10"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "where", "words"),
+    [
+        ("rest", "POST", f"{SERVER}/action", ("409", "상태가 허락하는지")),
+        ("rest", "DELETE", SERVER, ("204", "없애 달라는")),
+        ("rpc_cast", "pause_instance", "", ("hold the guest still", "멈춘 게스트는")),
+        ("rpc_cast", "unpause_instance", "", ("let it go on", "다시 가게")),
+        ("rpc_cast", "stop_instance", "", ("change its power", "전원을 바꾸라고")),
+        ("rpc_cast", "terminate_instance", "", ("end the guest", "게스트를 끝내고")),
+        ("driver", "hypervisor.pause", "", ("virtual processors", "가상 CPU")),
+        ("driver_reply", "hypervisor.unpause", "", ("virtual processors", "가상 CPU")),
+        ("driver", "hypervisor.power_off", "", ("switched on or off", "켜거나 끕니다")),
+    ],
+)
+def test_what_is_done_with_a_server_is_told(entries: list[Entry], kind: str, name: str, where: str, words: tuple[str, str]) -> None:
+    step = replace(entries[0], kind=kind, name=name, where=where, target="nova-compute@compute-1")
+    for lang, said in zip(("en", "ko"), words, strict=True):
+        assert said in why(step, lang)
