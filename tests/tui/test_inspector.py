@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -95,6 +94,6 @@ SERVER = "/v2.1/servers/b6b07f4a-2c08-4c30-8d7c-6a2f5d3e9f10"
     ],
 )
 def test_what_is_done_with_a_server_is_told(entries: list[Entry], kind: str, name: str, where: str, words: tuple[str, str]) -> None:
-    step = replace(entries[0], kind=kind, name=name, where=where, target="nova-compute@compute-1")
+    step = entries[0]._replace(kind=kind, name=name, where=where, target="nova-compute@compute-1")
     for lang, said in zip(("en", "ko"), words, strict=True):
         assert said in why(step, lang)
