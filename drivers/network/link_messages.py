@@ -132,8 +132,8 @@ def link_of(body: bytes) -> Link:
 
 
 def _attributes(data: bytes, at: int) -> dict[int, bytes]:
-    found = {}
-    while at + ATTRIBUTE.size <= len(data):
+    found, last = {}, len(data) - ATTRIBUTE.size
+    while at <= last:
         length, kind = ATTRIBUTE.unpack_from(data, at)
         if length < ATTRIBUTE.size:
             break

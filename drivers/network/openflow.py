@@ -78,6 +78,7 @@ def told(body: bytes) -> str:
     return f"{KINDS.get(kind, f'error of type {kind}')}, code {code}"
 
 
+@lru_cache(4096)
 def _change(line: str) -> bytes:
     verb, _, rest = line.partition(" ")
     said, _, actions = rest.partition("actions=")

@@ -21,7 +21,7 @@ SPACE = 32
 """Bits of a number within one program's space."""
 ROWS_MAX = 100
 """Lazy bodies of more rows than that stay where they are: rendering and sending them would cost more than the request did."""
-WINDOW_NS = NANOSECOND // 4
+WINDOW_NS = NANOSECOND // 2
 """How long an entry waits for those that happened before it: several times what it takes to ship one."""
 KNOWN = 500_000
 """Entries whose new numbers are remembered, for causes that come later."""

@@ -14,11 +14,11 @@ from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from aio_pika.abc import AbstractConnection
-from aiormq import Channel, ChannelNotFoundEntity, DeliveryError, spec
+from aiormq import Channel, ChannelNotFoundEntity, DeliveryError
 from aiormq.abc import DeliveredMessage
 
 from lab.errors import Unreachable
-from lab.rpc.amqp_wire import CONNECT_S, PREFETCH, Answer, Place, answer, channel_of, said
+from lab.rpc.amqp_wire import CONNECT_S, PREFETCH, Answer, Place, answer, channel_of, publish, said
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the next attempts to connect; the last one is repeated."""
@@ -26,10 +26,6 @@ WAITING_MAX = 20_000
 """Messages that wait for RabbitMQ; more are lost and said to be so."""
 WINDOW = 256
 """Messages on their way that it has not confirmed; more than that wait here."""
-TRANSIENT, PERSISTENT = 1, 2
-"""Delivery modes: lost with the server, or on its disk before it is confirmed."""
-PROPERTIES = {mode: spec.Basic.Properties("application/json", delivery_mode=mode, message_id="-") for mode in (TRANSIENT, PERSISTENT)}
-"""Of all messages: our ids are in their payload, and without one here aiormq would make one up."""
 
 Job = Callable[[Channel], Awaitable[Any]]
 
@@ -65,7 +61,7 @@ class Link:
         self._declare, self._deliver, self._say = declare, deliver, say
         self._jobs: deque[Job] = deque()
         self._waiting: deque[Parcel] = deque()
-        self._sent: dict[asyncio.Task[Any], Parcel] = {}
+        self._sent: dict[asyncio.Future[Any], Parcel] = {}
         """What was published and is not confirmed, in its order."""
         self._connection: AbstractConnection | None = None
         self._channel: Channel | None = None
@@ -181,34 +177,28 @@ class Link:
             raise ValueError(f"AMQP names have at most 255 bytes; {parcel.key[:40]}… has {len(parcel.key.encode())}")
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(parcel)
-            self._publish()
+            self._wake.set()
         elif parcel.lost is not None:
             parcel.lost()
 
-    def _publish(self) -> None:
-        """Put on their way as many as may be, but none past a job: it may declare what they go to.
+    async def _publish(self, channel: Channel) -> None:
+        """Put the first that waits on its way."""
+        parcel = self._waiting[0]
+        confirmation = await publish(channel, parcel.exchange, parcel.key, parcel.payload, parcel.mode)
+        self._waiting.popleft()  # only now: should the connection break meanwhile, it is the next one's
+        self._sent[confirmation] = parcel
+        confirmation.add_done_callback(self._confirmed)
 
-        A task for each, because aiormq waits for the confirmation; they keep their order.
-        """
-        channel = self._channel
-        while channel is not None and not self._jobs and self._waiting and len(self._sent) < WINDOW:
-            parcel = self._waiting.popleft()
-            exchange, key, payload, mode, *_ = parcel
-            publishing = channel.basic_publish(payload, exchange=exchange, routing_key=key, properties=PROPERTIES[mode], wait=False)
-            task = asyncio.get_running_loop().create_task(publishing)
-            self._sent[task] = parcel
-            task.add_done_callback(self._confirmed)
-
-    def _confirmed(self, task: asyncio.Task[Any]) -> None:
-        error = None if task.cancelled() else task.exception()
-        if task.cancelled() or not isinstance(error, DeliveryError | None) or task not in self._sent:
+    def _confirmed(self, confirmation: asyncio.Future[Any]) -> None:
+        if confirmation.cancelled() or confirmation not in self._sent:
             return  # the connection broke: what is left is sent again on the next
-        parcel = self._sent.pop(task)
-        if error is not None:  # the server could not take it
+        parcel = self._sent.pop(confirmation)
+        if isinstance(confirmation.exception(), DeliveryError):  # the server could not take it
             self._waiting.append(parcel)
         elif parcel.taken is not None:
             parcel.taken()
-        self._publish()
+        if self._waiting:
+            self._wake.set()
         if not self._sent:
             self._calm.set()
 
@@ -273,12 +263,14 @@ class Link:
         return said(None if work.cancelled() else work.exception())
 
     async def _work(self, channel: Channel) -> None:
-        """Do what is to be done, in its order, and publish what waits after it."""
+        """Do what is to be done, in its order, and publish what waits, but nothing past a job: that may declare what it goes to."""
         while True:
-            while self._jobs:
-                await self._jobs[0](channel)
-                self._jobs.popleft()  # only now: until it is told, nothing may be sent
-            self._publish()
+            while self._jobs or (self._waiting and len(self._sent) < WINDOW):
+                if self._jobs:
+                    await self._jobs[0](channel)
+                    self._jobs.popleft()  # only now: until it is told, nothing may be sent
+                else:
+                    await self._publish(channel)
             if not self._sent:
                 self._calm.set()
             self._wake.clear()
@@ -290,7 +282,7 @@ class Link:
         self._jobs.clear()
         sent, self._sent = self._sent, {}
         self._waiting.extendleft(reversed(sent.values()))
-        for task in sent:
-            task.cancel()
+        for confirmation in sent:
+            confirmation.cancel()
         self._calm.set()
         return connection.close() if connection is not None else asyncio.sleep(0)

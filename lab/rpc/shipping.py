@@ -16,7 +16,7 @@ from lab.rpc.amqp import AmqpBroker
 from lab.rpc.amqp_link import Delivery
 from lab.runtime import NANOSECOND, Handle
 
-BATCH_NS = NANOSECOND // 20
+BATCH_NS = NANOSECOND * 3 // 20
 PULSE_NS = 5 * NANOSECOND
 """A program with nothing to tell says so as often: who is silent for three times as long is dead."""
 _T = Entry._fields.index("t")
