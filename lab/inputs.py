@@ -11,6 +11,10 @@ ROOM = 256 * 2**20
 """Bytes of inputs that are kept; a cloud that got more can no longer travel in time."""
 OVERHEAD = 700
 """Bytes that an input takes beside its texts, about."""
+LONGEST_S = 1e9
+"""Seconds that anything may be asked to take or to wait for: thirty years. Instants in nanoseconds must stay whole numbers."""
+SLOWEST = 1e6
+"""How many times slower something can be made."""
 AT_ONCE = frozenset({"fault", "disarm", "lifetime", "seed"})
 """Kinds that are done in the instant in which they come, without a task of their own."""
 KINDS = AT_ONCE | {"boot", "rest", "read", "scenario", "ping"}

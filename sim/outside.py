@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, NotFound
+from lab.inputs import LONGEST_S, SLOWEST
 from sim.faults import DRIVER_ACTS, MESSAGE_ACTS, MESSAGES, REPLIES, Match
 from sim.plant import plant, prepare
 
@@ -22,7 +23,7 @@ Keys = Mapping[str, tuple[Check, str]]
 KINDS = (*MESSAGES, *REPLIES, "driver")
 
 
-def _number(least: float, most: float = float("inf")) -> Check:
+def _number(least: float, most: float) -> Check:
     return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and least <= value <= most
 
 
@@ -39,7 +40,7 @@ def _kinds(value: Any) -> bool:
 
 
 TEXT = (_text, "a text")
-SECONDS = (_number(0), "a number of seconds")
+SECONDS = (_number(0, LONGEST_S), f"a number of seconds, at most {LONGEST_S:,.0f}")
 COUNT = (_whole(1), "a whole number from 1 on")
 MATCH: Keys = MappingProxyType({
     "name": TEXT, "source": TEXT, "target": TEXT, "nth": COUNT,
@@ -50,7 +51,7 @@ MATCH: Keys = MappingProxyType({
 ARM: Keys = MappingProxyType({"act": TEXT, "match": (lambda value: isinstance(value, dict), "an object"), "delay_s": SECONDS})
 ON: Keys = MappingProxyType({"message": TEXT, "driver": TEXT, "host": TEXT, "source": TEXT, "target": TEXT, "nth": COUNT})
 WHEN: Keys = MappingProxyType({"at_s": SECONDS, "until_s": SECONDS, "on": (lambda value: isinstance(value, dict), "an object")})
-FACTOR = (_number(1), "a number from 1 on")
+FACTOR = (_number(1, SLOWEST), f"a number from 1 to {SLOWEST:,.0f}")
 PLANTS: Mapping[str, tuple[tuple[str, ...], Keys]] = MappingProxyType({
     "message": (MESSAGE_ACTS, {"source": TEXT, "target": TEXT, "nth": COUNT, "times": COUNT, "delay_s": SECONDS}),
     "driver": (DRIVER_ACTS, {"host": TEXT, "nth": COUNT, "times": COUNT, "delay_s": SECONDS}),

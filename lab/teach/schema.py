@@ -16,6 +16,7 @@ import yaml
 from yaml.constructor import SafeConstructor
 
 from lab.errors import ScenarioError, system_words
+from lab.inputs import LONGEST_S
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """The quick one where there is one."""
@@ -102,15 +103,18 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number, not below `least`."""
+    """A number, from `least` to `most`."""
 
     least: float = 0.0
+    most: float = LONGEST_S
 
     def read(self, node: yaml.Node, at: Place) -> float:
         """Answer the number."""
         number = float(SafeConstructor().construct_yaml_float(scalar(node, at, "a number", "int", "float")))
         if not number >= self.least:
             raise at.wrong(f"must be at least {self.least:g}, not {number:g}", f"{self.least:g} 이상이어야 합니다(쓴 것: {number:g})")
+        if number > self.most:
+            raise at.wrong(f"must be at most {self.most:,.0f}, not {number:g}", f"{self.most:,.0f} 이하여야 합니다(쓴 것: {number:g})")
         return number
 
 
@@ -264,7 +268,7 @@ class Like:
             case int():
                 return Whole(least=-1).read(node, at)
             case float():
-                return Number(least=-1e9).read(node, at)
+                return Number(least=-LONGEST_S).read(node, at)
             case str() | None:
                 return Text().read(node, at)
             case tuple() if self.default and isinstance(self.default[0], int):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from lab.inputs import SLOWEST
 from lab.teach.schema import Anything, Flag, Kind, Number, Shape, Table, Text, Whole
 
 NAME = Text()
@@ -68,8 +69,8 @@ FAULTS: Mapping[str, Shape] = MappingProxyType({
     ),
     "driver": shape("driver", "do", do=Text(("raise", "hang", "lie")), host=NAME, nth=SIZE, times=SIZE, error=NAME),
     "process": shape("process", "do", do=Text(("kill", "hang", "restart")), **WHEN),
-    "link": shape("link", "do", do=Text(("cut", "slow")), factor=Number(1.0), **WHEN),
-    "nas": shape("nas", "do", do=Text(("slow", "full")), factor=Number(1.0), **WHEN),
+    "link": shape("link", "do", do=Text(("cut", "slow")), factor=Number(1.0, SLOWEST), **WHEN),
+    "nas": shape("nas", "do", do=Text(("slow", "full")), factor=Number(1.0, SLOWEST), **WHEN),
     "trunk": shape("trunk", "vlan", "do", vlan=SIZE, do=Text(("omit",)), **WHEN),
     "config": shape("config", config=Anything()),
     "step": shape("step", "with", with_=Table(Anything())),

@@ -68,6 +68,7 @@ def test_a_count_makes_numbered_names() -> None:
         ("to: web-2", "to: web-3", "mine.yaml:10: workload[4].ping.to:", "known: web-1, web-2"),
         ("do: drop", "do: burn", "mine.yaml:12: faults[0].do:", "known: delay, drop, duplicate, lose_reply"),
         ("nth: 2", "nth: 0", "mine.yaml:12: faults[0].nth:", "at least 1"),
+        ("nth: 2, do: drop", "do: delay, delay_s: .inf", "mine.yaml:12: faults[0].delay_s:", "at most 1,000,000,000"),
         ("{message:", "{massage:", "mine.yaml:12: faults[0]:", "known: config, driver, link, message"),
         ("step: cirros", "step: fedora", "mine.yaml:13: faults[1]:", "known: blue, cirros, m1.tiny, web"),
         ("with: {size_mib", "with: {size_gib", "mine.yaml:13: faults[1]:", "did you mean 'size_mib'?"),

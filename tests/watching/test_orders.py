@@ -109,7 +109,10 @@ WRONG_FAULTS: list[tuple[object, str]] = [
     ({"plant": "process", "process": "nova-compute@nowhere", "do": "kill"}, "no process 'nova-compute@nowhere'; known:"),
     ({"plant": "process", "process": "nova-compute@compute-1", "do": "tickle"}, "has no 'tickle'; known: kill, hang"),
     ({"plant": "trunk", "trunk": "leaf-1", "do": "omit"}, "needs 'vlan'"),
-    ({"plant": "nas", "nas": "nas-1", "do": "slow", "factor": 0.5}, "'factor' of the fault 'nas' is a number from 1 on"),
+    ({"plant": "nas", "nas": "nas-1", "do": "slow", "factor": 0.5}, "'factor' of the fault 'nas' is a number from 1 to 1,000,000"),
+    ({"plant": "nas", "nas": "nas-1", "do": "slow", "factor": 1e308}, "'factor' of the fault 'nas' is a number from 1 to 1,000,000"),
+    ({"plant": "nas", "nas": "nas-1", "do": "full", "at_s": 1e300}, "'at_s' of the fault 'nas' is a number of seconds, at most"),
+    ({"act": "delay", "delay_s": 1e300}, "'delay_s' of a fault is a number of seconds, at most 1,000,000,000"),
 ]
 WRONG_PINGS: list[tuple[object, int, str]] = [
     ({}, 400, "this is no ping"),
