@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.events import Resize
 from textual.geometry import Size
 from textual.worker import Worker
@@ -213,6 +214,7 @@ class GlassApp(App[None]):
         film = desk.film
         came = [entry for entry in film.slice(film.index(since + 1)) if entry.kind in TRACED]
         if came and hides is not None and all(hides(entry.seq) for entry in came):
+            self.clear_notifications()  # a row of steps would cover the room
             self.notify(self.say("step.hidden", seq=came[0].seq, what=f"{came[0].kind} {came[0].name}"), timeout=3)
         return bool(came)
 
@@ -292,6 +294,11 @@ class GlassApp(App[None]):
     def action_toggle_theme(self) -> None:
         """Dark or light."""
         self.theme = THEMES["light" if self.current_theme.dark else "dark"].name
+
+    def action_command_palette(self) -> None:
+        """Rooms and keys by name."""
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder=self.say("palette.hint"), id="--command-palette"))
 
     def action_help(self) -> None:
         """All keys of this place."""

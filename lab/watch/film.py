@@ -69,8 +69,10 @@ class Film:
         return sums[stop] - sums[start]
 
     def _is_polling(self, row: Row) -> bool:
-        """Whether it looks again at what was looked at before, or was caused by what is quiet."""
+        """Whether it looks again at what was looked at before, was asked for by nobody, or was caused by what is quiet."""
         parent = row[_PARENT]
+        if not parent and row[_KIND] == "driver":
+            return True  # an agent looks at its device by a clock of its own
         if parent:
             at = self.index(parent)
             return at < len(self._quiet) and self._seqs[at] == parent and bool(self._quiet[at])

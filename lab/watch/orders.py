@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Given = Mapping[str, str]
 Asks = Callable[[Resources, Thing | None], tuple[Field, ...]]
 Does = Callable[["Cloud", str, Given], Awaitable[object]]
-"""Does it: the cloud, the id of the thing (empty when one is made), and what was written."""
+"""Does it: the cloud, the id of the thing (empty when one is made, which is then answered), and what was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,8 @@ async def _detach(cloud: Cloud, server: str, volume: str) -> None:
 
 async def _make_network(cloud: Cloud, id: str, given: Given) -> object:
     network = await cloud.network.networks.create(given["name"])
-    return await cloud.network.subnets.create(network.id, given["cidr"], name=f"{given['name']}-subnet")
+    await cloud.network.subnets.create(network.id, given["cidr"], name=f"{given['name']}-subnet")
+    return network
 
 
 def _free(known: Resources, thing: Thing | None) -> tuple[Field, ...]:

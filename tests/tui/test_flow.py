@@ -7,12 +7,48 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from lab.journal.formats import svg
 from lab.tui.screens.flow import FlowRoom
 from lab.tui.widgets.arrows import SHAPES
-from lab.watch.film import ANSWERS
+from lab.watch.film import ANSWERS, Film, Filter, View
+from lab.watch.line import entry_of
 from tests.tui.conftest import FACES, app_of, play
+
+
+def test_steps_that_are_hidden_are_told_one_at_a_time(recording: Path) -> None:
+    app = app_of(recording)
+
+    async def story(pilot: Pilot[None]) -> None:
+        for _ in range(3):
+            assert app.step_came(app.desk, 0, lambda seq: True)
+            await pilot.pause()
+        assert len(app._notifications) == 1
+
+    play(app, story)
+
+
+def test_what_an_agent_does_by_its_clock_is_no_part_of_the_story(recording: Path) -> None:
+    entries = [entry_of(line) for line in recording.read_bytes().splitlines()]
+    asked = next(entry for entry in entries if entry.kind == "driver" and entry.parent)
+    own = asked._replace(seq=asked.seq + 1, parent=0)
+    film = Film([asked, own, own._replace(seq=own.seq + 1, kind="driver_reply", parent=own.seq)])
+    view = View(film, Filter(quiet=True))
+    view.advance()
+    assert [view[row].seq for row in range(len(view))] == [asked.seq]
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "a room, or what a key does"), ("ko", "방 이름")])
+def test_the_palette_speaks_the_language(recording: Path, lang: str, words: str) -> None:
+    app = app_of(recording, lang)
+
+    async def story(pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+p")
+        await pilot.pause()
+        assert words in app.screen.query_one(Input).placeholder
+
+    play(app, story)
 
 
 @pytest.mark.parametrize(("size", "lang"), FACES)

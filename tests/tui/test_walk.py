@@ -52,6 +52,8 @@ async def create(app: GlassApp, pilot: Pilot[None]) -> ResourcesRoom:
     await pilot.press(*["backspace"] * 4, *"shop", "f2")
     await until(pilot, lambda: any(s.name == "shop" and s.state == "active/None" for s in room.known.of("server")), "ACTIVE")
     assert "POST /compute/v2.1/servers" in [call.words for call in room.calls]
+    assert room.thing is not None
+    assert room.thing.name == "shop"
     return room
 
 

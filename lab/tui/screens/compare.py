@@ -171,6 +171,8 @@ class Compare(Screen[None]):
             lanes.marked = seq
             lanes.follow = False
             lanes.choose(lanes.view.nearest(seq))
+            # What came of it is worth more rows than what led to it.
+            lanes.scroll_to(y=max(0, lanes.row - lanes.size.height // 4), animate=False, force=True, immediate=True)
 
     @work(group="order")
     async def _order(self, **change: object) -> None:

@@ -60,6 +60,8 @@ class ResourcesRoom(Room):
         self.kind = KINDS[0]
         self.with_gone = False
         self.shown: list[Thing] = []
+        self._made = ""
+        """The id of what was made here and is not chosen yet."""
         self.calls: list[Call] = []
 
     def body(self) -> Iterable[Widget]:
@@ -128,9 +130,11 @@ class ResourcesRoom(Room):
         self._tell_calls()
 
     def _tell(self) -> None:
-        chosen = self.thing
+        chosen = self.known.get(self.kind, self._made) or self.thing
         self.shown = self.known.of(self.kind, self.with_gone)
         row = next((i for i, thing in enumerate(self.shown) if thing is chosen), None)
+        if row is not None and self.shown[row].id == self._made:
+            self._made, self.story.row = "", self.story.count
         self.list.show(len(self.shown), row)
         parts: list[Content] = []
         for kind in KINDS:
@@ -262,5 +266,12 @@ class ResourcesRoom(Room):
     async def _do(self, order: Order, id: str, values: dict[str, str]) -> None:
         cloud = self.desk.feed.cloud
         assert cloud is not None
-        await order.does(cloud, id, values)
+        made = await order.does(cloud, id, values)
+        if not id:
+            self.call_later(self._choose_made, str(getattr(made, "id", "")))
+
+    def _choose_made(self, id: str) -> None:
+        """What was made is what the user wants to watch now."""
+        self._made = id
+        self._tell()
 

@@ -86,7 +86,7 @@ class PlanPen:
             line.append(Segment("✗ " + self.say("dead", names=", ".join(dead)), inks.bad))
         elif width > 100:
             names = dict.fromkeys(process["name"].partition("@")[0] for process in self.plan.processes.get(name, ()))
-            line.append(Segment(" ".join(names), inks.muted))
+            line.append(Segment(fit(" ".join(names), max(1, width - sum(part.cell_length for part in line))), inks.muted))
         return line
 
     def _load(self, title: str, used: float, total: float, words: str, cells: int) -> Line:
