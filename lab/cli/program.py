@@ -32,19 +32,24 @@ def main(config: str, host: str, clouds: str, lang: str, *names: str) -> None:
     from drivers.site import load
 
     here = load(Path(config), host)
-    # libuv knows no netlink, by which the network's agents look at the host's devices.
-    plain = any(name.startswith("neutron-") and name.endswith("-agent") for name in names)
-    with asyncio.Runner(loop_factory=None if plain else uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=None if netlink(list(names)) else uvloop.new_event_loop) as runner:
         try:
             runner.run(serve_edge(here, Path(clouds), lang) if list(names) == [EDGE] else run(here, list(names)))
         except asyncio.CancelledError:
             return  # it was told to end
 
 
-def agents(names: list[str]) -> bool:
-    """Whether none of these processes keeps records."""
+def netlink(names: list[str]) -> bool:
+    """Whether one of these processes may look at the host's devices by netlink, which libuv does not know."""
+    return names == ["all"] or any(name.startswith("neutron-") and name.endswith("-agent") for name in names)
+
+
+def agents(here: Site, names: list[str]) -> bool:
+    """Whether none of these processes keeps records; those that do are the controller's."""
     from lab.parts import AGENTS
 
+    if names == ["all"]:
+        return "controller" not in here.hosts[here.host].roles
     return all(name in AGENTS for name in names)
 
 
@@ -76,7 +81,7 @@ async def run(here: Site, names: list[str]) -> None:
 
     stop_on_signal()
     async with AsyncExitStack() as stack:
-        world, broker, router = await connect(stack, here, agents=agents(names))
+        world, broker, router = await connect(stack, here, agents=agents(here, names))
         chosen = choose(here, world.parts(), names)
         shipper = Shipper(broker)
         stack.callback(shipper.close)

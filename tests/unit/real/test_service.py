@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from drivers.site import Site, site
-from lab.cli.program import check, choose
+from lab.cli.program import agents, check, choose, netlink
 from lab.errors import LabError
-from lab.parts import parts
+from lab.parts import AGENTS, parts
 from tests.unit.real.towns import TWO_HOSTS, Town
 
 
@@ -27,6 +27,19 @@ def test_the_roles_of_a_host_say_what_may_run_there() -> None:
     assert chosen(["all"], "compute-1") == ["neutron-l2-agent@compute-1", "nova-compute@compute-1"]
     assert "nova-conductor@controller-1" in chosen(["all"], "controller-1")
     assert chosen(["neutron-l2-agent"], "controller-1") == ["neutron-l2-agent@controller-1"]
+
+
+def test_all_of_a_host_need_what_its_processes_need() -> None:
+    assert not agents(here("controller-1"), ["all"])
+    assert agents(here("compute-1"), ["all"])
+    assert {name.partition("@")[0] for name in chosen(["all"], "compute-1")} <= set(AGENTS)
+    assert agents(here("compute-1"), ["nova-compute"])
+    assert not agents(here("controller-1"), ["neutron-l2-agent", "glance"])
+
+
+def test_who_looks_at_devices_runs_on_a_loop_that_knows_netlink() -> None:
+    assert all(netlink([name]) for name in ("all", "neutron-l2-agent", "neutron-dhcp-agent"))
+    assert not netlink(["neutron-api", "nova-compute", "edge"])
 
 
 @pytest.mark.parametrize(
