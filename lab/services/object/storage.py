@@ -98,10 +98,12 @@ class Inventory:
         self.occupied: dict[str, None] = {}  # devices on which this life has seen anything, in order
 
     def note(self, device: str, partition: int, item: StoredObject) -> None:
-        """Remember a replica that was kept."""
-        self._known[device, partition, item.name] = (item.timestamp_ns, item.deleted)
-        self._pending[device, partition, item.name] = None
+        """Remember a replica that was kept; of two that were written at once the disk kept the newer one."""
+        key = (device, partition, item.name)
         self.occupied[device] = None
+        if self.timestamp(*key) <= item.timestamp_ns:
+            self._known[key] = (item.timestamp_ns, item.deleted)
+            self._pending[key] = None
 
     def take_pending(self, device: str, partition: int, name: str) -> bool:
         """Say whether its listing may not know of a replica yet, and count it as told."""
@@ -110,6 +112,10 @@ class Inventory:
             return False
         del self._pending[key]
         return True
+
+    def put_back(self, device: str, partition: int, name: str) -> None:
+        """Count a replica as not told yet: telling it failed."""
+        self._pending[device, partition, name] = None
 
     def timestamp(self, device: str, partition: int, name: str) -> int:
         """Return the timestamp of a replica as it is remembered, 0 when it is not."""

@@ -6,6 +6,7 @@ gone. Source of the idea: Swift's object-updater and its pending updates.
 
 from __future__ import annotations
 
+from lab.errors import LabError
 from lab.process import Process
 from lab.services.object.manager import Databases, entry_of
 from lab.services.object.storage import Inventory
@@ -18,10 +19,17 @@ class Updater:
         self._databases, self._inventory = Databases(process), inventory
 
     async def settle(self, device: str, partition: int, path: str) -> None:
-        """Bring the listing up to a replica that came lately. Raises ObjectError when the disk is dead."""
-        inventory = self._inventory
-        if not inventory.take_pending(device, partition, path):
+        """Bring the listing up to a replica that came lately. Raises ObjectError when the disk is dead; then it is tried again."""
+        if not self._inventory.take_pending(device, partition, path):
             return
+        try:
+            await self._tell(device, partition, path)
+        except LabError:
+            self._inventory.put_back(device, partition, path)
+            raise
+
+    async def _tell(self, device: str, partition: int, path: str) -> None:
+        inventory = self._inventory
         _, account, container, name = path.split("/", 3)
         at = inventory.timestamp(device, partition, path)
         listed = await self._databases.listed(account, container, name)

@@ -26,6 +26,8 @@ class MemoryDisk(ObjectDisk):
     def __init__(self) -> None:
         self.kept: dict[int, dict[str, StoredObject]] = {}
         self.dead = False
+        self.lag: Callable[[StoredObject], float] = lambda item: 0.01
+        """How long it takes to write a replica, in seconds."""
 
     def _alive(self) -> None:
         if self.dead:
@@ -33,7 +35,7 @@ class MemoryDisk(ObjectDisk):
 
     async def put(self, partition: int, item: StoredObject) -> None:
         self._alive()
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(self.lag(item))
         old = self.kept.setdefault(partition, {}).get(item.name)
         if old is None or old.timestamp_ns < item.timestamp_ns:
             self.kept[partition][item.name] = item

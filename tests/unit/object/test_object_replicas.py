@@ -8,6 +8,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from lab.config import Config
+from lab.context import Context
+from lab.errors import ObjectError
+from lab.services.object.driver import StoredObject
+from lab.services.object.nodes import Nodes
+from lab.services.object.processes import ring_of
+from lab.services.object.storage import Inventory
+from lab.services.object.updater import Updater
 from tests.unit.object.object_storage import ObjectStorage, play
 
 OBJECTS = [f"c/o{n}" for n in range(12)]
@@ -111,6 +119,39 @@ def test_a_stale_replica_never_wins() -> None:
         assert cloud.copies("c/gone") == 0
 
     play(story, hosts=3)
+
+
+def test_of_two_replicas_written_at_once_the_newer_one_is_remembered() -> None:
+    async def story(cloud: ObjectStorage) -> None:
+        [device] = [d for d in ring_of(Config(), cloud.devices).devices if d.host == "storage-1"]
+        nodes, ctx, name = Nodes(cloud.client), Context(), "/AUTH_p-alice/c/o"
+        old, new = StoredObject(name, 1, b"old"), StoredObject(name, 2, b"new")
+        cloud.disks["storage-1"].lag = lambda item: 1.0 if item.timestamp_ns == 1 else 0.1
+        answers = await asyncio.gather(*(nodes.ask(ctx, device, "PUT", f"/5{name}", item) for item in (old, new)))
+        assert all(answer is not None and answer.ok for answer in answers)
+        told = await nodes.ask(ctx, device, "REPLICATE", "/5")
+        assert told is not None
+        assert told.json()["objects"] == {name: 2}
+
+    play(story)
+
+
+def test_a_listing_that_could_not_be_looked_at_is_looked_at_later() -> None:
+    async def story(cloud: ObjectStorage) -> None:
+        await cloud.ask("PUT", "c")
+        inventory = Inventory(cloud.disks)  # type: ignore[arg-type]
+        updater, disk = Updater(cloud.client, inventory), cloud.disks["storage-1"]
+        item = StoredObject("/AUTH_p-alice/c/o", 1, b"hello", (("etag", "x"),))
+        await disk.put(5, item)
+        inventory.note("storage-1", 5, item)
+        disk.dead = True
+        with pytest.raises(ObjectError):
+            await updater.settle("storage-1", 5, item.name)
+        disk.dead = False
+        await updater.settle("storage-1", 5, item.name)
+        assert await cloud.names("c") == ["o"]
+
+    play(story)
 
 
 def test_old_tombstones_are_swept(monkeypatch: pytest.MonkeyPatch) -> None:
