@@ -83,7 +83,8 @@ class Merger:
         while self._heap and self._heap[0][0] <= until_ns:
             _, seq, row = heapq.heappop(self._heap)
             if seq in self._pending:
-                for each in reversed(list(self._causes(row))):
+                waits = row[_PARENT] in self._pending
+                for each in reversed(list(self._causes(row))) if waits else (row,):
                     self._write(each)
         if len(self._dense) > KNOWN:
             for seq in list(islice(self._dense, KNOWN // 2)):

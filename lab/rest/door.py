@@ -117,8 +117,9 @@ async def serve(door: Door, listening: socket.socket) -> AsyncIterator[None]:
     import uvicorn
 
     config = uvicorn.Config(
-        door, log_config=None, access_log=False, lifespan="off", server_header=False, date_header=False, timeout_keep_alive=KEEP_ALIVE_S
-    )
+        door, log_config=None, access_log=False, lifespan="off", server_header=False, date_header=False, proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+    )  # fmt: skip
     # Not every socket has it, and without it an answer of two pieces waits 40 ms for the other side's acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(config)

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from lab.errors import NotFound
 from lab.store.port import Changed, Store, Transaction
-from lab.store.record import Record, StoreConflict, changed, plan_of
+from lab.store.record import Record, StoreConflict, changed, need_followed, plan_of
 from lab.store.rows import Rows
 
 R = TypeVar("R", bound=Record)
@@ -156,6 +156,7 @@ class MemoryStore(Store):
         return result
 
     def follow(self, model: type[Record], told: Changed) -> None:
+        need_followed(model)
         rows = self._tables[model]
         for record in rows.ordered():
             told(record.key(), record)

@@ -19,7 +19,7 @@ import psycopg
 
 from lab.errors import LabError, ServiceUnavailable
 from lab.store.port import Changed
-from lab.store.record import Record, StoreConflict
+from lab.store.record import Record, StoreConflict, need_followed
 from lab.store.sql import SqlStore
 from lab.store.tables import SqlTable
 from lab.store.transaction import SqlTransaction
@@ -176,7 +176,7 @@ class PostgresStore(SqlStore):
 
     def _payloads(self, touched: list[tuple[SqlTable, Any, Record | None]]) -> list[str]:
         """What is told to the other programs when the transaction is committed."""
-        rows = list(dict.fromkeys((table.name, key) for table, key, _ in touched))
+        rows = list(dict.fromkeys((table.name, key) for table, key, _ in touched if table.model.__followed__))
         found: list[str] = []
         while rows:
             part = rows[:50]
@@ -205,6 +205,7 @@ class PostgresStore(SqlStore):
             told(key, record)
 
     def follow(self, model: type[Record], told: Changed) -> None:
+        need_followed(model)
         if self._ears is None:
             self._ears = Ears(self)  # before the first look, so that no change falls between
         table = self.table(model)

@@ -81,6 +81,8 @@ class Record:
     __unique__: ClassVar[tuple[tuple[str, ...] | str, ...]] = ()
     __index__: ClassVar[tuple[tuple[str, ...] | str, ...]] = ()
     __foreign__: ClassVar[dict[str, type[Record]]] = {}
+    __followed__: ClassVar[bool] = False
+    """Whether programs may follow its records: of these, and no others, each change is told to all programs of a cloud."""
     __plan__: ClassVar[Plan | None] = None
 
     def __init_subclass__(cls) -> None:
@@ -139,6 +141,12 @@ class Record:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.__dict__.items())})"
+
+
+def need_followed(model: type[Record]) -> None:
+    """Raise TypeError for a class of which other programs' changes are not heard."""
+    if not model.__followed__:
+        raise TypeError(f"nobody hears what other programs change in {model.__name__}; to follow it, give it __followed__ = True")
 
 
 def changed(record: R, changes: dict[str, Any]) -> R:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lab.errors import LabError
 from lab.store.port import Changed, Store
-from lab.store.record import Record, referring
+from lab.store.record import Record, need_followed, referring
 from lab.store.tables import LAYOUT, SqlTable, table_name
 from lab.store.transaction import SqlTransaction
 
@@ -158,6 +158,7 @@ class SqlStore(Store):
         cursor.close()
 
     def follow(self, model: type[Record], told: Changed) -> None:
+        need_followed(model)
         table = self.table(model)
         for record in self.transact(lambda tx: tx.all(model)):
             told(record.key(), record)

@@ -22,6 +22,7 @@ class Owner(Record):
 
 
 class Item(Record):
+    __followed__ = True
     __unique__ = (("owner", "name"),)
     __index__ = ("host", ("host", "name"))
     __foreign__ = {"owner": Owner}
@@ -233,6 +234,11 @@ class StoreContract:
             assert heard == [("i", 0), ("i", 7), ("i", None)]
 
         asyncio.run(main())
+
+    @promise("follow", "what does not say that it may be followed is not: other programs' changes of it are not told")
+    def test_not_followed(self, bench: StoreBench) -> None:
+        with pytest.raises(TypeError, match="nobody hears what other programs change in Owner"):
+            bench.open().follow(Owner, lambda key, record: None)
 
     @promise("open", "what was committed is there when it is opened again, in its order")
     def test_kept(self, bench: StoreBench) -> None:

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.real
 
 
 class Counter(Record):
+    __followed__ = True
     __key__ = "name"
     name: str
     value: int = 0

@@ -25,6 +25,7 @@ PLACEMENT_VERSION = (1, 19)
 class Aggregate(Record):
     """A group of hosts; `id` is the small number that the API shows, `uuid` what placement knows."""
 
+    __followed__ = True
     __key__ = "id"
     __unique__ = (("name",),)
 

@@ -177,6 +177,7 @@ class InstanceActionEvent(Record):
 class ComputeNode(Record):
     """A hypervisor host as its agent registered it; the used numbers follow the servers that name it as their host."""
 
+    __followed__ = True
     __key__ = "uuid"  # also the id of its resource provider in placement
     __unique__ = (("host", "hypervisor_hostname"),)
     __index__ = ("host",)
@@ -214,6 +215,7 @@ class ComputeNode(Record):
 class ComputeService(Record):
     """One nova process on one host, and when it last reported."""
 
+    __followed__ = True
     __key__ = "uuid"
     __unique__ = (("host", "binary"),)
     __index__ = ("binary",)
@@ -245,6 +247,7 @@ class ServiceHeartbeat(Record):
     `members` is the batch as it came; a batch with other members makes a new group.
     """
 
+    __followed__ = True
     __key__ = "id"  # the first member
 
     id: str

@@ -41,8 +41,11 @@ def fresh(tx: Transaction, service: ComputeService) -> ComputeService:
 def host_is_up(tx: Transaction, process: Process, host: str) -> bool:
     """Say whether the agent of a host reported lately."""
     service = tx.one(ComputeService, host=host, binary="nova-compute")
-    if service is None:
-        return False
+    return service is not None and service_is_up(tx, process, service)
+
+
+def service_is_up(tx: Transaction, process: Process, service: ComputeService) -> bool:
+    """Say whether a service reported lately."""
     return fresh(tx, service).is_up(process.runtime.now_ns(), process.config.service_down_time_s)
 
 

@@ -46,6 +46,7 @@ Inventory = dict[str, Any]
 class ResourceProvider(Record):
     """Something that has resources."""
 
+    __followed__ = True
     __key__ = "uuid"
     __unique__ = (("name",),)
     __index__ = ("root_provider_uuid", "parent_provider_uuid")

@@ -15,7 +15,7 @@ from lab.services.compute.api.server_status import status_of
 from lab.services.compute.api.times import naive
 from lab.services.compute.model import BlockDevice, ComputeService, Server
 from lab.services.compute.server_groups import ServerGroup
-from lab.services.compute.servicegroup import host_is_up
+from lab.services.compute.servicegroup import service_is_up
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -62,7 +62,7 @@ def _host_status(tx: Transaction, process: Process, host: str) -> str:
         return "DOWN"
     if service.disabled:
         return "MAINTENANCE"
-    return "UP" if host_is_up(tx, process, host) else "UNKNOWN"
+    return "UP" if service_is_up(tx, process, service) else "UNKNOWN"
 
 
 def _groups(tx: Transaction, server: Server) -> list[str]:
