@@ -53,10 +53,7 @@ class VolumeManager:
             source = plan(tx, ctx, request, image)
             zone = request.availability_zone or source.availability_zone or self.config.availability_zone
             check_zone(tx, self.config, zone)
-            name = type_name(tx, source.volume_type.id)
-            quota.check_size(quota.limits_of(tx, self.config.volume_quotas, ctx.project_id), source.size)
-            wanted = {"volumes": 1, "gigabytes": source.size}
-            quota.reserve(tx, self.config.volume_quotas, ctx.project_id, wanted, name)
+            self._reserve(tx, ctx.project_id, source)
             volume = Volume.make(
                 id=volume_id,
                 project_id=ctx.project_id,
@@ -79,21 +76,14 @@ class VolumeManager:
 
         volume, source = await self.process.store.run(accept)
         self.process.state(ctx, "volume", volume.id, None, volume.status)
-        request_spec = {
-            "volume_id": volume.id,
-            "image_id": volume.image_id,
-            "snapshot_id": volume.snapshot_id,
-            "source_volid": volume.source_volid,
-            "volume_type": {
-                "id": source.volume_type.id,
-                "name": source.volume_type.name,
-                "extra_specs": source.volume_type.extra_specs,
-            },
-            "resource_backend": source.host,
-            "scheduler_hints": dict(request.hints),
-        }
-        self.scheduler_rpc.create_volume(ctx, volume, request_spec, {})
+        self.scheduler_rpc.create_volume(ctx, volume, request_spec(volume, source, request), {})
         return volume
+
+    def _reserve(self, tx: Transaction, project_id: str, source: Source) -> None:
+        """Count a new volume against the project's quota."""
+        quota.check_size(quota.limits_of(tx, self.config.volume_quotas, project_id), source.size)
+        wanted = {"volumes": 1, "gigabytes": source.size}
+        quota.reserve(tx, self.config.volume_quotas, project_id, wanted, type_name(tx, source.volume_type.id))
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -232,3 +222,20 @@ class VolumeManager:
         for snapshot in tx.find(VolumeSnapshot, volume_id=volume.id):
             tx.delete(snapshot)
         tx.delete(volume)
+
+
+def request_spec(volume: Volume, source: Source, request: VolumeRequest) -> dict[str, Any]:
+    """What the scheduler is told of a new volume."""
+    return {
+        "volume_id": volume.id,
+        "image_id": volume.image_id,
+        "snapshot_id": volume.snapshot_id,
+        "source_volid": volume.source_volid,
+        "volume_type": {
+            "id": source.volume_type.id,
+            "name": source.volume_type.name,
+            "extra_specs": source.volume_type.extra_specs,
+        },
+        "resource_backend": source.host,
+        "scheduler_hints": dict(request.hints),
+    }
