@@ -162,10 +162,10 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     unknown = sorted(set(document) - set(known))
     if unknown:
         raise LabError(f"{source} has no table [{unknown[0]}]; known: {', '.join(known)}")
-    tables = {name: _open(name, dict(document.get(name, {})), source) for name in known}
+    tables = {name: _open(name, _table(document.get(name, {}), f"[{name}] of {source}"), source) for name in known}
     cloud = read(CloudTable, tables["cloud"], f"[cloud] of {source}")
     here = host or cloud.host or socket.gethostname().partition(".")[0]
-    hosts = {name: _host(name, dict(table), source) for name, table in (tables["hosts"] or {here: {}}).items()}
+    hosts = {name: _host(name, table, source) for name, table in (tables["hosts"] or {here: {}}).items()}
     for name, entry in hosts.items():
         strange = [role for role in entry.roles if role not in ROLES]
         if strange:
@@ -176,7 +176,7 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
         settings=_settings(tables["settings"], cloud, source),
         messaging=read(MessagingTable, tables["messaging"], f"[messaging] of {source}"),
         database=read(DatabaseTable, tables["database"], f"[database] of {source}"),
-        endpoints=tables["endpoints"],
+        endpoints=_texts(tables["endpoints"], f"[endpoints] of {source}"),
         drivers={port: tables[port] for port in PORTS},
         source=source,
     )
@@ -186,10 +186,27 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     return whole.on(here)
 
 
-def _host(name: str, table: dict[str, Any], source: str) -> HostTable:
+def _table(value: Any, where: str) -> dict[str, Any]:
+    """A copy of a table. Raises LabError for what is none."""
+    if not isinstance(value, Mapping):
+        raise LabError(f"{where} is {value!r}; give a table")
+    return dict(value)
+
+
+def _texts(table: dict[str, Any], where: str) -> dict[str, str]:
+    """A table of texts. Raises LabError for another one."""
+    for key, value in table.items():
+        if not isinstance(value, str):
+            raise LabError(f"{where}: {key} is {value!r}; give a text")
+    return table
+
+
+def _host(name: str, value: Any, source: str) -> HostTable:
     """A host, with the drivers' tables that are its own."""
-    own = {port: table.pop(port) for port in PORTS if port in table}
-    return replace(read(HostTable, table, f"[hosts.{name}] of {source}"), drivers=own)
+    where = f"[hosts.{name}"
+    table = _table(value, f"{where}] of {source}")
+    own = {port: _table(table.pop(port), f"{where}.{port}] of {source}") for port in PORTS if port in table}
+    return replace(read(HostTable, table, f"{where}] of {source}"), drivers=own)
 
 
 def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
@@ -197,10 +214,13 @@ def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
     for key in SECRETS.get(name, ()):
         path = table.pop(f"{key}_file", None)
         if path is not None:
+            where = f"[{name}] of {source}: {key}_file"
             try:
                 table[key] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise LabError(f"[{name}] of {source}: {key}_file {path}: {error.strerror}") from None
+                raise LabError(f"{where} {path}: {error.strerror}") from None
+            except (TypeError, UnicodeDecodeError):
+                raise LabError(f"{where} is {path!r}; give the path of a text") from None
         variable = f"GLASSCLOUD_{name}_{key}".upper()
         if variable in os.environ:
             table[key] = os.environ[variable]
@@ -214,9 +234,22 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(inner) for inner in value) if isinstance(value, list) else value
 
 
+def _alike(value: Any, default: Any) -> bool:
+    """Whether a setting is of the kind of its default; a whole number may stand for any number."""
+    if isinstance(value, bool) or isinstance(default, bool):
+        return type(value) is type(default)
+    if isinstance(default, float):
+        return isinstance(value, (int, float))
+    return isinstance(value, dict if isinstance(default, Mapping) else type(default))
+
+
 def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:
     """The cloud's settings: the era's defaults, those of the file, and what a real cloud must not leave as it is."""
     given = {name: _tuples(value) for name, value in table.items()}
+    for name, value in given.items():
+        default = getattr(Config(), name, value)
+        if not _alike(value, default):
+            raise LabError(f"[settings] of {source}: {name} is {value!r}; give a value like {default!r}")
     try:
         return for_era(str(given.pop("era", "2026"))).but(**{
             "public_url": cloud.url,
