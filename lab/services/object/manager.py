@@ -159,10 +159,15 @@ def merged(old: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]
     return {name: value for name, value in {**old, **changes}.items() if value != ""}
 
 
+SWIFT_BYTES = ";swift_bytes="
+"""In the type of a listed manifest: the bytes of what it stands for. Source: swift/common/middleware/slo.py."""
+
+
 def entry_of(item: StoredObject) -> ObjectEntry:
     """Write the listing's entry of an object."""
     _, account, container, name = item.name.split("/", 3)
     metadata = dict(item.metadata)
+    whole = metadata.get("x-slo-size")
     return ObjectEntry.make(
         account=account,
         container=container,
@@ -170,5 +175,5 @@ def entry_of(item: StoredObject) -> ObjectEntry:
         timestamp_ns=item.timestamp_ns,
         size=len(item.data),
         etag=metadata["etag"],
-        content_type=metadata.get("content-type", DEFAULT_TYPE),
+        content_type=metadata.get("content-type", DEFAULT_TYPE) + (f"{SWIFT_BYTES}{whole}" if whole else ""),
     )

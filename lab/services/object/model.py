@@ -23,6 +23,9 @@ MAX_META_OVERALL_SIZE = 4096
 MAX_OBJECT_NAME_LENGTH = 1024
 MAX_CONTAINER_NAME_LENGTH = 256
 LISTING_LIMIT = 10_000
+# Source: swift/common/middleware/slo.py.
+MAX_MANIFEST_SEGMENTS = 1000
+MAX_MANIFEST_SIZE = 8 * 2**20
 DEFAULT_TYPE = "application/octet-stream"
 
 
@@ -75,6 +78,10 @@ class NoSuchObject(NotFound):
 
 class ContainerNotEmpty(Conflict):
     """There was a conflict when trying to complete your request."""
+
+
+class SegmentsGone(Conflict):
+    """There was a conflict when trying to complete your request: a segment of this large object is gone, or is another one now."""
 
 
 class ObjectTooLarge(BodyTooLarge):

@@ -10,12 +10,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from urllib.parse import unquote
 
 from lab.context import Context
 from lab.process import Process
 from lab.services.object.driver import StoredObject
 from lab.services.object.model import NoQuorum
-from lab.services.object.nodes import TIMESTAMP, Nodes, bytes_of, item_of
+from lab.services.object.nodes import META, TIMESTAMP, Nodes, bytes_of, item_of
 from lab.services.object.ring import Device, Ring
 
 
@@ -28,6 +29,11 @@ class Found:
     deleted: bool
     headers: dict[str, str]
     size: int
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What is kept beside the bytes."""
+        return {key[len(META) :]: unquote(value) for key, value in self.headers.items() if key.startswith(META)}
 
 
 class Replicas:

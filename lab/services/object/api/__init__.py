@@ -13,6 +13,8 @@ from lab.services.object.model import (
     LISTING_LIMIT,
     MAX_CONTAINER_NAME_LENGTH,
     MAX_FILE_SIZE,
+    MAX_MANIFEST_SEGMENTS,
+    MAX_MANIFEST_SIZE,
     MAX_META_COUNT,
     MAX_META_NAME_LENGTH,
     MAX_META_OVERALL_SIZE,
@@ -47,5 +49,6 @@ class ObjectApi(AccountsPart, ContainersPart, ObjectsPart):
                 "account_listing_limit": LISTING_LIMIT,
                 "container_listing_limit": LISTING_LIMIT,
                 "policies": [{"name": "Policy-0", "aliases": "Policy-0", "default": True}],
-            }
+            },
+            "slo": {"max_manifest_segments": MAX_MANIFEST_SEGMENTS, "max_manifest_size": MAX_MANIFEST_SIZE, "min_segment_size": 1},
         }

@@ -10,6 +10,7 @@ from lab.errors import BadRequest
 from lab.rest import PUBLIC, Request, Response, Route
 from lab.services.object.api.part import ObjectPart, checked_name, listed, metadata_of, titled
 from lab.services.object.listing import Page, cut
+from lab.services.object.manager import SWIFT_BYTES
 from lab.services.object.model import MAX_CONTAINER_NAME_LENGTH, ObjectContainer
 from lab.services.object.times import http_date, stamp
 
@@ -103,12 +104,13 @@ class ContainersPart(ObjectPart):
             if isinstance(row, str):
                 rows.append({"subdir": row})
                 continue
+            content_type, _, whole = row.content_type.partition(SWIFT_BYTES)
             rows.append(
                 {
                     "name": row.name,
-                    "bytes": row.size,
+                    "bytes": int(whole or row.size),
                     "hash": row.etag,
-                    "content_type": row.content_type,
+                    "content_type": content_type,
                     "last_modified": self.process.runtime.iso_us(row.timestamp_ns),
                 }
             )

@@ -8,10 +8,11 @@ from typing import ClassVar
 from urllib.parse import unquote
 
 from lab.context import Context
-from lab.errors import BadRequest
+from lab.errors import BadRequest, NotFound
 from lab.rest import PUBLIC, Request, Response, Route
 from lab.rest.ranges import byte_range
-from lab.services.object.api.part import ObjectPart, metadata_of, object_name, titled
+from lab.services.object.api.large import ETAG, LARGE, MARKS, LargeObjectsPart, described, quoted
+from lab.services.object.api.part import bulk, metadata_of, object_name, titled
 from lab.services.object.conditions import not_modified
 from lab.services.object.driver import Data, StoredObject
 from lab.services.object.manager import entry_of
@@ -21,12 +22,14 @@ from lab.services.object.model import (
     MAX_OBJECT_NAME_LENGTH,
     ClientDisconnect,
     NoSuchObject,
+    NoToken,
+    NotYours,
     ObjectContainer,
     ObjectTooLarge,
     PreconditionFailed,
     WrongChecksum,
 )
-from lab.services.object.nodes import META, stream_of
+from lab.services.object.nodes import stream_of
 from lab.services.object.replicas import Found
 from lab.services.object.times import http_date, stamp, whole_second
 
@@ -35,7 +38,7 @@ KEPT = ("content-type", "content-encoding", "content-disposition", "x-delete-at"
 """Headers that an object keeps beside its X-Object-Meta-*. Source: Swift's object API reference."""
 
 
-class ObjectsPart(ObjectPart):
+class ObjectsPart(LargeObjectsPart):
     """The objects of a container."""
 
     routes: ClassVar[Sequence[Route]] = (
@@ -65,7 +68,12 @@ class ObjectsPart(ObjectPart):
         kept = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
         kept.setdefault("content-type", DEFAULT_TYPE)
         asked = req.headers.get("etag", "").strip('"').lower()
-        return await self._store(ctx, (container, name), data, {**kept, **metadata}, asked)
+        if req.arg("multipart-manifest") != "put":
+            return await self._store(ctx, (container, name), data, {**kept, **metadata}, asked)
+        data, marks = await self.manifest(ctx, container.account, data, asked)
+        stored = await self._store(ctx, (container, name), data, {**kept, **metadata, **marks})
+        stored.headers["Etag"] = quoted(marks[ETAG])
+        return stored
 
     async def _receive(self, req: Request) -> Data:
         """Read the body to its end. Raises ObjectTooLarge, ClientDisconnect when less came than was announced."""
@@ -124,19 +132,15 @@ class ObjectsPart(ObjectPart):
         account = self.own_account(ctx, req, writing=False)
         await self.databases.container(account, from_container)
         path = f"/{account}/{from_container}/{from_name}"
-        item = await self.replicas.read(ctx, path, await self._find(ctx, path))
+        item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
         changes = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
-        metadata = {k: v for k, v in item.metadata if k != "etag"} | changes | metadata_of(req, "object")
-        return await self._store(ctx, where, item.data, metadata)
+        as_manifest = _as_manifest(req)
+        data = item.data if as_manifest else await self.whole(ctx, item)
+        left_out = ("etag",) if as_manifest else ("etag", *MARKS)
+        metadata = {k: v for k, v in item.metadata if k not in left_out} | changes | metadata_of(req, "object")
+        return await self._store(ctx, where, data, metadata)
 
     # -- reading ------------------------------------------------------------------------------
-
-    async def _find(self, ctx: Context, path: str) -> list[Found]:
-        """Return the replicas, newest first. Raises NoSuchObject when there is none or the newest is a tombstone."""
-        found = await self.replicas.newest(ctx, path)
-        if not found or found[0].deleted:
-            raise NoSuchObject
-        return found
 
     async def _exists(self, ctx: Context, container: ObjectContainer, name: str) -> bool:
         found = await self.replicas.newest(ctx, f"/{container.account}/{container.name}/{name}")
@@ -146,11 +150,9 @@ class ObjectsPart(ObjectPart):
         container = await self.readable(ctx, req, listing=False)
         return f"/{container.account}/{container.name}/{object_name(req)}"
 
-    def _headers(self, newest: Found) -> dict[str, str]:
+    def _headers(self, newest: Found, as_manifest: bool) -> dict[str, str]:
         runtime = self.process.runtime
-        kept = {key[len(META) :]: unquote(v) for key, v in newest.headers.items() if key.startswith(META)}
-        headers = titled(kept)
-        headers["Content-Length"] = str(newest.size)
+        headers = titled(described(newest.kept, newest.size, as_manifest))
         headers["Last-Modified"] = http_date(runtime, newest.timestamp_ns)
         headers["X-Timestamp"] = stamp(runtime, newest.timestamp_ns)
         headers["Accept-Ranges"] = "bytes"
@@ -158,9 +160,9 @@ class ObjectsPart(ObjectPart):
 
     async def head_object(self, ctx: Context, req: Request) -> Response:
         """Describe an object."""
-        newest = (await self._find(ctx, await self._readable_path(ctx, req)))[0]
-        headers = self._headers(newest)
-        if not_modified(req.headers, headers["Etag"], whole_second(self.process.runtime, newest.timestamp_ns)):
+        newest = (await self.newest(ctx, await self._readable_path(ctx, req)))[0]
+        headers = self._headers(newest, _as_manifest(req))
+        if not_modified(req.headers, headers["Etag"].strip('"'), whole_second(self.process.runtime, newest.timestamp_ns)):
             headers.pop("Content-Length")
             return Response(304, headers=headers)
         return Response(200, headers=headers)
@@ -168,13 +170,14 @@ class ObjectsPart(ObjectPart):
     async def get_object(self, ctx: Context, req: Request) -> Response:
         """Send an object, or the range of it that is asked for."""
         path = await self._readable_path(ctx, req)
-        found = await self._find(ctx, path)
-        headers = self._headers(found[0])
-        if not_modified(req.headers, headers["Etag"], whole_second(self.process.runtime, found[0].timestamp_ns)):
+        found = await self.newest(ctx, path)
+        headers = self._headers(found[0], _as_manifest(req))
+        if not_modified(req.headers, headers["Etag"].strip('"'), whole_second(self.process.runtime, found[0].timestamp_ns)):
             headers.pop("Content-Length")
             return Response(304, headers=headers)
-        part = byte_range(req.headers.get("range"), found[0].size)
-        data = (await self.replicas.read(ctx, path, found)).data
+        part = byte_range(req.headers.get("range"), int(headers["Content-Length"]))
+        item = await self.replicas.read(ctx, path, found)
+        data = item.data if _as_manifest(req) else await self.whole(ctx, item)
         if part is None:
             return Response(200, stream_of(data), headers)
         first, last = part
@@ -190,8 +193,8 @@ class ObjectsPart(ObjectPart):
         name = object_name(req)
         path = f"/{container.account}/{container.name}/{name}"
         metadata = metadata_of(req, "object")
-        item = await self.replicas.read(ctx, path, await self._find(ctx, path))
-        kept = {key: value for key, value in item.metadata if key == "content-type"}
+        item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
+        kept = {key: value for key, value in item.metadata if key in ("content-type", *MARKS)}
         changes = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
         await self._store(ctx, (container, name), item.data, {**kept, **changes, **metadata})
         return Response(202)
@@ -199,11 +202,40 @@ class ObjectsPart(ObjectPart):
     async def delete_object(self, ctx: Context, req: Request) -> Response:
         """Delete an object: tombstones first, then the listing."""
         container = await self.writable(ctx, req)
-        name = object_name(req)
-        path = f"/{container.account}/{container.name}/{name}"
+        path = f"/{container.account}/{container.name}/{object_name(req)}"
+        if req.arg("multipart-manifest") == "delete":
+            return await self._delete_large(ctx, req, path)
+        await self._delete(ctx, path)
+        return Response(204)
+
+    async def _delete(self, ctx: Context, path: str) -> None:
         async with self.databases.only(path):
-            await self._find(ctx, path)
+            await self.newest(ctx, path)
             at = self.databases.stamp_ns()
             await self.replicas.delete(ctx, path, at)
-            await self.databases.unlist_object(container.account, container.name, name, at)
-        return Response(204)
+            _, account, container, name = path.split("/", 3)
+            await self.databases.unlist_object(account, container, name, at)
+
+    async def _delete_large(self, ctx: Context, req: Request, path: str) -> Response:
+        """Delete the segments, then the manifest; the answer is that of swift's bulk deletes, which is 200 whatever happened."""
+        item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
+        if LARGE not in dict(item.metadata):
+            return bulk(req, 0, 0, [[path, "Not an SLO manifest"]])
+        deleted, gone, errors = 0, 0, []
+        for each in [*await self.segments(ctx, item), path]:
+            account, container = each.split("/", 3)[1:3]
+            try:
+                await self.writable_container(ctx, account, container)
+                await self._delete(ctx, each)
+            except NotFound:
+                gone += 1
+            except (NotYours, NoToken) as error:
+                errors.append([each, error.message])
+            else:
+                deleted += 1
+        return bulk(req, deleted, gone, errors)
+
+
+def _as_manifest(req: Request) -> bool:
+    """Whether a manifest itself is meant, not what its segments are together."""
+    return req.arg("multipart-manifest") == "get"

@@ -23,11 +23,12 @@ from lab.services.object.model import (
     BadMetadata,
     ClientDisconnect,
     NoQuorum,
+    NoSuchObject,
     ObjectContainer,
     PreconditionFailed,
     WrongChecksum,
 )
-from lab.services.object.replicas import Replicas
+from lab.services.object.replicas import Found, Replicas
 
 FAULTS = FaultTable(
     object_style,
@@ -72,25 +73,37 @@ class ObjectPart(Api):
         return account
 
     async def readable(self, ctx: Context, req: Request, listing: bool) -> ObjectContainer:
-        """Return the container, when the caller may read it: by ownership or by its access list."""
-        account, name = req.params["account"], req.params["container"]
+        """Return the container of the path, when the caller may read it."""
+        return await self.readable_container(ctx, req.params["account"], req.params["container"], listing)
+
+    async def readable_container(self, ctx: Context, account: str, name: str, listing: bool = False) -> ObjectContainer:
+        """Return a container, when the caller may read it: by ownership or by its access list. Raises NotYours, NoToken."""
         if acl.owns(ctx, account, writing=False):
             return await self.databases.container(account, name)
-        return await self._by_list(ctx, req, lambda c: acl.public(c.read, listing) or acl.listed(ctx, c.read))
+        return await self._by_list(ctx, account, name, lambda c: acl.public(c.read, listing) or acl.listed(ctx, c.read))
 
     async def writable(self, ctx: Context, req: Request) -> ObjectContainer:
-        """Return the container, when the caller may write its objects."""
-        account, name = req.params["account"], req.params["container"]
+        """Return the container of the path, when the caller may write its objects."""
+        return await self.writable_container(ctx, req.params["account"], req.params["container"])
+
+    async def writable_container(self, ctx: Context, account: str, name: str) -> ObjectContainer:
+        """Return a container, when the caller may write its objects. Raises NotYours, NoToken."""
         if acl.owns(ctx, account, writing=True):
             return await self.databases.container(account, name)
-        return await self._by_list(ctx, req, lambda c: acl.listed(ctx, c.write))
+        return await self._by_list(ctx, account, name, lambda c: acl.listed(ctx, c.write))
 
-    async def _by_list(self, ctx: Context, req: Request, allows: Callable[[ObjectContainer], bool]) -> ObjectContainer:
+    async def _by_list(self, ctx: Context, account: str, name: str, allows: Callable[[ObjectContainer], bool]) -> ObjectContainer:
         """Return a container whose access list allows it; to others it does not even say whether it is there."""
-        key = (req.params["account"], req.params["container"])
-        found: ObjectContainer | None = await self.process.store.run(lambda tx: tx.get(ObjectContainer, key))
+        found: ObjectContainer | None = await self.process.store.run(lambda tx: tx.get(ObjectContainer, (account, name)))
         if found is None or not allows(found):
             raise acl.refusal(ctx)
+        return found
+
+    async def newest(self, ctx: Context, path: str) -> list[Found]:
+        """Return the replicas of an object, newest first. Raises NoSuchObject when there is none or the newest is a tombstone."""
+        found = await self.replicas.newest(ctx, path)
+        if not found or found[0].deleted:
+            raise NoSuchObject
         return found
 
 
@@ -131,6 +144,17 @@ def listed(req: Request, rows: list[dict[str, Any]], headers: dict[str, str]) ->
     headers["Content-Type"] = "text/plain; charset=utf-8"
     text = "".join(f"{row.get('name', row.get('subdir'))}\n" for row in rows)
     return Response(200 if text else 204, text.encode(), headers)
+
+
+def bulk(req: Request, deleted: int, gone: int, errors: list[list[str]]) -> Response:
+    """Return what became of many deletes, as JSON or as text. Source of the form: "Bulk delete" of Swift's API reference."""
+    status = "400 Bad Request" if errors else "200 OK"
+    told = {"Number Deleted": deleted, "Number Not Found": gone, "Response Status": status, "Response Body": "", "Errors": errors}
+    if "application/json" in req.headers.get("accept", ""):
+        return Response(200, encode(told), {"Content-Type": "application/json"})
+    lines = [f"{name}: {value}" for name, value in told.items() if name != "Errors"]
+    text = "\n".join([*lines, "Errors:", *(", ".join(error) for error in errors), ""])
+    return Response(200, text.encode(), {"Content-Type": "text/plain"})
 
 
 def object_name(req: Request) -> str:
