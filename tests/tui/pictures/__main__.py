@@ -21,6 +21,7 @@ from lab.cli.running import PORT, bound, quiet_server
 from lab.cli.up import build, play
 from lab.config import Config
 from lab.rest.http import Edge
+from lab.rest.message import Response
 from lab.serve import Origin, Served
 from lab.teach.scenario import find
 from lab.tui.app import GlassApp
@@ -59,7 +60,7 @@ SHOTS = {
     "timeline": Shot("timeline", tuple(["left"] * 20)),
 }
 """What shows something worth seeing, by room; a room without a line is entered and drawn late."""
-MORE = (Shot("flow", ("end", "slash", *"build_and_run_instance", "enter", "enter"), name="inspector"),)
+MORE = (Shot("flow", ("end", "slash", *"build_and_run_instance", "enter", "home", "enter"), name="inspector"),)
 FACES = (("en", "dark", None), ("ko", "dark", {"flow", "inspector", "datacenter", "scheduler", "lessons"}), ("en", "light", {"flow"}))
 """Language, theme, and which pictures (None: all)."""
 
@@ -74,6 +75,14 @@ class Cloud:
         """Move until something is done."""
         while not task.done():
             await step(self.served)
+
+    async def ask(self, service: str, method: str, target: str, body: object = None) -> Response:
+        """Ask an API of the cloud, as clients do."""
+        headers = {"content-type": "application/json", **({"x-auth-token": self.token} if self.token else {})}
+        asked = self.served.request(service, method, target, headers, b"" if body is None else json.dumps(body).encode())
+        task = asyncio.ensure_future(asked)
+        await self.until(task)
+        return task.result()
 
     async def past(self, name: str, messages: int) -> None:
         """Move until a message of that name was sent, and some messages further."""
@@ -129,11 +138,19 @@ async def logged_in(here: Cloud) -> str:
         "identity": {"methods": ["password"], "password": {"user": {"name": "admin", "domain": domain, "password": PASSWORD}}},
         "scope": {"project": {"name": "admin", "domain": domain}},
     }}
-    headers = {"content-type": "application/json"}
-    asked = here.served.request("identity", "POST", "/v3/auth/tokens", headers, json.dumps(body).encode())
-    task = asyncio.ensure_future(asked)
-    await here.until(task)
-    return {name.lower(): value for name, value in task.result().headers.items()}["x-subject-token"]
+    answer = await here.ask("identity", "POST", "/v3/auth/tokens", body)
+    return {name.lower(): value for name, value in answer.headers.items()}["x-subject-token"]
+
+
+async def shop(here: Cloud) -> None:
+    """One more server, whose host the scheduler chooses among all: in the scenario an administrator names them."""
+    nouns = (("image", "/v2/images", "images"), ("compute", "/v2.1/flavors", "flavors"), ("network", "/v2.0/networks", "networks"))
+    image, flavor, network = [json.loads((await here.ask(service, "GET", path)).body)[noun][0]["id"] for service, path, noun in nouns]
+    server = {"name": "shop", "imageRef": image, "flavorRef": flavor, "networks": [{"uuid": network}]}
+    made = json.loads((await here.ask("compute", "POST", "/v2.1/servers", {"server": server})).body)["server"]["id"]
+    journal = here.served.journal
+    while not any(e.kind == "state" and e.where == made and e.status == "active/None" for e in journal.since(max(0, journal.seq - 200))):
+        await step(here.served)
 
 
 async def draw(here: Cloud, shot: Shot, face: tuple[str, str], folder: Path) -> None:
@@ -183,6 +200,7 @@ async def main(folder: Path, only: list[str]) -> None:
             for shot in wanted(only):
                 if shot.late and not playing.done():
                     await here.until(playing)
+                    await shop(here)
                 for lang, theme, which in FACES:
                     if which is None or shot.title in which:
                         await draw(here, shot, (lang, theme), folder)
