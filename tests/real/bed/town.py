@@ -107,16 +107,19 @@ class Town:
             stack.callback(self.libvirt[name].close)
         wire(bed.hosts["compute-1"], "trunk", bed.hosts["compute-2"], "trunk")
         self.config = directory / "cloud.toml"
-        self.config.write_text(self._toml())
+        url = self.db.create("glasscloud")
+        # As for any OpenStack before its first start: else each program that is first to need a table has what makes tables in its memory.
+        bed.run(sys.executable, "-m", "lab.cli.main", "db", "upgrade", "--db", url, env=os.environ | {"PYTHONPATH": str(Path.cwd())})
+        self.config.write_text(self._toml(url))
         self.programs: dict[str, subprocess.Popen[Any]] = {}
         self._begun: dict[str, int] = {}
         stack.callback(self.stop)
 
-    def _toml(self) -> str:
+    def _toml(self, database: str) -> str:
         hosts = self.bed.hosts
         return CONFIG.format(
             control=self.bed.address, one=hosts["compute-1"].address, two=hosts["compute-2"].address, state=self.directory / "state",
-            password=PASSWORD, mq=self.mq.url, db=self.db.create("glasscloud"), export=self.nas.export,
+            password=PASSWORD, mq=self.mq.url, db=database, export=self.nas.export,
             ovs_one=self.ovs["compute-1"].directory, ovs_two=self.ovs["compute-2"].directory, settings=self.settings,
         )  # fmt: skip
 
