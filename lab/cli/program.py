@@ -87,7 +87,7 @@ async def run(here: Site, names: list[str]) -> None:
         stack.callback(shipper.close)
         await world.open(dict.fromkeys(part.port for part in chosen if part.port))
         for address in dict.fromkeys(place(here.urls()[part.serves])[:2] for part in chosen if part.serves):
-            listening = stack.enter_context(bound(address[1], address[0], f"[endpoints] in {here.source}"))
+            listening = stack.enter_context(bound(address[1], address[0], f"[endpoints] entry in {here.source}"))
             await stack.enter_async_context(serve(Door(router), listening))
         start(world.wires, chosen)
         settle()

@@ -168,4 +168,4 @@ def test_the_port_of_a_service_is_in_use(machine: Machine, wires: tuple[RabbitMQ
     tables = {"messaging": f'[messaging]\nurl = "{mq.url}"', "database": f'[database]\nurl = "sqlite:///{machine.directory}/port.db"'}
     with listening(machine, 15_000):
         line = machine.told("service", "keystone", config=machine.config(**tables))
-    assert re.search(r"port 15000 cannot be used \(Address already in use\); choose other \[endpoints\] in /", line), line
+    assert re.search(r"port 15000 cannot be used \(Address already in use\); choose another \[endpoints\] entry in /", line), line
