@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from sim.datacenter.datacenter import Datacenter
-from sim.datacenter.guest import CRASHED, SHUTDOWN
+from sim.datacenter.guest import CRASHED, SHUTDOWN, Guest
 
 End: TypeAlias = Callable[[], None]
 
@@ -68,20 +68,21 @@ class WorldFaults:
 
     def crash_guest(self, guest_id: str) -> End:
         """Let a guest's kernel panic: its hypervisor tells the compute agent. Starting it again is not ours to do."""
-        guest = self.dc.guest(guest_id)
-        if guest is None:
-            raise KeyError(f"no guest {guest_id} on any host")
+        guest = self._guest(guest_id)
         guest.power_down(CRASHED, "Kernel panic - not syncing: Fatal exception")
         if guest.host.power_watcher is not None:
             guest.host.power_watcher(guest_id, CRASHED)
         return lambda: None
 
-    def hang_guest(self, guest_id: str) -> End:
-        """Make the system inside a guest deaf to ACPI's power button."""
+    def _guest(self, guest_id: str) -> Guest:
         guest = self.dc.guest(guest_id)
         if guest is None:
             raise KeyError(f"no guest {guest_id} on any host")
-        deaf = guest
+        return guest
+
+    def hang_guest(self, guest_id: str) -> End:
+        """Make the system inside a guest deaf to ACPI's power button."""
+        deaf = self._guest(guest_id)
         deaf.hung = True
 
         def end() -> None:

@@ -6,7 +6,7 @@ nova/compute/manager.py.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from lab.services.compute.workbench import Workbench
 
 Json = dict[str, Any]
+Drive = Callable[[str], Awaitable[Any]]
+"""A call of the hypervisor driver about one server, by its id."""
 
 POWER_TASKS: list[str | None] = [
     POWERING_OFF, POWERING_ON, PAUSING, UNPAUSING,
@@ -103,27 +105,23 @@ class Power:
 
     async def pause_instance(self, ctx: Context, instance: Json) -> None:
         """Hold the guest still."""
-        bench, asked = self._bench, Server.load(instance)
-        async with self._task(ctx, asked, "compute_pause_instance"):
-            server = await bench.conductor.server(ctx, asked.id)
-            if server.task_state != PAUSING:
-                return  # a repeat: done already
-            bench.usage(ctx, server, "pause.start")
-            await bench.driver.pause(server.id)
-            server = await bench.conductor.save(ctx, server, [PAUSING], vm_state=PAUSED, task_state=None, power_state=POWER_PAUSED)
-            bench.usage(ctx, server, "pause.end")
+        await self._hold(ctx, Server.load(instance), "pause", self._bench.driver.pause, (PAUSING, PAUSED, POWER_PAUSED))
 
     async def unpause_instance(self, ctx: Context, instance: Json) -> None:
         """Let the guest go on."""
-        bench, asked = self._bench, Server.load(instance)
-        async with self._task(ctx, asked, "compute_unpause_instance"):
+        await self._hold(ctx, Server.load(instance), "unpause", self._bench.driver.unpause, (UNPAUSING, ACTIVE, RUNNING))
+
+    async def _hold(self, ctx: Context, asked: Server, verb: str, drive: Drive, states: tuple[str, str, int]) -> None:
+        """Pause or unpause by the driver, between the task state that asks for it and the server's and the power state that it leads to."""
+        bench, (doing, vm_state, power_state) = self._bench, states
+        async with self._task(ctx, asked, f"compute_{verb}_instance"):
             server = await bench.conductor.server(ctx, asked.id)
-            if server.task_state != UNPAUSING:
+            if server.task_state != doing:
                 return  # a repeat: done already
-            bench.usage(ctx, server, "unpause.start")
-            await bench.driver.unpause(server.id)
-            server = await bench.conductor.save(ctx, server, [UNPAUSING], vm_state=ACTIVE, task_state=None, power_state=RUNNING)
-            bench.usage(ctx, server, "unpause.end")
+            bench.usage(ctx, server, f"{verb}.start")
+            await drive(server.id)
+            server = await bench.conductor.save(ctx, server, [doing], vm_state=vm_state, task_state=None, power_state=power_state)
+            bench.usage(ctx, server, f"{verb}.end")
 
     async def reboot_instance(self, ctx: Context, instance: Json, block_device_info: Json | None = None, reboot_type: str = "SOFT") -> None:
         """Restart the guest; one that does not come back leaves its server in ERROR."""

@@ -65,22 +65,24 @@ def test_errors_of_the_user_are_words_and_ours_keep_their_traceback() -> None:
         explain(ZeroDivisionError())
 
 
+def imported(code: str, heavy: set[str]) -> list[str]:
+    """Which of these packages are there after some imports, in a program of its own."""
+    script = f"import sys; {code}\nprint(*sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
 def test_light_commands_import_nothing_heavy() -> None:
-    code = (
-        "import sys; from lab.cli.main import app_for; app_for('version'); app_for('doctor'); app_for('scenario')\n"
-        "heavy = {'simpy', 'numpy', 'sqlmodel', 'fastapi', 'uvicorn', 'httpx', 'cryptography', 'aiormq', 'aiohttp'} & set(sys.modules)\n"
-        "print(sorted(heavy))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    code = "from lab.cli.main import app_for; app_for('version'); app_for('doctor'); app_for('scenario')"
+    heavy = {"simpy", "numpy", "sqlmodel", "fastapi", "uvicorn", "httpx", "cryptography", "aiormq", "aiohttp"}
+    assert imported(code, heavy) == []
 
 
 def test_a_program_of_agents_imports_no_schemas() -> None:
     """Each program of a real cloud has its memory to itself."""
     code = (
-        "import sys, drivers.site, drivers.world, lab.cli.program, lab.rest.remote, lab.store.sql\n"
-        "import lab.services.compute.agent, lab.services.network.dhcp_agent, lab.services.network.l2_agent\n"
-        "print(sorted({'pydantic', 'sqlalchemy', 'aiohttp', 'uvicorn', 'typer'} & set(sys.modules)))"
+        "import drivers.site, drivers.world, lab.cli.program, lab.rest.remote, lab.store.sql, "
+        "lab.services.compute.agent, lab.services.network.dhcp_agent, lab.services.network.l2_agent"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert imported(code, {"pydantic", "sqlalchemy", "aiohttp", "uvicorn", "typer"}) == []
+    assert imported("import pydantic", {"pydantic", "typer"}) == ["pydantic"]
