@@ -190,10 +190,11 @@ class Link:
         confirmation.add_done_callback(self._confirmed)
 
     def _confirmed(self, confirmation: asyncio.Future[Any]) -> None:
-        if confirmation.cancelled() or confirmation not in self._sent:
+        error = None if confirmation.cancelled() else confirmation.exception()
+        if confirmation.cancelled() or not isinstance(error, DeliveryError | None) or confirmation not in self._sent:
             return  # the connection broke: what is left is sent again on the next
         parcel = self._sent.pop(confirmation)
-        if isinstance(confirmation.exception(), DeliveryError):  # the server could not take it
+        if error is not None:  # the server could not take it
             self._waiting.append(parcel)
         elif parcel.taken is not None:
             parcel.taken()
