@@ -57,7 +57,7 @@ async def serve_edge(here: Site, clouds: Path, lang: str) -> None:
     """Serve the cloud to its clients until told to end."""
     from lab.cli.welcome import tell
     from lab.rest.http import Edge
-    from lab.serve import ServedSite
+    from lab.serve.site import ServedSite
 
     stop_on_signal()
     host, port = address_of(here)

@@ -4,6 +4,5 @@ from lab.serve.access import clouds_yaml, openrc, write_private
 from lab.serve.origin import Origin
 from lab.serve.real import ServedReal
 from lab.serve.served import LONG_LIFE, Served, token_factor
-from lab.serve.site import ServedSite
 
-__all__ = ["LONG_LIFE", "Origin", "Served", "ServedReal", "ServedSite", "clouds_yaml", "openrc", "token_factor", "write_private"]
+__all__ = ["LONG_LIFE", "Origin", "Served", "ServedReal", "clouds_yaml", "openrc", "token_factor", "write_private"]

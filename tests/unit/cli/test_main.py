@@ -78,6 +78,12 @@ def test_light_commands_import_nothing_heavy() -> None:
     assert imported(code, heavy) == []
 
 
+def test_a_simulated_cloud_is_served_and_watched_without_what_only_real_ones_need() -> None:
+    """`pip install glasscloud` brings none of the extras."""
+    code = "import lab.serve, lab.rest.http, lab.cli.up, lab.cli.tui, lab.cli.demo, lab.cli.trace, lab.tui.app, lab.watch.remote"
+    assert imported(code, {"aio_pika", "aiormq", "alembic", "psycopg", "pyroute2", "lxml", "libvirt"}) == []
+
+
 def test_a_program_of_agents_imports_no_schemas() -> None:
     """Each program of a real cloud has its memory to itself."""
     code = (
