@@ -74,12 +74,18 @@ class Volumes:
                 await self.delete(ctx, volume["id"])
 
     async def delete(self, ctx: Context, volume_id: str) -> None:
-        """Ask for the end of a volume; gone or going is no error."""
+        """Ask for the end of a volume; gone or going is no error.
+
+        One that cinder refuses to delete as it stands, for its snapshots or because it was never made, is left to its owner
+        with a line in the journal. Source: `_cleanup_volumes` of nova/compute/manager.py.
+        """
         try:
             await self._unless_gone(ctx, "DELETE", f"/v3/volumes/{volume_id}")
         except RemoteFault as fault:
-            if fault.status != 400 or not await self._going(ctx, volume_id):
+            if fault.status != 400:
                 raise
+            if not await self._going(ctx, volume_id):
+                self._process.log(ctx, f"volume {volume_id} is left behind: {fault}", "warning")
 
     async def _going(self, ctx: Context, volume_id: str) -> bool:
         """Whether somebody else has asked for a volume's end: a build that found its server deleted, for one."""
