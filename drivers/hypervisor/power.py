@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import libvirt
@@ -112,12 +115,28 @@ def let_go(domain: Any) -> None:
 
 def ask(domain: Any) -> None:
     """Ask the system inside to shut down: by the power button, or by the signal that ends a container's first process."""
-    by = libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL if domain.connect().getType() == "LXC" else libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN
+    container = domain.connect().getType() == "LXC"
     try:
-        domain.shutdownFlags(by)
+        domain.shutdownFlags(libvirt.VIR_DOMAIN_SHUTDOWN_SIGNAL if container else libvirt.VIR_DOMAIN_SHUTDOWN_ACPI_POWER_BTN)
     except libvirt.libvirtError as error:
         if code(error) not in GONE:
             raise
+        if container:
+            end_first_process(domain)
+
+
+def end_first_process(domain: Any) -> None:
+    """Send a container's first process the signal that libvirt refuses to send; no error when there is none.
+
+    libvirt is told of that process once, and on a busy machine it may not be listening yet: it says "Init process ID is not
+    yet known" for as long as the container runs. The process is the child of the one whose id is the domain's.
+    """
+    try:
+        parent = domain.ID()
+        for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
+    except (libvirt.libvirtError, FileNotFoundError, ProcessLookupError):
+        return
 
 
 async def press_button(driver: LibvirtHypervisor, guest_id: str, timeout_s: float) -> bool:

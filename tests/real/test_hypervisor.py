@@ -17,7 +17,7 @@ from drivers.devices import offload_off
 from drivers.place import Place
 from lab.errors import HypervisorError
 from lab.services.compute.driver import GuestSpec
-from tests.contracts.hypervisor import RUNNING, new_nic
+from tests.contracts.hypervisor import RUNNING, SHUTDOWN, new_nic
 from tests.contracts.test_hypervisor import LibvirtBench
 from tests.real.bed.host import Bed, Host, need
 from tests.real.bed.libvirtd import Libvirtd
@@ -236,6 +236,24 @@ def test_guests_go_on_while_libvirtd_is_killed_and_started_anew(lxc: LibvirtBenc
     lxc.driver.on_power_change(lambda guest_id, power: news.append((guest_id, power)))
     lxc.crash(spec.id)
     lxc.until(lambda: bool(news))
+
+
+def test_a_container_ends_though_libvirt_does_not_know_its_first_process(lxc: LibvirtBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    import libvirt
+
+    class Unknown(libvirt.libvirtError):  # type: ignore[misc]
+        def get_error_code(self) -> int:
+            return int(libvirt.VIR_ERR_OPERATION_INVALID)
+
+    def refuse(*_: object) -> None:
+        raise Unknown("Requested operation is not valid: Init process ID is not yet known")
+
+    monkeypatch.setattr(libvirt.virDomain, "shutdownFlags", refuse)
+    spec = lxc.spawned()
+    lxc.booted(spec.id)
+    lxc.run(lxc.driver.power_off(spec.id, 30))
+    assert lxc.power(spec.id) == SHUTDOWN
+    assert lxc.console(spec.id).splitlines()[-1] == "glass: power off"
 
 
 def test_what_is_wrong_is_said_with_the_way_out(lxc: LibvirtBench, monkeypatch: pytest.MonkeyPatch) -> None:
