@@ -38,7 +38,7 @@ def head(versions: Path | None = None) -> str:
 
 def current(url: str) -> str:
     """The layout of the database; empty when nothing is in it. Raises LabError when it is not ours or not there."""
-    return str(_with(url, _layout))
+    return str(_with(url, _layout, make=False))
 
 
 def upgrade(url: str, versions: Path | None = None) -> tuple[str, str]:
@@ -74,12 +74,15 @@ def _layout(connection: Connection) -> str:
     return f"{connection.execute(text(f'SELECT layout FROM {ABOUT}')).scalar_one():04d}"
 
 
-def _with(url: str, work: Any) -> Any:
-    """Do something in one transaction on the database."""
+def _with(url: str, work: Any, make: bool = True) -> Any:
+    """Do something in one transaction on the database; with `make` SQLite makes a file that is not there."""
     try:
         engine = create_engine(url)
     except ArgumentError:
         raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+    file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
+    if file and not make and not Path(file).exists():
+        raise LabError(f"there is no database {file}; glasscloud db upgrade --db {url} makes it")
     try:
         with engine.begin() as connection:
             return work(connection)

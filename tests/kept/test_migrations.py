@@ -134,6 +134,9 @@ def test_what_is_no_database_of_ours_is_left_alone(tmp_path: Path) -> None:
             verb(url)
     with pytest.raises(LabError, match="is no database URL"):
         migrate.upgrade("nonsense")
+    with pytest.raises(LabError, match=r"there is no database .*/none.db; glasscloud db upgrade --db sqlite:///"):
+        migrate.current(f"sqlite:///{tmp_path}/none.db")
+    assert not (tmp_path / "none.db").exists()
 
 
 def main_(arguments: list[str]) -> None:
