@@ -140,14 +140,15 @@ class GlassApp(App[None]):
 
     def tell(self) -> None:
         """Tell the shown room what came, if anything did."""
+        room = self.screen_stack[-1] if self.screen_stack else None  # there is none any more while it closes
         # While a file is read, drawing what will be scrolled away at once would take longer than reading it.
-        if self._changed and isinstance(self.screen, Room):
+        if self._changed and isinstance(room, Room):
             if not self.desk.feed.live and not self.desk.whole:
                 self._ticks += 1
                 if self._ticks % READING_TICKS != 1:
                     return
             self._changed = False
-            self.screen.catch_up()
+            room.catch_up()
             if not self._prepared and (self.desk.feed.live or self.desk.whole):
                 self._prepared = True
                 self.run_worker(prepare, group="prepare", thread=True)

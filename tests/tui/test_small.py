@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from textual.widgets import Static
 from lab.tui.rooms import ROOMS
 from lab.tui.screens.inspector import Inspector
 from lab.tui.screens.too_small import LEAST, TooSmall
-from tests.tui.conftest import app_of, play
+from tests.tui.conftest import app_of, play, settled
 
 
 def shown(pilot: Pilot[None]) -> str:
@@ -73,3 +74,15 @@ def test_at_the_least_size_a_room_is_whole(recording: Path, door: str) -> None:
                 assert widget.region.right <= LEAST.width
 
     play(app, story, (LEAST.width, LEAST.height))
+
+
+def test_news_that_come_while_it_closes_are_no_error(recording: Path) -> None:
+    app = app_of(recording)
+
+    async def close() -> None:
+        async with app.run_test() as pilot:
+            await settled(pilot)
+        app._changed = True
+        app.tell()
+
+    asyncio.run(close())
