@@ -21,6 +21,7 @@ from sim.loop import SimLoop
 from sim.world import SimWorld
 
 MIB = 1 << 20
+SMALL = {"racks": 1, "hosts_per_rack": 2}
 SETTLE_S = 700.0
 """Longer than sync_power_state_interval (600 s): by then agents have looked at everything once."""
 GONE_S = 900.0
@@ -306,3 +307,17 @@ async def work_until_dropped(cloud: SimulatedCloud, seed: str, seen: Seen, worke
     async with asyncio.TaskGroup() as group:
         for worker in crew:
             group.create_task(worker.prepared_work(crew[0]))
+
+
+def looked_at(path: Path, seen: Seen) -> None:
+    """Open the cloud once more: everything must be right, and can be deleted."""
+    boot = Boot(path, datacenter=SMALL)
+
+    async def look() -> None:
+        await settle(boot.cloud, seen)
+        await check(boot.cloud, seen)
+        await empty(boot.cloud)
+
+    boot.run(look())
+    assert not boot.errors(), boot.errors()
+    boot.drop()
