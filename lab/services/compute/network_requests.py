@@ -55,7 +55,7 @@ class NetworkRequests:
         await self._check_quota(ctx, sum(card["port_id"] is None for card in cards) * request.min_count)
         await self._refresh_extensions(ctx)
         for network_id in ids:
-            await self.neutron.provider(ctx, network_id)
+            await self._ask_provider(ctx, network_id)
         names = [name for name in request.security_groups if name != "default"]
         if names:
             await self._check_groups(ctx, list(request.security_groups))
@@ -118,6 +118,15 @@ class NetworkRequests:
         if now >= memory.get("neutron extensions until", 0.0):
             memory["neutron extensions"] = await self.neutron.extensions(ctx)
             memory["neutron extensions until"] = now + self._process.config.extension_sync_interval_s
+
+    async def _ask_provider(self, ctx: Context, network_id: str) -> None:
+        """What nova asks of each network; one that was deleted since it was looked for is not there."""
+        try:
+            await self.neutron.provider(ctx, network_id)
+        except RemoteFault as fault:
+            if fault.status != 404:
+                raise
+            raise BadRequest(fault.message) from fault
 
     async def _check_groups(self, ctx: Context, names: list[str]) -> None:
         try:

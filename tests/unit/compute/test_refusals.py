@@ -11,6 +11,7 @@ import pytest
 import lab
 from lab.client.session import ApiError
 from lab.cloud import SimulatedCloud
+from sim.faults import Match
 
 NOBODY = "0" * 32
 
@@ -78,6 +79,20 @@ def test_neutron_changes_a_port_only_at_the_revision_that_was_seen() -> None:
         conditions = ({"if-match": seen}, {"if-match": seen}, {"if-match": "revision_number=x"}, {})
         statuses = [(await answered(cloud, "network", "PUT", path, body, **each))[0] for each in conditions]
         assert statuses == [200, 412, 400, 200]
+
+    told(story)
+
+
+def test_a_network_deleted_while_nova_looks_at_it_is_refused() -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        image, flavor, network = await ingredients(cloud)
+        cloud.faults.arm("delay", Match(f"GET /v2.0/networks/{network}", source="nova-api"), delay_s=5)
+        body = {"server": {"name": "web", "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}]}}
+        boot = asyncio.create_task(answered(cloud, "compute", "POST", "/v2.1/servers", body))
+        await cloud.sleep(2)
+        await cloud.network.networks.delete(network)
+        status, words = await boot
+        assert (status, words.partition(": ")[2]) == (400, f"Network {network} could not be found.")
 
     told(story)
 
