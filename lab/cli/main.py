@@ -25,6 +25,8 @@ COMMANDS = {
     "sweep": "Remove what a crashed real cloud left here.",
     "version": "Print the version.",
 }
+OURS = {"lab", "sim", "drivers", "lessons", "scenarios"}
+"""Our own packages: what lacks of them is a bug, what lacks of others was not installed."""
 
 
 def app_for(command: str) -> Any:
@@ -105,6 +107,10 @@ def explain(error: Exception, lang: str = "en") -> str:
         return f"glasscloud: {error.say(lang)}"
     if isinstance(error, OSError):
         return f"glasscloud: {error}"
+    if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in OURS:
+        if lang == "ko":
+            return f"glasscloud: {error.name}: 이 명령에 필요한 패키지가 없습니다. glasscloud[real]을 설치하십시오"
+        return f"glasscloud: this needs the package {error.name}; install glasscloud[real]"
     raise error
 
 

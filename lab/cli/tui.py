@@ -63,6 +63,20 @@ def tui(
         asyncio.run(show(lambda: child(options), spoken, theme))
 
 
+def at_a_terminal() -> None:
+    """Raise LabError when nobody could see the application or press a key; a browser's has its own driver."""
+    import sys
+
+    from lab.errors import LabError
+
+    # Textual draws on standard error.
+    if "TEXTUAL_DRIVER" not in os.environ and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise LabError(
+            "this is shown in a terminal, and standard input or standard error is none; glasscloud tui --web shows it in a browser",
+            ko="터미널에 보여 주는 것인데 표준 입력이나 표준 오류가 터미널이 아닙니다. glasscloud tui --web은 브라우저에 보여 줍니다",
+        )
+
+
 async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
     """Open the feed, run the application on it, and close it whatever happens."""
     from lab.errors import LabError
@@ -74,6 +88,7 @@ async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
     except Unheard as error:
         raise LabError(say({}, lang.value, f"unheard.{error.reason}", url=error.url, detail=error.detail)) from None
     try:
+        at_a_terminal()
         from lab.tui.app import GlassApp
 
         await GlassApp(feed, lang.value, theme.value, keeps=True).run_async()

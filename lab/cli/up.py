@@ -80,6 +80,8 @@ def up(
         ) if given]  # fmt: skip
         if strange:
             raise typer.BadParameter(say("simulated-only", spoken, option=strange[0]))
+        if port != PORT:
+            raise typer.BadParameter(say("url-of-real", spoken), param_hint="'--port'")
         from lab.cli.real import up_real
 
         up_real(config, clouds, admin_password, spoken)

@@ -20,6 +20,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "{option} is for simulated clouds; a real one has its own time, chance and database",
         "ko": "{option}: 시뮬레이션에만 씁니다. 실제 클라우드의 시간과 우연과 데이터베이스는 정해져 있습니다",
     },
+    "url-of-real": {
+        "en": "a real cloud listens at [cloud] url of its --config; put http://127.0.0.1:PORT there",
+        "ko": "실제 클라우드는 --config 파일의 [cloud] url에서 듣습니다. 거기에 http://127.0.0.1:PORT를 쓰십시오",
+    },
     "choose-one": {"en": "choose one of --scenario and --lesson", "ko": "--scenario와 --lesson 가운데 하나만 고르십시오"},
     "end": {"en": "Ctrl-C ends it.", "ko": "Ctrl-C를 누르면 끝납니다."},
     "played": {"en": "scenario {name} is played", "ko": "시나리오 {name}을(를) 실행했습니다"},

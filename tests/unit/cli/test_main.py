@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +66,23 @@ def test_errors_of_the_user_are_words_and_ours_keep_their_traceback() -> None:
     assert explain(ScenarioError("a.yaml:3: seed: must be a number")) == "glasscloud: a.yaml:3: seed: must be a number"
     with pytest.raises(ZeroDivisionError):
         explain(ZeroDivisionError())
+
+
+def test_a_package_that_was_not_installed_is_named() -> None:
+    assert explain(ModuleNotFoundError(name="pycdlib.sub")) == "glasscloud: this needs the package pycdlib.sub; install glasscloud[real]"
+    assert "pycdlib" in explain(ModuleNotFoundError(name="pycdlib"), "ko")
+    with pytest.raises(ModuleNotFoundError):
+        explain(ModuleNotFoundError(name="lab.nowhere"))
+
+
+def test_databases_are_brought_up_to_date_without_the_extras(tmp_path: Path) -> None:
+    project = tomllib.loads((Path(__file__).resolve().parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = [re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["optional-dependencies"]["wires"]]
+    url = f"sqlite:///{tmp_path / 'cloud.db'}"
+    code = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); from lab.cli.main import main; main(['db', 'upgrade', '--db', {url!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the tables were made" in done.stdout
 
 
 def imported(code: str, heavy: set[str]) -> list[str]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from lab.cli.main import main
@@ -19,3 +23,15 @@ def test_what_does_not_go_together_is_said(arguments: list[str], words: str) -> 
     with pytest.raises(SystemExit) as left:
         main(["tui", *arguments])
     assert words in str(left.value.code)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "this is shown in a terminal"), ("ko", "터미널에 보여 주는 것인데")])
+def test_without_a_terminal_nothing_is_begun(lang: str, words: str, tmp_path: Path) -> None:
+    journal = tmp_path / "journal.jsonl"
+    with pytest.raises(SystemExit):
+        main(["trace", "export", "network_subnet_create", "-o", str(journal)])
+    command = [sys.executable, "-m", "lab.cli.main", "tui", "--replay", str(journal), "--lang", lang]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert len(done.stderr.splitlines()) == 1

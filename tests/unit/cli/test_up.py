@@ -138,3 +138,10 @@ def test_a_speed_is_a_positive_number_or_max() -> None:
     for wrong in ("0", "-1", "fast", "nan"):
         with pytest.raises(typer.BadParameter, match="give a number above 0, or max"):
             parse_speed(wrong, "en")
+
+
+def test_a_port_for_a_real_cloud_is_refused_where_its_url_decides(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["up", "--real", "--port", "9", "--lang", "en"])
+    assert left.value.code == 2
+    assert "a real cloud listens at [cloud] url" in " ".join(capsys.readouterr().err.split())
