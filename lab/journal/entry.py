@@ -112,10 +112,10 @@ class Entry(NamedTuple):
         row = {
             "seq": seq, "t": t, "kind": kind, "source": source, "target": target, "name": name, "where": where,
             "status": status, "duration": duration, "request_id": request_id, "parent": parent, "note": note,
-            "body": shown,
         }  # fmt: skip
         if left_out:
             row["left_out"] = left_out
+        row["body"] = shown
         return orjson.dumps(row)
 
     def _checked(self, body: bytes) -> Any:

@@ -35,8 +35,8 @@ def entry_of(line: bytes) -> Entry:
         if place > 0 and line.endswith(b"}"):
             row = orjson.loads(line[:place] + b"}")
             body: bytes | None = line[place + len(MARK) : -1]
-            if "body" in row:
-                raise ValueError("two bodies")
+            if "body" in row or "note" not in row:
+                raise ValueError("two bodies, or one that does not stand last")
         else:
             row = orjson.loads(line)
             body = orjson.dumps(row.pop("body", None))

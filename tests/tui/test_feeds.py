@@ -8,22 +8,26 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 from textual.pilot import Pilot
 
 from lab.cli.demo import Lang
 from lab.cli.tui import ThemeName, show
 from lab.errors import LabError
-from lab.journal import Entry
+from lab.journal import Entry, Journal, LazyBody
+from lab.journal.formats.flow import Flow
+from lab.journal.formats.lines import jsonl, read
 from lab.tui.desk import MANY, Desk
 from lab.tui.trouble import lost_words
 from lab.watch import remote
 from lab.watch.feed import ClockNow, Entries, Feed, Lost, Missed, Seen, Travelled, Unable, Unheard
 from lab.watch.film import Film, Filter, View
-from lab.watch.line import entry_of
+from lab.watch.line import entry_of, left_out
 from lab.watch.query import UnknownWord, parse
 from lab.watch.recorded import RecordedFeed
 from lab.watch.remote import RemoteFeed
+from sim.loop import SimLoop
 from tests.tui.conftest import StubFeed, app_of, play
 
 
@@ -52,6 +56,30 @@ def entries_of(found: list[Seen]) -> list[Entry]:
 def test_lines_are_read_as_the_journal_wrote_them(recording: Path) -> None:
     lines = recording.read_bytes().splitlines()
     assert [entry.line() for entry in map(entry_of, lines)] == lines
+
+
+def test_a_body_is_read_wherever_it_stands(recording: Path) -> None:
+    for line in recording.read_bytes().splitlines()[:50]:
+        row = orjson.loads(line)
+        turned = orjson.dumps({"body": row.pop("body"), **row})
+        row = orjson.loads(line)
+        middle = orjson.dumps({**row, "note": row.pop("note")})
+        assert [orjson.loads(entry_of(other).line()) for other in (turned, middle)] == [orjson.loads(line)] * 2
+
+
+def test_what_was_exported_is_watched_like_what_was_recorded(recording: Path, tmp_path: Path) -> None:
+    exported = tmp_path / "exported.jsonl"
+    exported.write_text("".join(jsonl(Flow(read(recording)))), encoding="utf-8")
+    there, here = entries_of(seen_of(RecordedFeed(recording))), entries_of(seen_of(RecordedFeed(exported)))
+    assert [entry[:11] for entry in here] == [entry[:11] for entry in there]
+    assert all(entry.json() is not None for entry in here if entry.body)
+
+
+def test_of_a_list_that_is_left_out_the_length_is_read() -> None:
+    journal = Journal(SimLoop().runtime)
+    journal.add("decision", "a", "b", "select", body=LazyBody(lambda: b"[...]", rows=9))
+    entry = entry_of(journal.get(1).line(8))
+    assert (entry.body, left_out(entry)) == (None, 9)
 
 
 @pytest.mark.parametrize("line", [b"", b"{}", b"[]", b"no json", b'{"seq": 1}', b"\xff\xfe", b"null", b'{"seq":1,"t":0,"body":null}'])

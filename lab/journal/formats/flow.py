@@ -104,10 +104,10 @@ class Flow:
         return without_secrets(entry.json())
 
     def line(self, entry: Entry) -> dict[str, Any]:
-        """The entry's fields by name, the body decoded and without secrets."""
+        """The entry's fields by name, the body decoded, without secrets, and last, as in the journal's own lines."""
         row = entry._asdict()
-        row["body"] = self.body(entry)
-        return row
+        del row["body"]
+        return {**row, "body": self.body(entry)}
 
 
 def is_failure(entry: Entry) -> bool:

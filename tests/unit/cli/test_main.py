@@ -79,7 +79,8 @@ def test_databases_are_brought_up_to_date_without_the_extras(tmp_path: Path) -> 
     project = tomllib.loads((Path(__file__).resolve().parents[3] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = [re.split(r"[^\w-]", line)[0].replace("-", "_") for line in project["optional-dependencies"]["wires"]]
     url = f"sqlite:///{tmp_path / 'cloud.db'}"
-    code = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); from lab.cli.main import main; main(['db', 'upgrade', '--db', {url!r}])"
+    call = f"from lab.cli.main import main; main(['db', 'upgrade', '--db', {url!r}])"
+    code = f"import sys; sys.modules.update(dict.fromkeys({extras!r})); {call}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "the tables were made" in done.stdout
