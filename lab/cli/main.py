@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 from itertools import pairwise
 from typing import Any
 
@@ -82,8 +83,19 @@ def language(given: list[str]) -> str:
     return next(iter(after + inline), native().value)
 
 
+def speak_all() -> None:
+    """Let arrows and Korean pass whatever the locale is: a pipe on Windows, for one, has an encoding without either."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.encoding.lower() not in {"utf-8", "utf8"}:
+            if stream.isatty():
+                stream.reconfigure(errors="replace")
+            else:
+                stream.reconfigure(encoding="utf-8")
+
+
 def guarded(work: Callable[[], Any], lang: str) -> None:
     """Do what a command is for, and leave with an exit code and a line in words when that fails."""
+    speak_all()
     try:
         work()
     except KeyboardInterrupt:

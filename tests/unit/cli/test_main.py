@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -84,6 +85,14 @@ def test_databases_are_brought_up_to_date_without_the_extras(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "the tables were made" in done.stdout
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_words_get_through_a_pipe_whose_encoding_lacks_them(encoding: str) -> None:
+    command = [sys.executable, "-m", "lab.cli.main", "scenario", "list", "--lang", "ko"]
+    done = subprocess.run(command, capture_output=True, check=False, env={**os.environ, "PYTHONIOENCODING": encoding})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "건강한 클라우드" in done.stdout.decode()
 
 
 def imported(code: str, heavy: set[str]) -> list[str]:
