@@ -32,6 +32,8 @@ class Attachments:
         """Attachments completed in this life, so that a repeated message does not undo what the first one did."""
         self._answers: dict[tuple[str | None, ...], Json] = {}
         """Answers of this life's latest interface requests, for repeated messages."""
+        self._cards: dict[str, None] = {}
+        """Ports of cards plugged in this life: one that neutron deletes meanwhile may be out of the info cache before its card is in."""
 
     def _tell(self, ctx: Context, server: Server, what: str, volume_id: str) -> None:
         """The versioned notification that has no legacy twin of that name."""
@@ -161,6 +163,7 @@ class Attachments:
                 vif = await bench.network.attach(ctx, server, request)
                 try:
                     await bench.driver.attach_nic(server.id, guest_nic(vif))
+                    _remember(self._cards, vif["port_id"], None)
                 except LabError:
                     await bench.attempt(ctx, "removing the card", bench.driver.detach_nic(server.id, vif["port_id"]))
                     undo = bench.network.detach(ctx, server, vif["port_id"], vif["preserve_on_delete"])
@@ -184,6 +187,7 @@ class Attachments:
                 return
             bench.process.notify(ctx, "", "instance.interface_detach.start", {"instance_id": server.id, "port_id": port_id})
             await bench.driver.detach_nic(server.id, port_id)
+            self._cards.pop(port_id, None)
             await bench.network.detach(ctx, server, port_id, vif["preserve_on_delete"])
             bench.process.notify(ctx, "", "instance.interface_detach.end", {"instance_id": server.id, "port_id": port_id})
 
@@ -192,9 +196,11 @@ class Attachments:
         bench = self._bench
         async with bench.locks.hold(server_id):
             server = await bench.conductor.server(ctx, server_id)
-            if not any(vif["port_id"] == port_id for vif in server.network_info):
+            plugged = port_id in self._cards
+            if not plugged and not any(vif["port_id"] == port_id for vif in server.network_info):
                 return
             await bench.driver.detach_nic(server.id, port_id)
+            self._cards.pop(port_id, None)
             await bench.conductor.on(ctx, "VirtualInterface", "destroy", {"id": port_id})
             await bench.network.forget(ctx, server, port_id)
 

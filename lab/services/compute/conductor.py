@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import BadRequest, LabError, RemoteFault, TransportError
+from lab.errors import BadRequest, LabError, NotFound, RemoteFault, TransportError
 from lab.locks import Locks
 from lab.services.compute import notifications, records
 from lab.services.compute.aggregates import host_zone
@@ -259,7 +259,11 @@ class Conductor:
                 raise BadRequest(f"Invalid volume: {error}") from error
             raise
         changes = {"attachment_id": attachment, "delete_on_termination": bool(asked.get("delete_on_termination"))}
-        reserved = await self._store.run(lambda tx: tx.update(reserved, **changes))
+        try:
+            reserved = await self._store.run(lambda tx: tx.update(reserved, **changes))
+        except NotFound as error:  # the server was deleted, and its delete did not see this attachment yet
+            await self._volumes.attachment_delete(ctx, attachment)
+            raise ServerNotFound.of(server.id) from error
         self._compute.cast(ctx, server, "attach_volume", bdm=brief_device(reserved))
         return reserved.device_name or ""
 

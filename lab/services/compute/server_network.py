@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError, RemoteFault, TransportError
+from lab.errors import LabError, NotFound, RemoteFault, TransportError
 from lab.locks import Locks
 from lab.services.compute.model import BuildAbort, PortBindingFailed, PortStillInUse, Server
 from lab.services.compute.network_client import TAP_LENGTH, Networks, fixed_ips
@@ -226,7 +226,7 @@ class ServerNetwork:
             fresh = await self._bind_all(ctx, server, [(port, request)], networks, kept)
             found = next((vif for vif in fresh if vif["port_id"] == port["id"]), None)
             if found is None:
-                raise PortBindingFailed(f"Port {port['id']} vanished while it was attached to {server.id}")
+                raise NotFound(f"Port {port['id']} could not be found: it was deleted while it was attached to {server.id}")
             return found
         except PortStillInUse:  # it is another server's now: nothing of it is ours to take back
             await self.forget(ctx, server, port["id"])

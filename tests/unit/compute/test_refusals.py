@@ -97,6 +97,72 @@ def test_a_network_deleted_while_nova_looks_at_it_is_refused() -> None:
     told(story)
 
 
+async def ready(cloud: SimulatedCloud) -> tuple[Any, str]:
+    """A server at rest, and its network."""
+    image, flavor, network = await ingredients(cloud)
+    server = await cloud.compute.servers.create("web", flavor, image=image, networks=[{"uuid": network}])
+    return await server.wait_for("ACTIVE"), network
+
+
+def test_a_security_group_deleted_while_a_server_gets_it_is_not_found() -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        server, _ = await ready(cloud)
+        group = await cloud.network.security_groups.create("web")
+        cloud.faults.arm("delay", Match("PUT /v2.0/ports/*", source="nova-api"), delay_s=5)
+        add = answered(cloud, "compute", "POST", f"/v2.1/servers/{server.id}/action", {"addSecurityGroup": {"name": "web"}})
+        adding = asyncio.create_task(add)
+        await cloud.sleep(2)
+        await group.delete()
+        status, words = await adding
+        assert (status, words.partition(": ")[2]) == (404, f"Security group {group.id} does not exist")
+
+    told(story)
+
+
+def test_a_server_deleted_while_a_volume_is_reserved_for_it_does_not_keep_the_volume() -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        server, _ = await ready(cloud)
+        volume = await cloud.volume.volumes.create(1)
+        await volume.wait_for("available")
+        cloud.faults.arm("delay", Match("POST /v3/attachments", source="nova-conductor"), delay_s=40)
+        body = {"volumeAttachment": {"volumeId": volume.id}}
+        attaching = asyncio.create_task(answered(cloud, "compute", "POST", f"/v2.1/servers/{server.id}/os-volume_attachments", body))
+        await cloud.sleep(2)
+        await server.delete()
+        await server.wait_gone()
+        status, words = await attaching
+        assert (status, words.partition(": ")[2]) == (404, f"Instance {server.id} could not be found.")
+        assert (await volume.refresh()).status == "available"
+        await volume.delete()
+        await volume.wait_gone()
+
+    told(story)
+
+
+@pytest.mark.parametrize("late", ["GET /v2.0/ports", "hypervisor.attach_nic"])
+def test_a_port_deleted_while_its_card_is_plugged_leaves_no_card(late: str) -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        server, network = await ready(cloud)
+        port = await cloud.network.ports.create(network)
+        # that it was bound is told when it is gone already
+        cloud.faults.arm("delay", Match("POST /v2.1/os-server-external-events", source="neutron-api"), delay_s=3)
+        kind = "driver" if late.startswith("hypervisor") else "rest"
+        cloud.faults.arm("delay", Match(late, kinds=(kind,), source="nova-compute"), delay_s=5)
+        body = {"interfaceAttachment": {"port_id": port.id}}
+        attaching = asyncio.create_task(answered(cloud, "compute", "POST", f"/v2.1/servers/{server.id}/os-interface", body))
+        await cloud.sleep(2)
+        await port.delete()
+        status, words = await attaching
+        assert status in (400, 404), words
+        assert port.id in words
+        await cloud.sleep(10)
+        guest = cloud.world.datacenter.guest(server.id)
+        assert guest is not None
+        assert list(guest.vifs) == [each.id for each in await cloud.network.ports.list(device_id=server.id)]
+
+    told(story)
+
+
 def test_an_unknown_volume_type_is_refused_before_there_is_a_server() -> None:
     async def story(cloud: SimulatedCloud) -> None:
         image, flavor, network = await ingredients(cloud)

@@ -103,6 +103,8 @@ class SecurityGroupsPart(ComputePart):
         except RemoteFault as fault:
             if fault.status == 400:
                 raise BadRequest(fault.message) from fault
+            if fault.status == 404:
+                raise NotFound(fault.message) from fault
             raise
 
 
