@@ -76,6 +76,7 @@ class Strand:
 
     def step(self, _: object = None) -> None:
         """Go on to the next wait or to the end; in its context."""
+        self.waits_for = None  # that one points back here: what has ended shall go at once, without a collector
         try:
             if self.dropped:
                 self.dropped = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -38,6 +39,22 @@ def test_a_program_in_virtual_time():
             return asyncio.get_running_loop().time()
 
     assert lab.run(main) > 10
+
+
+def test_what_a_server_s_life_used_goes_without_the_collector():
+    async def main():
+        async with lab.Cloud.simulated(3, datacenter=SMALL) as cloud:
+            gc.collect()
+            gc.disable()
+            try:
+                server, _ = await server_with_network(cloud)
+                await server.delete()
+                await server.wait_gone()
+                assert gc.collect() == 0
+            finally:
+                gc.enable()
+
+    lab.run(main)
 
 
 def test_a_list_is_read_to_its_end():
