@@ -160,14 +160,15 @@ class DhcpAgent:
     async def _serve(self, ctx: Context, info: Json) -> None:
         network_id = info["id"]
         subnets = [subnet for subnet in info["subnets"] if subnet["enable_dhcp"]]
-        if not subnets or not info["admin_state_up"]:
-            if network_id in self.networks or network_id in self.own:
-                await self._stop(network_id)
-                await self.plugin.release_dhcp_port(ctx, network_id, self._device_id(network_id))
-            return
-        known = [port["id"] for port in info["ports"]]
         device_id = self._device_id(network_id)
         own = next((port for port in info["ports"] if port["device_id"] == device_id), None)
+        if not subnets or not info["admin_state_up"]:
+            # Its port says that it was served: by this life of the agent or by an earlier one.
+            if own is not None or network_id in self.networks or network_id in self.own:
+                await self._stop(network_id)
+                await self.plugin.release_dhcp_port(ctx, network_id, device_id)
+            return
+        known = [port["id"] for port in info["ports"]]
         wanted = [{"subnet_id": subnet["id"]} for subnet in subnets]
         if own is None or {f["subnet_id"] for f in own["fixed_ips"]} != {s["id"] for s in subnets}:
             asked = {"network_id": network_id, "device_id": device_id, "fixed_ips": wanted}

@@ -132,6 +132,26 @@ def test_a_restarted_agent_finds_its_host_as_it_was() -> None:
     play(story)
 
 
+@pytest.mark.parametrize("thing", ["subnet", "network"])
+def test_a_network_that_is_served_no_more_when_its_agent_comes_back_is_not(thing: str) -> None:
+    async def story(cloud: Neutron) -> None:
+        network = await cloud.network()
+        subnet = await cloud.subnet(network)
+        await cloud.settle()
+        assert list(cloud.dhcp.networks) == [network["id"]]
+        agent = "neutron-dhcp-agent@network-1"
+        cloud.wires.kill(agent)
+        change = {"enable_dhcp": False} if thing == "subnet" else {"admin_state_up": False}
+        await cloud.do("PUT", f"/{thing}s/{(subnet if thing == 'subnet' else network)['id']}", {thing: change})
+        await cloud.settle()
+        cloud.wires.restart(agent)
+        await cloud.settle(30)
+        assert cloud.dhcp.networks == {}
+        assert (await cloud.do("GET", f"/ports?network_id={network['id']}")) == []
+
+    play(story)
+
+
 def test_the_whole_way_on_a_database() -> None:
     async def story(cloud: Neutron) -> None:
         network, port = await _boot(cloud)
