@@ -129,8 +129,7 @@ class Power:
         hard = reboot_type == "HARD"
         tasks = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD) if hard else (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
         async with self._task(ctx, server, "compute_reboot_instance"):
-            await bench.conductor.devices(ctx, server.id)
-            await bench.volumes.attachments_of(ctx, server.id)
+            await self._forget_lost_volumes(ctx, server)
             await bench.network.refresh(ctx, server.id, server.project_id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             bench.usage(ctx, server, "reboot.start")
@@ -143,6 +142,20 @@ class Power:
                 raise
             server = await bench.conductor.save(ctx, server, vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "reboot.end")
+
+    async def _forget_lost_volumes(self, ctx: Context, server: Server) -> None:
+        """Forget volumes whose attachment cinder has ended without nova's hearing of it: else they are attached for ever.
+
+        One that has no attachment yet is on its way. Source: `_delete_dangling_bdms` of nova/compute/manager.py.
+        """
+        bench = self._bench
+        devices = await bench.conductor.devices(ctx, server.id)
+        known = {each["id"] for each in await bench.volumes.attachments_of(ctx, server.id)}
+        for device in devices:
+            if device.volume_id and device.attachment_id and device.attachment_id not in known and not device.is_root:
+                bench.process.log(ctx, f"Removing stale volume attachment {device.attachment_id} of volume {device.volume_id}.", "warning")
+                await bench.driver.detach_disk(server.id, device.volume_id)
+                await bench.conductor.on(ctx, "BlockDeviceMapping", "destroy", {"id": device.id})
 
     async def _reboot_failed(self, ctx: Context, server: Server, error: LabError) -> None:
         bench = self._bench

@@ -156,6 +156,33 @@ def test_a_card_that_cannot_be_plugged_leaves_no_port() -> None:
     play(main)
 
 
+@pytest.mark.parametrize("kind", ["SOFT", "HARD"])
+def test_a_volume_that_cinder_has_detached_unheard_is_forgotten_at_a_reboot(kind: str) -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        volume_id = await attached(cloud, server_id)
+        reboot = {"reboot": {"type": kind}}
+
+        async def rebooted() -> list[str]:
+            """The volumes that nova knows the server to have, when it was rebooted."""
+            assert (await cloud.call("POST", f"/v2.1/servers/{server_id}/action", reboot)).status == 202
+            await cloud.settle()
+            found = await cloud.wires.store.run(lambda tx: tx.find(BlockDevice, server_id=server_id))
+            return [each.volume_id for each in found if each.volume_id is not None]
+
+        assert await rebooted() == [volume_id]
+        cloud.faults.arm("drop", Match("object_action(BlockDeviceMapping.destroy)", source="nova-compute"))
+        await cloud.call("DELETE", f"/v2.1/servers/{server_id}/os-volume_attachments/{volume_id}")
+        await cloud.settle(100)
+        assert cloud.cinder.volumes[volume_id]["status"] == "available"
+        path = f"/v2.1/servers/{server_id}/os-volume_attachments"
+        assert [each["volumeId"] for each in (await cloud.call("GET", path)).json()["volumeAttachments"]] == [volume_id]
+        assert await rebooted() == []
+        assert cloud.hypervisors["compute-1"].disks[server_id] == []
+
+    play(main)
+
+
 # -- boot from volume -----------------------------------------------------------------------------
 
 ROOT = {
