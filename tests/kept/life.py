@@ -265,6 +265,11 @@ async def empty(cloud: SimulatedCloud) -> None:
 
     await end(await cloud.compute.servers.list())
     await cloud.sleep(60)
+    for snapshot in await cloud.volume.snapshots.list():
+        if snapshot.status == "creating":  # what was to make it was lost with the queue
+            body = {"os-reset_status": {"status": "error"}}
+            await cloud.session.json("volume", "POST", f"/v3/snapshots/{snapshot.id}/action", body)
+    await end(await cloud.volume.snapshots.list())
     for volume in await cloud.volume.volumes.list():
         if volume.status not in ("available", "error", "in-use", "error_deleting"):
             body = {"os-reset_status": {"status": "error", "attach_status": "detached"}}

@@ -24,6 +24,8 @@ class User:
         self.cloud, self.worker = cloud, worker
         self.server: Any = None
         self.volume: Any = None
+        self.snapshot: Any = None
+        self.network: Any = None
 
     async def nothing(self) -> None:
         """For flows that begin with an empty cloud."""
@@ -65,6 +67,29 @@ class User:
     async def reboot(self) -> None:
         await self.server.reboot()
 
+    async def take_a_snapshot(self) -> None:
+        self.snapshot = await self.cloud.volume.snapshots.create(self.volume.id, force=True)
+
+    async def have_a_snapshot(self) -> None:
+        await self.have_both()
+        await self.take_a_snapshot()
+        await self.snapshot.wait_for("available")
+
+    async def make_a_volume_of_it(self) -> None:
+        await self.cloud.volume.volumes.create(1, name="w", snapshot=self.snapshot.id)
+
+    async def have_a_network(self) -> None:
+        await self.have_a_server()
+        self.network = await self.cloud.network.networks.create("other")
+        await self.cloud.network.subnets.create(self.network.id, "10.7.0.0/24")
+        await self.cloud.sleep(20)
+
+    async def add_a_card(self) -> None:
+        await self.server.attach_interface(self.network.id)
+
+    async def delete_the_network(self) -> None:
+        await self.network.delete()
+
     async def delete(self) -> None:
         await self.server.delete()
 
@@ -78,6 +103,10 @@ FLOWS: dict[str, tuple[Step, Step]] = {
     "reboot": (User.have_a_server, User.reboot),
     "delete with a volume": (User.have_it_attached, User.delete),
     "delete with its own volume": (User.have_a_server_on_a_volume, User.delete),
+    "snapshot": (User.have_it_attached, User.take_a_snapshot),
+    "volume from a snapshot": (User.have_a_snapshot, User.make_a_volume_of_it),
+    "card": (User.have_a_network, User.add_a_card),
+    "delete a network": (User.have_a_network, User.delete_the_network),
 }
 """What is there before, and what is cut off."""
 
