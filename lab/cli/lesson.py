@@ -74,7 +74,8 @@ def start(
     if step:
         lesson.index(step)
         place = step
-    cloud = running_cloud(connect, clouds) if connect else own_cloud(lesson, kept, seed, "max" if answers is not None else None)
+    speed = "max" if answers is not None else None
+    cloud = running_cloud(connect, clouds, session.lang) if connect else own_cloud(lesson, kept, seed, speed)
     finished = asyncio.run(taught(session, kept, cloud, answers, place))
     raise typer.Exit(0 if finished or answers is None else 1)
 
@@ -103,14 +104,25 @@ async def own_cloud(lesson: Lesson, kept: Shelf, seed: int | None, speed: str | 
 
 
 @asynccontextmanager
-async def running_cloud(url: str, clouds: Path) -> AsyncIterator[Place]:
+async def running_cloud(url: str, clouds: Path, lang: str) -> AsyncIterator[Place]:
     """A running cloud, with the password of a clouds.yaml."""
     from lab.cli.journals import password_of
+    from lab.cli.tui import in_words
+    from lab.errors import LabError
+    from lab.watch.feed import Unheard
     from lab.watch.remote import RemoteFeed
 
     feed = RemoteFeed(url, password=password_of(clouds))
     try:
-        await feed.connect()
+        try:
+            await feed.connect()
+        except Unheard as error:
+            if error.reason != "refused":
+                raise in_words(error, lang) from None
+            raise LabError(
+                f"{url} refuses the password of {clouds}; name the clouds.yaml that its `glasscloud up` wrote with --clouds",
+                ko=f"{url}에서 {clouds}의 비밀번호를 거부했습니다. 그 `glasscloud up`이 쓴 clouds.yaml을 --clouds로 지정하십시오",
+            ) from None
         yield feed, clouds
     finally:
         await feed.close()
@@ -188,7 +200,7 @@ async def checked(kept: Shelf, answer: str, lang: Lang | None) -> bool:
         if view.kind == "find":
             screen.print(say("give-answer", spoken), style="dim", highlight=False)
         return view.kind != "find"
-    async with running_cloud(memo["url"], Path(memo["clouds"])) as (feed, _):
+    async with running_cloud(memo["url"], Path(memo["clouds"]), spoken) as (feed, _):
         guide = lecture_in(feed, session).guide
         guide.recall(memo)
         reply = await (guide.check() if view.kind == "do" else guide.answer(answer))

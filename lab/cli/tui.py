@@ -13,7 +13,8 @@ from lab.cli.demo import Lang, native
 from lab.cli.running import bound
 
 if TYPE_CHECKING:
-    from lab.watch.feed import Feed
+    from lab.errors import LabError
+    from lab.watch.feed import Feed, Unheard
 
 
 class ThemeName(StrEnum):
@@ -79,14 +80,12 @@ def at_a_terminal() -> None:
 
 async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
     """Open the feed, run the application on it, and close it whatever happens."""
-    from lab.errors import LabError
-    from lab.tui.words import say
     from lab.watch.feed import Unheard
 
     try:
         feed: Feed = await opened()
     except Unheard as error:
-        raise LabError(say({}, lang.value, f"unheard.{error.reason}", url=error.url, detail=error.detail)) from None
+        raise in_words(error, lang.value) from None
     try:
         at_a_terminal()
         from lab.tui.app import GlassApp
@@ -94,6 +93,14 @@ async def show(opened: Any, lang: Lang, theme: ThemeName) -> None:
         await GlassApp(feed, lang.value, theme.value, keeps=True).run_async()
     finally:
         await feed.close()
+
+
+def in_words(error: Unheard, lang: str) -> LabError:
+    """Why nothing is heard of a cloud, and the way out."""
+    from lab.errors import LabError
+    from lab.tui.words import say
+
+    return LabError(say({}, lang, f"unheard.{error.reason}", url=error.url, detail=error.detail))
 
 
 async def recorded(path: Path) -> Feed:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import re
 from pathlib import Path
 
 import pytest
 
+from lab.cli.lesson import running_cloud
 from lab.cli.main import explain, language, main
-from lab.errors import NotFound
+from lab.errors import LabError, NotFound
+from lab.watch.feed import Unheard
+from lab.watch.remote import RemoteFeed
 
 ROOT = Path(__file__).resolve().parents[3]
 HANGUL = re.compile("[가-힣]")
@@ -77,6 +81,29 @@ def test_a_wrong_call_too(call: str, words: str, capsys: pytest.CaptureFixture[s
         main([*call.split(), "--lang=ko"])
     assert left.value.code == 2
     assert words in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("reason", "lang", "words"), [
+    ("nobody", "en", "Nothing listens at http://127.0.0.1:1. Start a cloud"), ("nobody", "ko", "에서 듣고 있는 것이 없습니다"),
+    ("refused", "en", "refuses the password of"), ("refused", "ko", "비밀번호를 거부했습니다. 그 `glasscloud up`이 쓴"),
+])  # fmt: skip
+def test_a_lesson_in_a_cloud_that_is_not_heard_says_why(
+    reason: str, lang: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text("clouds: {glasscloud: {auth: {password: x}}}")
+
+    async def unheard(feed: RemoteFeed) -> None:
+        raise Unheard(reason, feed.url)
+
+    async def enter() -> None:
+        async with running_cloud("http://127.0.0.1:1", clouds, lang):
+            pass
+
+    monkeypatch.setattr(RemoteFeed, "connect", unheard)
+    with pytest.raises(LabError) as caught:
+        asyncio.run(enter())
+    assert words in caught.value.say(lang)
 
 
 def test_a_scenario_is_checked_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
