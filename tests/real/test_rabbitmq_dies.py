@@ -111,7 +111,7 @@ def test_a_server_that_is_silent_is_given_up(server: RabbitMQ, monkeypatch: pyte
         bus = OnRabbitMQ(server.url)
         try:
             client, worker = await bus.start("nova-api", "c1"), await bus.worker("h1")
-            server.signal(signal.SIGSTOP)
+            server.hold()
             try:
                 asked = asyncio.ensure_future(client.rpc.call(CTX, "conductor", "get", {"x": 1}, timeout=40))
                 with pytest.raises(Unreachable, match="silent"):

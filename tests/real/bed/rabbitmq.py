@@ -130,9 +130,19 @@ class RabbitMQ:
             self.signal(signal.SIGKILL)
         self._server.wait(READY_S)  # its shell ends with it
 
+    def hold(self) -> None:
+        """Stop the server as it stands. Its threads stop one by one: until the last has, it may answer."""
+        self.signal(signal.SIGSTOP)
+        threads = Path("/proc") / str(self._pid()) / "task"
+        while any("\nState:\tT" not in (thread / "status").read_text() for thread in threads.iterdir()):
+            time.sleep(0.01)
+
     def signal(self, number: int) -> None:
         """Send the server itself a signal, not the shell that started it."""
-        os.kill(int((self.folder / "pid").read_text()), number)
+        os.kill(self._pid(), number)
+
+    def _pid(self) -> int:
+        return int((self.folder / "pid").read_text())
 
     def close(self) -> None:
         """End it and remove its directory."""
