@@ -314,9 +314,9 @@ async def work_until_dropped(cloud: SimulatedCloud, seed: str, seen: Seen, worke
             group.create_task(worker.prepared_work(crew[0]))
 
 
-def looked_at(path: Path, seen: Seen) -> None:
+def looked_at(path: Path, seen: Seen, **options: Any) -> None:
     """Open the cloud once more: everything must be right, and can be deleted."""
-    boot = Boot(path, datacenter=SMALL)
+    boot = Boot(path, **options)
 
     async def look() -> None:
         await settle(boot.cloud, seen)

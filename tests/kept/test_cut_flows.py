@@ -138,7 +138,7 @@ def cut_off(path: Path, flow: str, entries: int) -> list[Entry]:
     seen.tick(boot.world.runtime.iso_us())
     told = list(journal.since(since))
     boot.drop()
-    looked_at(path, seen)
+    looked_at(path, seen, datacenter=SMALL)
     return told
 
 

@@ -25,7 +25,7 @@ def cut_off_and_opened(path: Path, seed: int, cuts: int) -> None:
         assert not boot.errors(), boot.errors()
         seen.tick(boot.world.runtime.iso_us())
         boot.drop()
-    looked_at(path, seen)
+    looked_at(path, seen, datacenter=SMALL)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -18,7 +18,7 @@ from lab.client.session import ApiError
 from lab.cloud import Cloud
 from lab.config import Config
 from lab.errors import Unreachable
-from tests.kept.life import Boot, Seen, Worker, check, empty, settle
+from tests.kept.life import Seen, Worker, looked_at
 
 ROOT = Path(__file__).parents[2]
 SEEDS, KILLS = 4, 5
@@ -83,20 +83,6 @@ async def work(served: Served, seed: str, seen: Seen, kill_after_s: float) -> No
     assert "Traceback" not in said, said
 
 
-def look(path: Path, seen: Seen) -> None:
-    """Open the database in this process, compare everything, then delete everything."""
-    boot = Boot(path)
-
-    async def compare() -> None:
-        await settle(boot.cloud, seen)
-        await check(boot.cloud, seen)
-        await empty(boot.cloud)
-
-    boot.run(compare())
-    assert not boot.errors(), boot.errors()
-    boot.drop()
-
-
 def kill_and_look(folder: Path, seed: int, kills: int) -> None:
     dice, seen = Random(seed), Seen()
     for number in range(kills):
@@ -107,7 +93,7 @@ def kill_and_look(folder: Path, seed: int, kills: int) -> None:
         finally:
             served.process.kill()
             served.process.wait()
-    look(folder / "cloud.db", seen)
+    looked_at(folder / "cloud.db", seen)
 
 
 @pytest.mark.slow

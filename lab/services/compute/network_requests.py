@@ -5,6 +5,8 @@ Source: `validate_networks` and `create_resource_requests` of nova/network/neutr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import BadRequest, Conflict, Forbidden, RemoteFault
@@ -54,11 +56,12 @@ class NetworkRequests:
         await self._check_new(ctx, [card for card in cards if card["port_id"] is None], networks)
         await self._check_quota(ctx, sum(card["port_id"] is None for card in cards) * request.min_count)
         await self._refresh_extensions(ctx)
-        for network_id in ids:
-            await self._ask_provider(ctx, network_id)
         names = [name for name in request.security_groups if name != "default"]
-        if names:
-            await self._check_groups(ctx, list(request.security_groups))
+        with _known_to_neutron():
+            for network_id in ids:
+                await self.neutron.provider(ctx, network_id)
+            if names:
+                await self.neutron.security_groups(ctx, list(request.security_groups))
         return cards
 
     async def only_network(self, ctx: Context) -> str:
@@ -119,22 +122,16 @@ class NetworkRequests:
             memory["neutron extensions"] = await self.neutron.extensions(ctx)
             memory["neutron extensions until"] = now + self._process.config.extension_sync_interval_s
 
-    async def _ask_provider(self, ctx: Context, network_id: str) -> None:
-        """What nova asks of each network; one that was deleted since it was looked for is not there."""
-        try:
-            await self.neutron.provider(ctx, network_id)
-        except RemoteFault as fault:
-            if fault.status != 404:
-                raise
-            raise BadRequest(fault.message) from fault
 
-    async def _check_groups(self, ctx: Context, names: list[str]) -> None:
-        try:
-            await self.neutron.security_groups(ctx, names)
-        except RemoteFault as fault:
-            if fault.status != 404:
-                raise
-            raise BadRequest(fault.message) from fault
+@contextmanager
+def _known_to_neutron() -> Iterator[None]:
+    """What neutron does not know, or knows no more since it was looked for, is refused as the user's mistake."""
+    try:
+        yield
+    except RemoteFault as fault:
+        if fault.status != 404:
+            raise
+        raise BadRequest(fault.message) from fault
 
 
 def _card(request: NetworkRequest) -> Json:
