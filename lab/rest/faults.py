@@ -67,7 +67,13 @@ class FaultTable:
         self._table = {**STATUS, **(table or {})}
 
     def status(self, error: LabError) -> int:
-        """The status of an error: its class's, or that of its nearest known ancestor."""
+        """The status of an error: its class's, or that of its nearest known ancestor.
+
+        A token that another service refuses is refused here too, so that the client gets itself another one; only keystone's
+        refusal is of this service's own password. Source: ClientWrapper of nova/network/neutron.py.
+        """
+        if isinstance(error, RemoteFault) and error.status == 401 and error.service != "identity":
+            return 401
         for cls in type(error).__mro__:
             if cls in self._table:
                 return self._table[cls]

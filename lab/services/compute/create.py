@@ -86,6 +86,8 @@ class ServerCreator:
         try:
             image = await self._images.show(ctx, image_id)
         except RemoteFault as fault:
+            if fault.status in (401, 403):
+                raise BadRequest(f"Not authorized for image {image_id}.") from fault
             if fault.status != 404:
                 raise
             raise BadRequest("Can not find requested image") from fault

@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import NoValidHost, RemoteFault, TransportError
+from lab.errors import LabError, NoValidHost, RemoteFault, TransportError
 from lab.services.compute.decision import Decider, Decision, Ranking, journal_body
 from lab.services.compute.host_pool import Pool
 from lab.services.compute.hosts import HostTable, follow
@@ -83,8 +83,9 @@ class Scheduler:
             For each server a list of selections: the claimed host first, then its alternates, which nobody holds.
 
         Raises:
-            NoValidHost: there is no host for one of them; nothing is held.
+            NoValidHost: there is no host for one of them.
             AllocationUpdateFailed: somebody else changed what a server holds.
+            Whatever it is, what was claimed here for the others is given back.
         """
         request = await self._situations.completed(Request.of(spec_obj, instance_uuids[0]))
         found = await self._candidates(ctx, request)
@@ -95,15 +96,17 @@ class Scheduler:
         pool = self._pool(found)
         alternates = self._config.max_attempts - 1 if return_objects and return_alternates else 0
         chosen: list[int] = []
+        claimed: list[str] = []
         best: list[tuple[int, float]] = []
         for index, server_id in enumerate(instance_uuids):
             if index:
                 request = replace(request, server_id=server_id)
             decision, ranking = await self._decide(pool, request, index)
-            row, best = await self._claim_best(ctx, decision, ranking, found, alternates)
-            if row is None:
-                await self._give_back(ctx, instance_uuids[:index], chosen)
-                raise NoValidHost(NOT_ENOUGH)
+            try:
+                row, best = await self._claim_best(ctx, decision, ranking, found, alternates, claimed)
+            except LabError:
+                await self._give_back(ctx, claimed, chosen)
+                raise
             chosen.append(row)
             request = self._consume(row, request)
             if len(instance_uuids) > 1:
@@ -165,9 +168,12 @@ class Scheduler:
     # -- claiming -----------------------------------------------------------------------------
 
     async def _claim_best(
-        self, ctx: Context, decision: Decision, ranking: Ranking, found: Found, alternates: int
-    ) -> tuple[int | None, list[tuple[int, float]]]:
-        """Claim the best host that placement still grants (None: there is none); and the best ones that were looked at."""
+        self, ctx: Context, decision: Decision, ranking: Ranking, found: Found, alternates: int, claimed: list[str]
+    ) -> tuple[int, list[tuple[int, float]]]:
+        """Claim the best host that placement still grants; answers it, and the best ones that were looked at.
+
+        Raises NoValidHost when there is none. `claimed` gets the server's id when it holds something by this.
+        """
         request, hosts = decision.request, self._hosts
         if decision.emptied_by is not None:
             self._process.log(ctx, f"Filter {decision.emptied_by} returned 0 hosts")
@@ -177,7 +183,7 @@ class Scheduler:
         for row, total in ranking:
             looked_at.append((row, total))
             if winner is None:
-                winner = await self._claim(ctx, request, row, found)
+                winner = await self._claim(ctx, request, row, found, claimed)
             if winner is not None and len(looked_at) > alternates:
                 break
         best = next((total for row, total in looked_at if row == winner), 0.0)
@@ -191,9 +197,11 @@ class Scheduler:
             body=journal_body(decision, self._decider, hosts, looked_at),
             note={"version": decision.version, "candidates": decision.candidates.count, "passed": len(ranking), "score": best},
         )
+        if winner is None:
+            raise NoValidHost(NOT_ENOUGH)
         return winner, looked_at
 
-    async def _claim(self, ctx: Context, request: Request, row: int, found: Found) -> int | None:
+    async def _claim(self, ctx: Context, request: Request, row: int, found: Found, claimed: list[str]) -> int | None:
         """Claim one host; answers its row, or that of the host that the server holds already, or None."""
         hosts, server_id = self._hosts, request.server_id
         held = (await self._placement.held(ctx, server_id))["allocations"]
@@ -204,7 +212,10 @@ class Scheduler:
             return mine
         owner = (request.project_id or ctx.project_id, request.user_id or ctx.user_id)
         wanted = found.request(hosts.uuids[row])
-        return row if await self._placement.claim(ctx, server_id, owner, wanted) else None
+        if not await self._placement.claim(ctx, server_id, owner, wanted):
+            return None
+        claimed.append(server_id)
+        return row
 
     def _consume(self, row: int, request: Request) -> Request:
         """Book the claim in the table and in the group, for the next server of this request and the next request."""
@@ -219,9 +230,13 @@ class Scheduler:
         return replace(request, group=replace(group, hosts=(*group.hosts, host), members=members))
 
     async def _give_back(self, ctx: Context, server_ids: Sequence[str], rows: Sequence[int]) -> None:
+        """Undo these claims, each in any case; what placement does not hear of is given back with the server's delete."""
         self._hosts.restore(rows)
         for server_id in server_ids:
-            await self._placement.release(ctx, server_id)
+            try:
+                await self._placement.release(ctx, server_id)
+            except LabError as error:
+                self._process.log(ctx, f"the allocations of {server_id} could not be given back: {error}", "warning")
 
     def _selections(self, chosen: Sequence[int], best: Sequence[tuple[int, float]], found: Found, alternates: int) -> list[list[Json]]:
         """For each claimed host itself and the best of the others."""

@@ -14,6 +14,8 @@ from lab.cloud import SimulatedCloud
 from sim.faults import Match
 
 NOBODY = "0" * 32
+PATCH = "application/openstack-images-v2.1-json-patch"
+PUBLIC = [{"op": "replace", "path": "/visibility", "value": "public"}]
 
 
 def told(story: Callable[[SimulatedCloud], Awaitable[Any]], seed: int = 7) -> Any:
@@ -93,6 +95,35 @@ def test_a_network_deleted_while_nova_looks_at_it_is_refused() -> None:
         await cloud.network.networks.delete(network)
         status, words = await boot
         assert (status, words.partition(": ")[2]) == (400, f"Network {network} could not be found.")
+
+    told(story)
+
+
+@pytest.mark.parametrize(
+    ("at", "status", "said"),
+    [
+        ("GET /v2/images/*", 400, "Not authorized for image"),
+        ("GET /v2.0/networks", 401, "requires authentication"),
+    ],
+)
+def test_a_user_deleted_while_nova_looks_at_his_request_is_not_authorized(at: str, status: int, said: str) -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        image, flavor, network = await ingredients(cloud)
+        await cloud.session.json("network", "PUT", f"/v2.0/networks/{network}", {"network": {"shared": True}})
+        await cloud.session.json("image", "PATCH", f"/v2/images/{image}", PUBLIC, {"content-type": PATCH})
+        project, user = await cloud.identity.projects.create("p2"), await cloud.identity.users.create("u2", "secret99")
+        await cloud.identity.roles.assign((await cloud.identity.roles.find("member")).id, user.id, project.id)
+        other = cloud.as_user("u2", "secret99", "p2")
+        await other.compute.servers.list()
+        cloud.faults.arm("delay", Match(at, source="nova-api"), delay_s=5)
+        body = {"server": {"name": "web", "flavorRef": flavor, "imageRef": image, "networks": [{"uuid": network}]}}
+        boot = asyncio.create_task(answered(other, "compute", "POST", "/v2.1/servers", body))
+        await cloud.sleep(2)
+        await user.delete()
+        found, words = await boot
+        assert found == status, words
+        assert said in words
+        assert await cloud.compute.servers.list(all_tenants=1) == []
 
     told(story)
 

@@ -11,6 +11,7 @@ from lab.config import Config, for_era
 from lab.errors import NoValidHost
 from lab.services.compute.aggregates import Aggregate
 from lab.services.compute.model import ComputeNode, Server
+from lab.services.compute.report_client import AllocationUpdateFailed
 from lab.services.compute.server_groups import ServerGroup
 from lab.services.placement.model import ResourceProvider
 from tests.unit.scheduler.rig import World
@@ -147,6 +148,36 @@ def test_when_one_of_several_finds_no_host_none_keeps_anything() -> None:
     assert not made.held(A)
     assert not made.held(B)
     assert made.scheduler._hosts.numbers.column("num_instances").tolist() == [0.0]
+
+
+def test_when_the_claim_of_one_of_several_fails_the_others_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world()
+    client = made.scheduler._placement
+    claim = client.claim
+
+    async def broken(ctx: Any, server_id: str, *args: Any) -> bool:
+        if server_id == B:
+            raise AllocationUpdateFailed(f"Failed to update allocations for consumer {B}.")
+        return await claim(ctx, server_id, *args)
+
+    monkeypatch.setattr(client, "claim", broken)
+    with pytest.raises(AllocationUpdateFailed):
+        made.place(A, B)
+    assert not made.held(A)
+    assert not made.scheduler._hosts.numbers.column("num_instances").any()
+
+
+def test_a_repeated_message_that_fails_gives_nothing_of_the_first_ones_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = world()
+    made.place(A)
+
+    async def refuse(*args: Any) -> bool:
+        return False
+
+    monkeypatch.setattr(made.scheduler._placement, "claim", refuse)
+    with pytest.raises(NoValidHost):
+        made.place(A, B)
+    assert len(made.held(A)) == 1
 
 
 def test_a_claim_counts_until_its_host_reports_and_no_longer_than_a_minute() -> None:
