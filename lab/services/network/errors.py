@@ -83,10 +83,6 @@ class SecurityGroupEthertypeConflictWithProtocol(_Fault, BadRequest):
     """Invalid ethertype {ethertype} for protocol {protocol}."""
 
 
-class AddressPairAndPortSecurityRequired(_Fault, BadRequest):
-    """Port Security must be enabled in order to have allowed address pairs on a port."""
-
-
 class DuplicateAddressPairInRequest(_Fault, BadRequest):
     """Request contains duplicate address pair: mac_address {mac_address} ip_address {ip_address}."""
 
@@ -252,6 +248,10 @@ class SecurityGroupRuleExists(_Fault, Conflict):
 class PortSecurityPortHasSecurityGroup(_Fault, Conflict):
     """Port has security group associated. Cannot disable port security or IP address until security group is
     removed."""
+
+
+class AddressPairAndPortSecurityRequired(_Fault, Conflict):
+    """Port Security must be enabled in order to have allowed address pairs on a port."""
 
 
 class RouterInUse(_Fault, Conflict):

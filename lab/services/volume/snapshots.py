@@ -50,8 +50,10 @@ class Snapshots:
         def work(tx: Transaction) -> tuple[Volume, VolumeSnapshot]:
             volume = volume_of(tx, ctx, volume_id)
             allowed = ("available", "in-use") if attached_too else ("available",)
-            if volume.status not in allowed or volume.host is None:
+            if volume.status not in allowed:
                 raise InvalidVolume(f"Volume {volume_id} status must be {' or '.join(allowed)}, but current status is: {volume.status}.")
+            if volume.host is None:
+                raise InvalidVolume(f"Volume {volume_id} is on no backend, whatever status it was set to; delete it and create it again.")
             wanted = {"snapshots": 1, "gigabytes": volume.size}
             name = type_name(tx, volume.volume_type_id)
             quota.reserve(tx, self.config.volume_quotas, volume.project_id, wanted, name)

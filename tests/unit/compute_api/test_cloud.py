@@ -227,7 +227,9 @@ def test_usage(nova: Nova) -> None:
     assert usage["server_usages"][0]["uptime"] == 3600
     assert nova.ok("GET", f"{path}/red?{window}")["tenant_usage"]["total_vcpus_usage"] == 1.0
     assert nova.ok("GET", f"{path}/empty?{window}", token=ADMIN) == {"tenant_usage": {}}
+    assert nova.ok("GET", f"{path}/red")["tenant_usage"]["total_hours"] == 0.0, "as openstacksdk asks: no dates, an empty period"
     assert nova.fault("GET", f"{path}/red?start=x")[0] == 400
+    assert nova.fault("GET", f"{path}/red?start=2026-02-01T00:00:00&end=2026-02-01T00:00:00")[0] == 400
     assert nova.fault("GET", f"{path}/red?start=2026-02-01T00:00:00&end=2026-01-01T00:00:00")[0] == 400
     assert nova.fault("GET", f"{path}/red?{window}", token=BOB)[0] == 403
     assert nova.fault("GET", path)[0] == 403

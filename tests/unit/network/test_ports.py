@@ -163,7 +163,7 @@ def test_port_security_groups_and_pairs_hold_together() -> None:
         assert (await cloud.do("PUT", path, body, "alice"))["port_security_enabled"] is False
         pair = {"ip_address": "10.0.0.77"}
         fault = await cloud.fault("PUT", path, {"port": {"allowed_address_pairs": [pair]}}, "alice")
-        assert fault[:2] == (400, "AddressPairAndPortSecurityRequired")
+        assert fault[:2] == (409, "AddressPairAndPortSecurityRequired")
         other = await cloud.port(network, allowed_address_pairs=[pair])
         assert other["allowed_address_pairs"] == [{"mac_address": other["mac_address"], **pair}]
         body = {"port": {"network_id": network["id"], "allowed_address_pairs": [pair, pair]}}

@@ -241,7 +241,11 @@ def test_types_choose_backends_and_have_doors() -> None:
         access = {"addProjectAccess": {"project": "p-alice"}}
         assert (await cloud.ask("POST", f"~/types/{gold}/action", access, user="admin")).status == 202
         assert [t["name"] for t in (await cloud.ask("GET", "~/types")).json()["volume_types"]] == ["__DEFAULT__", "gold"]
-        await cloud.make(1, volume_type="gold", wait="error")
+        nowhere = (await cloud.make(1, volume_type="gold", wait="error"))["id"]
+        reset = {"os-reset_status": {"status": "available"}}
+        assert (await cloud.ask("POST", f"~/volumes/{nowhere}/action", reset, user="admin")).status == 202
+        refused = await cloud.ask("POST", "~/snapshots", {"snapshot": {"volume_id": nowhere}})
+        assert (refused.status, "is on no backend" in refused.json()["badRequest"]["message"]) == (400, True)
         spec = {"volume_backend_name": "nas"}
         assert (await cloud.ask("PUT", f"~/types/{gold}/extra_specs/volume_backend_name", spec, user="admin")).status == 200
         assert (await cloud.make(1, volume_type="gold"))["volume_type"] == "gold"
