@@ -22,8 +22,8 @@ from lab.journal.merge import SPACE
 from lab.process import Process
 from lab.rpc.amqp_envelope import Arrived, pack, pack_reply, unpack, unpack_reply
 from lab.rpc.amqp_link import Delivery, Link, Parcel
+from lab.rpc.amqp_stream import PERSISTENT, TRANSIENT
 from lab.rpc.amqp_turns import Key, Turns
-from lab.rpc.amqp_wire import PERSISTENT, TRANSIENT
 from lab.rpc.broker import Broker, answer
 from lab.rpc.consumers import Consumer, Queue
 from lab.rpc.message import Message

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from itertools import chain, repeat
 from typing import Any, NamedTuple
 
-from aio_pika.abc import AbstractConnection
-from aiormq import Channel, ChannelNotFoundEntity, DeliveryError
+from aiormq import Channel, ChannelNotFoundEntity
 from aiormq.abc import DeliveredMessage
 
 from lab.errors import Unreachable
-from lab.rpc.amqp_wire import CONNECT_S, PREFETCH, Answer, Place, answer, channel_of, publish, said
+from lab.rpc.amqp_stream import Connection
+from lab.rpc.amqp_wire import CONNECT_S, PREFETCH, Answer, Place, answer, channel_of, said
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Waits before the next attempts to connect; the last one is repeated."""
@@ -61,9 +62,10 @@ class Link:
         self._declare, self._deliver, self._say = declare, deliver, say
         self._jobs: deque[Job] = deque()
         self._waiting: deque[Parcel] = deque()
-        self._sent: dict[asyncio.Future[Any], Parcel] = {}
-        """What was published and is not confirmed, in its order."""
-        self._connection: AbstractConnection | None = None
+        self._published = 0
+        self._sent: dict[int, Parcel] = {}
+        """What was published and is not confirmed, by its number on this connection, in order."""
+        self._connection: Connection | None = None
         self._channel: Channel | None = None
         self._aside: Channel | None = None
         self._ended: asyncio.Future[str] | None = None
@@ -123,7 +125,7 @@ class Link:
 
     def consume(self, queue: str, tag: str, acks: bool = True) -> None:
         """Have a queue's messages delivered under a consumer's tag; without acks they are gone from it then."""
-        self._do(lambda channel: channel.basic_consume(queue, self._receiver(channel), no_ack=not acks, consumer_tag=tag))
+        self._do(lambda channel: channel.basic_consume(queue, _beside, no_ack=not acks, consumer_tag=tag))
 
     def cancel(self, tag: str) -> None:
         """Consume no more; what comes until the server has answered is still delivered."""
@@ -135,7 +137,8 @@ class Link:
 
     def take(self, tag: int) -> None:
         """Acknowledge a delivery."""
-        self._do(lambda channel: channel.basic_ack(tag, wait=False))
+        if self._connection is not None:
+            self._connection.stream.acknowledge(tag)
 
     def give_back(self, tag: int) -> None:
         """Let another one have a delivery."""
@@ -177,51 +180,45 @@ class Link:
             raise ValueError(f"AMQP names have at most 255 bytes; {parcel.key[:40]}… has {len(parcel.key.encode())}")
         if len(self._waiting) < WAITING_MAX:
             self._waiting.append(parcel)
-            self._wake.set()
+            self._publish()
         elif parcel.lost is not None:
             parcel.lost()
 
-    async def _publish(self, channel: Channel) -> None:
-        """Put the first that waits on its way."""
-        parcel = self._waiting[0]
-        confirmation = await publish(channel, parcel.exchange, parcel.key, parcel.payload, parcel.mode)
-        self._waiting.popleft()  # only now: should the connection break meanwhile, it is the next one's
-        self._sent[confirmation] = parcel
-        confirmation.add_done_callback(self._confirmed)
+    def _publish(self) -> None:
+        """Send what waits, but nothing past a job: that may declare what it goes to."""
+        while self._connection is not None and self._waiting and not self._jobs and len(self._sent) < WINDOW:
+            parcel = self._waiting.popleft()
+            self._published += 1
+            self._sent[self._published] = parcel
+            self._connection.stream.publish(parcel.exchange, parcel.key, parcel.payload, parcel.mode)
 
-    def _confirmed(self, confirmation: asyncio.Future[Any]) -> None:
-        error = None if confirmation.cancelled() else confirmation.exception()
-        if confirmation.cancelled() or not isinstance(error, DeliveryError | None) or confirmation not in self._sent:
+    def _confirmed(self, channel: Channel, number: int, all_before: bool, taken: bool) -> None:
+        if channel is not self._channel:
             return  # the connection broke: what is left is sent again on the next
-        parcel = self._sent.pop(confirmation)
-        if error is not None:  # the server could not take it
-            self._waiting.append(parcel)
-        elif parcel.taken is not None:
-            parcel.taken()
-        if self._waiting:
-            self._wake.set()
+        for each in [each for each in self._sent if each <= number] if all_before else [number]:
+            parcel = self._sent.pop(each)
+            if not taken:  # the server could not take it
+                self._waiting.append(parcel)
+            elif parcel.taken is not None:
+                parcel.taken()
+        self._publish()
         if not self._sent:
             self._calm.set()
 
     # -- receiving ----------------------------------------------------------------------------
 
-    def _receiver(self, channel: Channel) -> Callable[[DeliveredMessage], Coroutine[Any, Any, None]]:
-        soon = asyncio.get_running_loop().call_soon
-
-        async def receive(message: DeliveredMessage) -> None:
-            # Not from here: what it raises is the program's to hear, not aiormq's.
-            soon(self._came, channel, Delivery(message.consumer_tag or "", message.delivery_tag or 0, message.body))
-
-        return receive
-
-    def _came(self, channel: Channel, delivery: Delivery) -> None:
+    def _came(self, channel: Channel, consumer: str, tag: int, payload: bytes) -> None:
         if channel is self._channel:  # else it comes again on the next
-            self._deliver(delivery)
+            self._deliver(Delivery(consumer, tag, payload))
 
     # -- the connection -----------------------------------------------------------------------
 
     async def _connect(self) -> None:
-        self._connection, self._channel = _, channel = await self.place.connect()
+        self._connection, self._channel = connection, channel = await self.place.connect()
+        self._published = 0
+        connection.stream.take(
+            channel.number, channel.max_content_size, partial(self._came, channel), partial(self._confirmed, channel)
+        )
         self._ended = ended = asyncio.get_running_loop().create_future()
 
         def end(reason: str) -> None:
@@ -264,14 +261,14 @@ class Link:
         return said(None if work.cancelled() else work.exception())
 
     async def _work(self, channel: Channel) -> None:
-        """Do what is to be done, in its order, and publish what waits, but nothing past a job: that may declare what it goes to."""
+        """Do what is to be done, in its order, and then send what waited for that."""
         while True:
-            while self._jobs or (self._waiting and len(self._sent) < WINDOW):
-                if self._jobs:
-                    await self._jobs[0](channel)
-                    self._jobs.popleft()  # only now: until it is told, nothing may be sent
-                else:
-                    await self._publish(channel)
+            while self._jobs:
+                await self._jobs[0](channel)
+                if len(self._jobs) == 1:
+                    await channel.write_queue.join()  # aiormq has written it: what is sent now comes after it
+                self._jobs.popleft()  # only now: until it is told, nothing may be sent
+            self._publish()
             if not self._sent:
                 self._calm.set()
             self._wake.clear()
@@ -283,7 +280,9 @@ class Link:
         self._jobs.clear()
         sent, self._sent = self._sent, {}
         self._waiting.extendleft(reversed(sent.values()))
-        for confirmation in sent:
-            confirmation.cancel()
         self._calm.set()
         return connection.close() if connection is not None else asyncio.sleep(0)
+
+
+async def _beside(message: DeliveredMessage) -> None:
+    """A consumer of aiormq's, which knows it by this; what comes for it is taken from the stream before."""

@@ -13,7 +13,7 @@ import pytest
 from lab.errors import LabError, Unreachable
 from lab.rpc import amqp_wire
 from lab.rpc.amqp_link import WINDOW, Link, Parcel
-from lab.rpc.amqp_wire import TRANSIENT
+from lab.rpc.amqp_stream import TRANSIENT
 from tests.contracts.bus import CTX
 from tests.real.bed.amqp_bus import OnRabbitMQ
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
