@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from lab.errors import LabError
+from lab.errors import LabError, RemoteFault, TransportError
 from lab.services.compute.model import Server, ServerNotFound
 from lab.services.compute.states import (
     ACTIVE,
@@ -129,7 +129,7 @@ class Power:
         hard = reboot_type == "HARD"
         tasks = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD) if hard else (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
         async with self._task(ctx, server, "compute_reboot_instance"):
-            await self._forget_lost_volumes(ctx, server)
+            await self._settle_attachments(ctx, server)
             await bench.network.refresh(ctx, server.id, server.project_id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             bench.usage(ctx, server, "reboot.start")
@@ -143,14 +143,24 @@ class Power:
             server = await bench.conductor.save(ctx, server, vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "reboot.end")
 
-    async def _forget_lost_volumes(self, ctx: Context, server: Server) -> None:
-        """Forget volumes whose attachment cinder has ended without nova's hearing of it: else they are attached for ever.
+    async def _settle_attachments(self, ctx: Context, server: Server) -> None:
+        """Forget volumes whose attachment cinder has ended without nova's hearing of it, and end attachments that nova has not.
 
-        One that has no attachment yet is on its way. Source: `_delete_dangling_bdms` of nova/compute/manager.py.
+        One that has no attachment yet is on its way; without cinder nothing is settled, and the guest restarts all the same.
+        Source: `_delete_dangling_bdms` of nova/compute/manager.py.
         """
         bench = self._bench
         devices = await bench.conductor.devices(ctx, server.id)
-        known = {each["id"] for each in await bench.volumes.attachments_of(ctx, server.id)}
+        try:
+            known = {each["id"]: each["volume_id"] for each in await bench.volumes.attachments_of(ctx, server.id)}
+        except (RemoteFault, TransportError) as error:
+            bench.process.log(ctx, f"the volume attachments of {server.id} could not be compared: {error}", "warning")
+            return
+        ours = {key for device in devices for key in (device.attachment_id or device.volume_id,) if key}
+        for attachment, volume_id in known.items():
+            if attachment not in ours and volume_id not in ours:
+                bench.process.log(ctx, f"Removing stale attachment {attachment} of volume {volume_id} from Cinder.", "warning")
+                await bench.volumes.attachment_delete(ctx, attachment)
         for device in devices:
             if device.volume_id and device.attachment_id and device.attachment_id not in known and not device.is_root:
                 bench.process.log(ctx, f"Removing stale volume attachment {device.attachment_id} of volume {device.volume_id}.", "warning")

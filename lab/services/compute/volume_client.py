@@ -129,8 +129,8 @@ class Volumes:
         await self._unless_gone(ctx, "DELETE", f"/v3/attachments/{attachment_id}", VERSION)
 
     async def attachments_of(self, ctx: Context, server_id: str) -> list[Json]:
-        """List a server's attachments."""
-        answer: Json = await self._json(ctx, "GET", f"/v3/attachments?instance_id={server_id}", version=VERSION)
+        """List a server's attachments, whoever asks: an administrator, or nova itself, may act on the server of another project."""
+        answer: Json = await self._json(ctx, "GET", f"/v3/attachments?all_tenants=1&instance_id={server_id}", version=VERSION)
         return list(answer.get("attachments", []))
 
     async def release(self, ctx: Context, server_id: str, volume_id: str | None = None) -> None:
