@@ -18,6 +18,7 @@ import orjson
 import psycopg
 
 from lab.errors import LabError, ServiceUnavailable
+from lab.store.pipeline import Pipeline
 from lab.store.port import Changed
 from lab.store.record import Record, StoreConflict, need_followed
 from lab.store.sql import SqlStore
@@ -73,13 +74,17 @@ class PostgresStore(SqlStore):
         """Keys of records that followers were told of."""
         self._ears: Ears | None = None
         super().__init__(url)
+        self._pipeline = Pipeline(self._connection)
         self.me: str = self._all("SELECT pg_backend_pid()::text || '.' || extract(epoch FROM clock_timestamp())::text")[0][0]
         self._connection.commit()
         self._dice = Random(self.me)  # noqa: S311 (only says how long to wait)
 
     def _connect(self) -> Any:
         try:
-            return psycopg.connect("postgresql" + self._url[self._url.index(":") :], options=OPTIONS, connect_timeout=CONNECT_S)
+            # Statements are prepared by the pipeline: those of psycopg's cursors it would forget all together, and with them ours.
+            return psycopg.connect(
+                "postgresql" + self._url[self._url.index(":") :], options=OPTIONS, connect_timeout=CONNECT_S, prepare_threshold=None
+            )
         except psycopg.OperationalError as error:
             raise Gone(f"the database {self.name} cannot be reached: {' '.join(str(error).split())}; is PostgreSQL up?") from error
 
@@ -146,16 +151,17 @@ class PostgresStore(SqlStore):
         """Run a transaction once. Raises Again or Gone when it had no effect."""
         if self._connection.closed:
             self._connection = self._connect()
-        connection = self._connection
+            self._pipeline = Pipeline(self._connection)
+        connection, pipeline = self._connection, self._pipeline
         committing = False
         try:
-            with connection.cursor() as cursor:
-                tx = SqlTransaction(self, cursor)
-                result = work(tx)
-                for payload in self._payloads(tx.touched):
-                    cursor.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
-                committing = True
-                connection.commit()
+            pipeline.begin()
+            tx = SqlTransaction(self, pipeline)
+            result = work(tx)
+            for payload in self._payloads(tx.touched):
+                pipeline.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
+            committing = True
+            pipeline.commit()
         except BaseException as error:
             if connection.closed:
                 raise self._broken(error, committing) from error

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from lab.errors import LabError
 from lab.store import Record
+from lab.store.pipeline import Pipeline
 from lab.store.postgres import Gone, PostgresStore
 from lab.store.record import StoreConflict
 from lab.store.sql import open_store
@@ -148,3 +150,39 @@ def test_wrong_databases_are_named(server: Postgres) -> None:
     asyncio.run(connection.close())
     with pytest.raises(LabError, match="holds tables of another program, such as invoices"):
         open_store(url)
+
+
+def test_a_transaction_waits_only_for_what_it_asks(open_: Callable[[], PostgresStore], monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_()
+    store.transact(lambda tx: [tx.insert(Counter.make(name=name)) for name in ("a", "b")])
+    sent: list[int] = []
+    send = Pipeline._send
+    monkeypatch.setattr(Pipeline, "_send", lambda self: (sent.append(len(self._waiting)), send(self))[1])
+    store.transact(lambda tx: None)
+    assert sent == []
+    assert store.transact(lambda tx: tx.get(Counter, "a")).value == 0
+    assert sent == [2, 1]  # its beginning goes with the look
+    sent.clear()
+    store.transact(lambda tx: [tx.update(tx.get(Counter, name), value=7) for name in ("a", "b")])
+    assert sent == [2, 2, 3]  # the first change goes with the second look; the second change and the news of both with the end
+    assert {counter.value for counter in store.transact(lambda tx: tx.all(Counter))} == {7}
+
+
+def test_what_postgresql_cannot_hold_is_refused_and_nothing_is_cut_off(open_: Callable[[], PostgresStore]) -> None:
+    store = open_()
+    with pytest.raises(psycopg.DataError, match="NUL"):
+        store.transact(lambda tx: tx.insert(Owner.make(id="a\0b")))
+    assert store.transact(lambda tx: tx.all(Owner)) == []
+
+
+def test_a_statement_that_fails_at_the_end_takes_all_back_and_the_next_transaction_goes_on(open_: Callable[[], PostgresStore]) -> None:
+    store = open_()
+    store.transact(lambda tx: tx.insert(Counter.make(name="a")))
+
+    def broken(tx: Any) -> None:
+        tx.update(tx.get(Counter, "a"), value=1)
+        tx._cursor.execute("SELECT 1 / %s::int", [0])
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        store.transact(broken)
+    assert store.transact(lambda tx: tx.get(Counter, "a")).value == 0
