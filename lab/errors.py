@@ -187,6 +187,10 @@ SYSTEM_KO = {
     errno.ENOTDIR: "디렉터리가 아닙니다",
     errno.EEXIST: "이미 있습니다",
     errno.ENOSPC: "장치에 남은 공간이 없습니다",
+    errno.EPERM: "허용되지 않습니다",
+    errno.EROFS: "읽기 전용 파일 시스템입니다",
+    errno.EMFILE: "열린 파일이 너무 많습니다",
+    errno.ECONNREFUSED: "연결이 거부되었습니다",
     errno.EADDRINUSE: "이미 쓰고 있습니다",
     errno.EADDRNOTAVAIL: "이 기계의 주소가 아닙니다",
 }

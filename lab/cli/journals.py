@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -85,15 +86,22 @@ class Running:
         return answer
 
 
+def cloud_url(given: str) -> str:
+    """The URL of a cloud, which people also write as HOST:PORT. Raises LabError when it is neither."""
+    if re.fullmatch(r"https?://[^/\s]+.*", given):
+        return given
+    if re.fullmatch(r"[\w.-]+:\d+/?", given):
+        return f"http://{given}"
+    raise LabError(
+        f"{given!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774",
+        ko=f"{given!r}: 클라우드의 URL이 아닙니다. http://127.0.0.1:8774처럼 쓰십시오",
+    )
+
+
 @asynccontextmanager
 async def running(url: str, clouds: Path, token: str = "") -> AsyncIterator[Running]:
     """Reach a running cloud by a token, or log in with the password of its clouds.yaml."""
-    if not url.startswith(("http://", "https://")):
-        raise LabError(
-            f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774",
-            ko=f"{url!r}: 클라우드의 URL이 아닙니다. http://127.0.0.1:8774처럼 쓰십시오",
-        )
-    journal = Running(url, token, "" if token else password_of(clouds))
+    journal = Running(cloud_url(url), token, "" if token else password_of(clouds))
     try:
         if not token:
             await journal.log_in()
@@ -124,6 +132,11 @@ def password_of(clouds: Path) -> str:
 
     try:
         return str(yaml.safe_load(clouds.read_text(encoding="utf-8"))["clouds"]["glasscloud"]["auth"]["password"])
+    except FileNotFoundError:
+        raise LabError(
+            f"there is no {clouds}; name the clouds.yaml that `glasscloud up` wrote with --clouds",
+            ko=f"{clouds}: 그런 파일이 없습니다. `glasscloud up`이 쓴 clouds.yaml을 --clouds로 주십시오",
+        ) from None
     except (KeyError, TypeError, yaml.YAMLError):
         raise LabError(
             f"{clouds} has no cloud named glasscloud; name the file that `glasscloud up` wrote with --clouds",

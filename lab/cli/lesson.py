@@ -106,13 +106,13 @@ async def own_cloud(lesson: Lesson, kept: Shelf, seed: int | None, speed: str | 
 @asynccontextmanager
 async def running_cloud(url: str, clouds: Path, lang: str) -> AsyncIterator[Place]:
     """A running cloud, with the password of a clouds.yaml."""
-    from lab.cli.journals import password_of
+    from lab.cli.journals import cloud_url, password_of
     from lab.cli.tui import in_words
     from lab.errors import LabError
     from lab.watch.feed import Unheard
     from lab.watch.remote import RemoteFeed
 
-    feed = RemoteFeed(url, password=password_of(clouds))
+    feed = RemoteFeed(cloud_url(url), password=password_of(clouds))
     try:
         try:
             await feed.connect()

@@ -71,7 +71,21 @@ def main(arguments: list[str] | None = None) -> None:
     given = ["version"] if given == ["--version"] else given
     command = next((word for word in given if not word.startswith("-")), "")
     # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
-    guarded(lambda: app_for(command if command in COMMANDS else "")(given, prog_name="glasscloud"), language(given))
+    guarded(lambda: called(app_for(command if command in COMMANDS else ""), given, language(given)), lambda: language(given))
+
+
+def called(app: Any, given: list[str], lang: str) -> None:
+    """Run the application of a command, and leave with its exit code; a wrong call is refused in the caller's language."""
+    from typer import BadParameter
+
+    wrong_call: type[Exception] = BadParameter.__mro__[1]  # of every kind; Typer does not name the class
+    try:
+        code = app(given, prog_name="glasscloud", standalone_mode=False)
+    except wrong_call as error:
+        from lab.cli.usage import refuse
+
+        sys.exit(refuse(error, lang))
+    sys.exit(code or 0)
 
 
 def language(given: list[str]) -> str:
@@ -93,10 +107,10 @@ def speak_all() -> None:
                 stream.reconfigure(encoding="utf-8")
 
 
-def guarded(work: Callable[[], Any], lang: str) -> None:
+def guarded(work: Callable[[], Any], lang: Callable[[], str]) -> None:
     """Do what a command is for, and leave with an exit code and a line in words when that fails."""
-    speak_all()
     try:
+        speak_all()
         work()
     except KeyboardInterrupt:
         print(file=sys.stderr)
@@ -106,7 +120,7 @@ def guarded(work: Callable[[], Any], lang: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 - the outermost frame: `explain` raises what it does not know
-        sys.exit(explain(error, lang))
+        sys.exit(explain(error, lang()))
 
 
 def explain(error: Exception, lang: str = "en") -> str:
@@ -118,7 +132,7 @@ def explain(error: Exception, lang: str = "en") -> str:
     if isinstance(error, LabError):
         return f"glasscloud: {error.say(lang)}"
     if isinstance(error, OSError):
-        return f"glasscloud: {error}"
+        return f"glasscloud: {system_words(error, lang)}"
     if isinstance(error, ModuleNotFoundError) and error.name and error.name.partition(".")[0] not in OURS:
         if lang == "ko":
             return f"glasscloud: {error.name}: 이 명령에 필요한 패키지가 없습니다. glasscloud[real]을 설치하십시오"

@@ -147,4 +147,4 @@ def choose(here: Site, everything: list[Part], names: list[str]) -> list[Part]:
 if __name__ == "__main__":
     from lab.cli.main import guarded
 
-    guarded(lambda: main(*sys.argv[1:]), sys.argv[4])
+    guarded(lambda: main(*sys.argv[1:]), lambda: sys.argv[4])

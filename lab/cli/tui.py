@@ -54,8 +54,10 @@ def tui(
         serve(web_port)
         return
     if connect:
-        login = credentials(token, username, password, cloud)
-        asyncio.run(show(lambda: remote(connect, login), lang or native(), theme))
+        from lab.cli.journals import cloud_url
+
+        url, login = cloud_url(connect), credentials(token, username, password, cloud)
+        asyncio.run(show(lambda: remote(url, login), lang or native(), theme))
     elif replay is not None:
         asyncio.run(show(lambda: recorded(replay), lang or native(), theme))
     else:

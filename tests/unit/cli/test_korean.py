@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import errno
 import re
 from pathlib import Path
 
@@ -74,11 +75,20 @@ def test_it_is_refused_in_korean(call: str, words: str, tmp_path: Path, monkeypa
         ("up --speed fast", "'fast': 속도가 아닙니다"),
         ("up --scenario default --lesson 1", "--scenario와 --lesson 가운데 하나만 고르십시오"),
         ("up --real --paused", "--paused: 시뮬레이션에만 씁니다"),
+        ("demo --servrs 3", "오류: --servrs: 그런 옵션이 없습니다. 비슷한 옵션: --servers"),
+        ("demo --servers 99", "오류: '--servers'의 값이 틀렸습니다: 8 이하여야 합니다"),
+        ("demo --seed x", "오류: '--seed'의 값이 틀렸습니다: 정수가 아닙니다"),
+        ("demo one two", "오류: 남는 인자가 있습니다: one two"),
+        ("trace show", "'glasscloud trace show -h'를 실행하면 도움말이 나옵니다. 오류: 'operation': 빠졌습니다."),
+        ("trace sow", "오류: 'sow': 그런 명령이 없습니다."),
+        ("demo --json=3", "오류: '--json' 옵션에는 값을 주지 않습니다."),
+        ("capabilities --era 2019", "오류: '--era'의 값이 틀렸습니다: '2019': '2018', '2026' 가운데 하나여야 합니다"),
     ],
 )
-def test_a_wrong_call_too(call: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_wrong_call_too(call: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
     with pytest.raises(SystemExit) as left:
-        main([*call.split(), "--lang=ko"])
+        main(call.split())
     assert left.value.code == 2
     assert words in " ".join(capsys.readouterr().err.replace("│", " ").split())
 
@@ -128,4 +138,7 @@ def test_the_language_is_that_of_the_call_or_of_the_environment(monkeypatch: pyt
 def test_an_error_without_korean_words_stays_as_it_is() -> None:
     assert explain(NotFound("server x is gone"), "ko") == "glasscloud: server x is gone"
     assert explain(PermissionError(13, "Permission denied", "/x"), "ko") == "glasscloud: /x: 권한이 없습니다"
+    assert explain(OSError(errno.ENOSPC, "No space left on device"), "ko") == "glasscloud: 장치에 남은 공간이 없습니다"
+    assert explain(OSError(errno.ENOSPC, "No space left on device")) == "glasscloud: No space left on device"
+    assert explain(OSError("neither number nor words")) == "glasscloud: neither number nor words"
     assert not HANGUL.search(explain(PermissionError(13, "Permission denied", "/x")))

@@ -63,6 +63,23 @@ def test_a_wrong_call_leaves_with_2() -> None:
     assert run("fly").returncode == 2
 
 
+@pytest.mark.parametrize("early", ["lab.cli.demo", "typer"])
+def test_ctrl_c_while_it_starts_leaves_no_traceback(early: str) -> None:
+    """The signal comes while the first module is imported that the command line itself asks for."""
+    stop = f"""
+import sys
+class Stop:
+    def find_spec(self, name, path=None, target=None):
+        if name == {early!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+from lab.cli.main import main
+main(["demo"])
+"""
+    done = subprocess.run([sys.executable, "-c", stop], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.strip()) == (130, "")
+
+
 def test_errors_of_the_user_are_words_and_ours_keep_their_traceback() -> None:
     assert explain(ScenarioError("a.yaml:3: seed: must be a number")) == "glasscloud: a.yaml:3: seed: must be a number"
     with pytest.raises(ZeroDivisionError):

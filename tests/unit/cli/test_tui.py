@@ -25,6 +25,20 @@ def test_what_does_not_go_together_is_said(arguments: list[str], words: str) -> 
     assert words in str(left.value.code)
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:1", "http://127.0.0.1:1"])
+def test_an_address_may_be_given_without_http(url: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["tui", "--connect", url, "--token", "x"])
+    assert "Nothing listens at http://127.0.0.1:1." in str(left.value.code)
+
+
+@pytest.mark.parametrize("url", ["nowhere", "ftp://127.0.0.1:1", "http://", "127.0.0.1:"])
+def test_what_is_no_url_is_said_to_be_none(url: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["tui", "--connect", url, "--token", "x"])
+    assert f"{url!r} is not the URL of a cloud; it looks like http://127.0.0.1:8774" in str(left.value.code)
+
+
 @pytest.mark.parametrize(("lang", "words"), [("en", "this is shown in a terminal"), ("ko", "터미널에 보여 주는 것인데")])
 def test_without_a_terminal_nothing_is_begun(lang: str, words: str, tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
