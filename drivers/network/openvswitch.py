@@ -23,7 +23,7 @@ from drivers.network import firewall, guard
 from drivers.network.bridge_link import BridgeLink
 from drivers.network.link_messages import Link
 from drivers.network.links import Links, device_name
-from drivers.network.ovs_rows import Bridges, segment_of
+from drivers.network.ovs_rows import NETDEV, NO_KERNEL_SWITCH, Bridges, kernel_switches, segment_of
 from drivers.network.ovsdb import Ovsdb
 from drivers.network.taps import Taps
 from drivers.network.vxlan import Tunnels
@@ -111,6 +111,9 @@ class OpenVSwitch(L2Driver, Sweepable):
             await driver.links.open()
             await driver.db.connect()
             found.append(Finding("Open vSwitch", True, f"{options.run_directory} answers"))
+            if options.datapath_type == "system":
+                there = kernel_switches()
+                found.append(Finding("kernel's Open vSwitch", there, "module openvswitch" if there else f"{NO_KERNEL_SWITCH}: {NETDEV}"))
             for physical, interface in options.bridge_mappings.items():
                 there = await driver.links.find(interface) is not None
                 detail = f"trunk of {physical}" if there else f"there is no such interface for {physical}"

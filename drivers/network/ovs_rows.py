@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
+from drivers.machine import known_modules
 from drivers.network.ovsdb import Ovsdb, Row, listed, mapping
 from drivers.place import Place
-from lab.errors import NetworkError
+from lab.errors import DriverTimeout, NetworkError
 from lab.services.network.driver import PortWiring
 
 Json = dict[str, Any]
@@ -17,6 +19,14 @@ OFPORT_MAX = 0xFEFF
 """Source: the largest ofport_request that ovs-vswitchd.conf.db(5) allows."""
 NUMBER_MAX = 0xFFFF
 """Networks on one host: as many as there are zones of connection tracking."""
+NO_KERNEL_SWITCH = "this kernel has no module openvswitch"
+NETDEV = 'put datapath_type = "netdev" into [network] of the configuration'
+LOADED = Path("/sys/module/openvswitch")
+
+
+def kernel_switches() -> bool:
+    """Whether the kernel has Open vSwitch's datapath of type 'system', or a module for it."""
+    return LOADED.exists() or "openvswitch" in known_modules()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +125,10 @@ class Bridges:
                     f"bridge {name} of Open vSwitch is there and not of cloud {self.place.cloud}; "
                     f"remove it (ovs-vsctl del-br {name}), or give the cloud another id"
                 )
+            if found[1]["datapath_type"] != self.datapath_type:  # configured otherwise since; the switch makes it anew, ports and all
+                row = {"datapath_type": self.datapath_type}
+                await self.db.transact([{"op": "update", "table": "Bridge", "where": _is(found[0]), "row": row}])
+            await self._taken(name)
             return
         ids = mapping({"glasscloud": self.place.cloud, "what": what})
         port, interface = {"name": name, "interfaces": ["named-uuid", "i"]}, {"name": name, "type": "internal"}
@@ -130,13 +144,22 @@ class Bridges:
             {"op": "mutate", "table": "Open_vSwitch", "where": _is(root), "mutations": [["bridges", "insert", ["named-uuid", "b"]]]},
         ])
         try:
-            await self.ofport(name)
+            await self._taken(name)
         except NetworkError as error:
             await self.remove_bridge(name)
             raise NetworkError(
                 f"bridge {name} could not be made ({error.message}); a device of that name that is not Open vSwitch's? "
                 f"ip link show {name}"
             ) from None
+
+    async def _taken(self, bridge: str) -> None:
+        """Wait until the switch has a bridge. Raises NetworkError, DriverTimeout."""
+        try:
+            await self.ofport(bridge)
+        except DriverTimeout:
+            if self.datapath_type == "system" and not kernel_switches():
+                raise NetworkError(f"{NO_KERNEL_SWITCH}: {NETDEV}") from None
+            raise
 
     async def remove_bridge(self, name: str) -> None:
         """Remove a bridge of this cloud with all its ports; gone is no error."""
