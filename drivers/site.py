@@ -17,6 +17,7 @@ from typing import Any
 
 from drivers.options import read
 from drivers.place import Place
+from drivers.registry import OURS
 from lab.config import Config, for_era
 from lab.errors import LabError
 from lab.services.object.nodes import node_service
@@ -173,7 +174,7 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     whole = Site(
         cloud=cloud,
         hosts=hosts,
-        settings=_settings(tables["settings"], cloud, source),
+        settings=_settings(_reached(tables["network"], hosts, here) | tables["settings"], cloud, source),
         messaging=read(MessagingTable, tables["messaging"], f"[messaging] of {source}"),
         database=read(DatabaseTable, tables["database"], f"[database] of {source}"),
         endpoints=_texts(tables["endpoints"], f"[endpoints] of {source}"),
@@ -241,6 +242,19 @@ def _alike(value: Any, default: Any) -> bool:
     if isinstance(default, float):
         return isinstance(value, (int, float))
     return isinstance(value, dict if isinstance(default, Mapping) else type(default))
+
+
+def _reached(table: dict[str, Any], hosts: Mapping[str, HostTable], here: str) -> dict[str, Any]:
+    """What neutron must know of the trunks: those of this host, and that projects' networks are tunnels where no host has one."""
+    mapped: dict[str, list[str]] = {}
+    for name, host in hosts.items():
+        own = {**table, **host.drivers.get("network", {})}
+        if own.get("driver", next(iter(OURS["network"]))) not in OURS["network"]:
+            return {}  # another package's driver says it in its own way
+        trunks = own.get("bridge_mappings", {})
+        mapped[name] = sorted(trunks) if isinstance(trunks, Mapping) else []
+    tunnels = {} if any(mapped.values()) else {"project_network_types": ["vxlan"]}
+    return {"bridge_mappings": mapped.get(here, []), **tunnels}
 
 
 def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:

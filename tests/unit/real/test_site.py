@@ -88,3 +88,20 @@ def test_a_file_that_is_not_there_and_one_that_is_no_toml(tmp_path: Path) -> Non
     (tmp_path / "bad.toml").write_text("[cloud")
     with pytest.raises(LabError, match="is no TOML"):
         load(tmp_path / "bad.toml")
+
+
+def test_neutron_knows_the_trunks_that_the_switches_have() -> None:
+    document = {
+        "hosts": {"one": {}, "two": {"roles": ["compute"], "network": {"bridge_mappings": {"physnet1": "eth1"}}}},
+    }
+    assert site(document, host="one").settings.bridge_mappings == ()
+    assert site(document, host="two").settings.bridge_mappings == ("physnet1",)
+    assert site(document, host="one").settings.project_network_types == ("vlan",)
+
+
+def test_where_no_switch_has_a_trunk_the_networks_of_projects_are_tunnels() -> None:
+    assert site({}).settings.project_network_types == ("vxlan",)
+    asked = site({"settings": {"project_network_types": ["flat"], "bridge_mappings": ["physnet1"]}}).settings
+    assert (asked.project_network_types, asked.bridge_mappings) == (("flat",), ("physnet1",))
+    others = site({"network": {"driver": "package.module:Class"}}).settings
+    assert (others.project_network_types, others.bridge_mappings) == (("vlan",), ("physnet1",))
