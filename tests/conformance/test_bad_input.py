@@ -22,7 +22,7 @@ LISTS = {
 SERVICES = list(LISTS)
 JSON_SERVICES = [s for s in SERVICES if s != "object"]
 VERSIONED = {"compute": "2.96", "volume": "3.70", "placement": "1.39"}
-NAMES = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 406: "notAcceptable"}
+NAMES = {400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 406: "computeFault"}
 NAMES |= {409: "conflictingRequest", 413: "overLimit", 415: "badMediaType"}
 NEUTRON = {400: "HTTPBadRequest", 401: "HTTPUnauthorized", 404: "HTTPNotFound", 405: "HTTPMethodNotAllowed"}
 NEUTRON |= {413: "HTTPRequestEntityTooLarge", 415: "HTTPUnsupportedMediaType"}

@@ -32,6 +32,7 @@ def test_versions_and_extensions() -> None:
             status, kind, message = await cloud.fault("GET", f"/extensions/{alias}", user="alice")
             assert (status, kind) == (404, "ExtensionNotFound")
             assert message.startswith("Extension with alias ")
+        assert await cloud.do("GET", "/service-providers", user="alice") == []
         assert (await cloud.call("POST", "/extensions", {}, "admin")).status == 405
         assert (await cloud.call("GET", "/nonsense")).status == 404
 
@@ -131,6 +132,8 @@ def test_a_router_joins_subnets() -> None:
     async def story(cloud: Neutron) -> None:
         assert "router" in [extension["alias"] for extension in await cloud.do("GET", "/extensions")]
         assert await cloud.do("GET", "/floatingips") == []
+        assert [provider["service_type"] for provider in await cloud.do("GET", "/service-providers")] == ["L3_ROUTER_NAT"]
+        assert await cloud.do("GET", "/service-providers?service_type=VPN") == [], "as openstacksdk's project cleanup asks"
         router = await cloud.do("POST", "/routers", {"router": {"name": "r1", "admin_state_up": True}}, "alice")
         assert (router["status"], router["external_gateway_info"], router["routes"]) == ("ACTIVE", None, [])
         path = f"/routers/{router['id']}"

@@ -42,6 +42,7 @@ EXTENSIONS = (
     Extension("quota_details", "Quota details management support", "2017-02-10", "Use beside limits."),
     Extension("quotas", "Quota management support", "2012-07-29", "Limits of projects."),
     Extension("security-group", "security-group", "2012-10-05", "Firewall rules by group."),
+    Extension("service-type", "Neutron Service Type Management", "2013-01-20", "Who provides the advanced services."),
     Extension("sorting", "Sorting support", "2016-06-12", "Lists in order."),
     Extension("standard-attr-description", "standard-attr-description", "2016-02-10", "Descriptions."),
     Extension("standard-attr-revisions", "Resource revision numbers", "2016-04-11", "A number that grows with changes."),
@@ -51,6 +52,8 @@ EXTENSIONS = (
     Extension("subnet-service-types", "Subnet service types", "2016-03-15", "Subnets for certain device owners."),
 )
 ROUTER_EXTENSIONS = (Extension("router", "Neutron L3 Router", "2012-07-20", "Routers between subnets."),)
+# Source: the provider of routers that are neither distributed nor highly available, in neutron's l3_router/service_providers.
+ROUTING = {"service_type": "L3_ROUTER_NAT", "name": "single_node", "default": False}
 
 RESOURCES = (
     ("network", "networks"),
@@ -72,6 +75,7 @@ class AboutRoutes(Room):
         Route("GET", "/v2.0", "list_resources", PUBLIC),
         Route("GET", "/v2.0/extensions", "list_extensions", READER),
         Route("GET", "/v2.0/extensions/{alias}", "show_extension", READER),
+        Route("GET", "/v2.0/service-providers", "list_service_providers", READER),
     )
 
     async def list_versions(self, ctx: Context, request: Request) -> Json:
@@ -104,6 +108,13 @@ class AboutRoutes(Room):
             if extension.alias == alias:
                 return {"extension": _show(extension)}
         raise ExtensionNotFound(id=alias)
+
+    async def list_service_providers(self, ctx: Context, request: Request) -> Json:
+        """List who provides the advanced services, of which there is one: routing, by the L3 agent."""
+        query = queries.read(request)
+        wanted = query.filters.get("service_type", (ROUTING["service_type"],))
+        there = self.plugin.routers.loaded and ROUTING["service_type"] in wanted
+        return {"service_providers": [query.pick(dict(ROUTING))] if there else []}
 
 
 def _show(extension: Extension) -> Json:
