@@ -26,18 +26,21 @@ ASK_AGAIN_S = 10.0
 """A system that is still booting does not hear that a device is to go."""
 
 
-async def plug_all(driver: LibvirtHypervisor, guest_id: str) -> None:
+async def plug_all(driver: LibvirtHypervisor, guest_id: str, mark: Mark) -> None:
     """Make the devices of all the guest's cards; those that are there are kept."""
-    mark = await driver.need(guest_id)
-    if driver.containers:
-        await asyncio.to_thread(driver.nics.ensure_namespace, driver.nics.namespace(guest_id))
-    for card in mark.cards:
-        await _make(driver, guest_id, card)
+    nics, namespace = driver.nics, _namespace(driver, guest_id)
+
+    def make() -> None:
+        if namespace is not None:
+            nics.ensure_namespace(namespace)
+        for card in mark.cards:
+            nics.make(card, namespace)
+
+    await asyncio.to_thread(make)
 
 
-async def _make(driver: LibvirtHypervisor, guest_id: str, card: Card) -> None:
-    namespace = driver.nics.namespace(guest_id) if driver.containers else None
-    await asyncio.to_thread(driver.nics.make, card, namespace)
+def _namespace(driver: LibvirtHypervisor, guest_id: str) -> str | None:
+    return driver.nics.namespace(guest_id) if driver.containers else None
 
 
 async def attach_nic(driver: LibvirtHypervisor, guest_id: str, nic: GuestNic) -> None:
@@ -49,7 +52,7 @@ async def attach_nic(driver: LibvirtHypervisor, guest_id: str, nic: GuestNic) ->
     card = mark.card(nic.port_id)
     assert card is not None
     try:
-        await _make(driver, guest_id, card)
+        await asyncio.to_thread(driver.nics.make, card, _namespace(driver, guest_id))
         if not driver.containers:
             await _attach(driver, guest_id, domain.text(domain.interface(card, driver.options.checksum_offload)), card.tap)
     except HypervisorError:

@@ -72,10 +72,10 @@ class GuestFiles:
             raise HypervisorError(f"{spec.name}: a container needs an image")
         await roots.make(image_id, self.cache.need(image_id), self.directory)
 
-    async def ready(self) -> None:
-        """Have a container's root there before it starts. Raises HypervisorError."""
+    def ready(self) -> None:
+        """Have a container's root there before it starts; blocks. Raises HypervisorError."""
         with told_as(HypervisorError, str(self.directory), "the root was mounted"):
-            await asyncio.to_thread(again, self.directory)
+            again(self.directory)
 
     async def remove(self) -> None:
         """Remove all; nothing there is no error. Raises HypervisorError."""

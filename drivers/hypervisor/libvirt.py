@@ -132,14 +132,13 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
 
     async def spawn(self, guest: GuestSpec, wait_plugged: Callable[[], Awaitable[None]] | None = None) -> None:
         async with self.news.acting_on(guest.id):
-            known = await self.find(guest.id)
+            known = await self.connection.call(f"guest {guest.name}", lambda c: power.find_or_free(c, guest, self.place))
             if known is not None and await self.running(guest.id):
                 return
             token = self._making[guest.id] = object()
             try:
-                if known is None:
-                    await self._make(guest, token)
-                await devices.plug_all(self, guest.id)
+                mark = known or await self._make(guest, token)
+                await devices.plug_all(self, guest.id, mark)
                 if wait_plugged is not None:
                     await wait_plugged()
                 self._still_wanted(guest, token)
@@ -152,17 +151,17 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
                 if self._making.get(guest.id) is token:
                     del self._making[guest.id]
 
-    async def _make(self, guest: GuestSpec, token: object) -> None:
-        """Make the files and define the domain."""
+    async def _make(self, guest: GuestSpec, token: object) -> Mark:
+        """Make the files and define the domain; answer what stands in it."""
         mark = self._mark(())
         for nic in guest.nics:
             mark = mark.with_nic(nic)
         files = self.files(guest.id)
         xml = domain.domain(guest, mark, self.machine, files.directory)
-        await self.connection.call(f"guest {guest.name}", lambda c: power.name_is_free(c, guest, self.place))
         await files.make(guest)
         self._still_wanted(guest, token)
         await self.connection.call(f"guest {guest.name} could not be defined", lambda c: c.defineXMLFlags(xml, 0))
+        return mark
 
     def _still_wanted(self, guest: GuestSpec, token: object) -> None:
         if self._making.get(guest.id) is not token:
@@ -197,7 +196,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
     async def power_on(self, guest_id: str) -> None:
         async with self.news.acting_on(guest_id):
             if not await self.running(guest_id):
-                await devices.plug_all(self, guest_id)
+                await devices.plug_all(self, guest_id, await self.need(guest_id))
                 await self._start(guest_id)
 
     async def power_off(self, guest_id: str, timeout_s: float = 60.0) -> None:
@@ -222,13 +221,19 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
             await self.power_on(guest_id)
 
     async def _start(self, guest_id: str) -> None:
-        if self.containers:
-            await self.files(guest_id).ready()
-        else:
+        files = self.files(guest_id)
+        if not self.containers:
             xml = await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0))
             await need_filers(filers(xml), self.place.host)
-        await self.on(guest_id, "could not be started", power.start)
-        await self.record(guest_id)
+            await self.on(guest_id, "could not be started", power.start)
+            return
+
+        def start(found: Any) -> str:
+            files.ready()
+            power.start(found)
+            return str(found.XMLDesc(0))
+
+        self._read_console(guest_id, await self.on(guest_id, "could not be started", start))
 
     # -- its console, cards and volumes -------------------------------------------------------
 
@@ -242,11 +247,16 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         return tail(await asyncio.to_thread(read), lines)
 
     async def record(self, guest_id: str) -> None:
-        """Have a container's console read."""
-        if self.containers and await self.running(guest_id):
-            terminal = domain.terminal(await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0)))
-            if terminal is not None:
-                self.recorder.record(guest_id, terminal, self.files(guest_id).console)
+        """Have a container's console read, if it runs."""
+        if self.containers:
+            xml = await self.on(guest_id, "could not be looked at", lambda d: d.XMLDesc(0) if d.isActive() else None)
+            if xml is not None:
+                self._read_console(guest_id, xml)
+
+    def _read_console(self, guest_id: str, xml: str) -> None:
+        terminal = domain.terminal(xml)
+        if terminal is not None:
+            self.recorder.record(guest_id, terminal, self.files(guest_id).console)
 
     async def attach_nic(self, guest_id: str, nic: GuestNic) -> None:
         await devices.attach_nic(self, guest_id, nic)

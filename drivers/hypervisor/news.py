@@ -35,8 +35,7 @@ class PowerNews:
         finally:
             if outermost:
                 with contextlib.suppress(HypervisorError):
-                    if await self.driver.find(guest_id) is not None:
-                        self.known[guest_id] = await self.driver.on(guest_id, "could not be looked at", power.state_of)
+                    self.known[guest_id] = await self.driver.on(guest_id, "could not be looked at", power.state_of)
                 self._acting.discard(guest_id)
 
     def heard(self, guest_id: str, event: int, detail: int) -> None:
@@ -48,8 +47,6 @@ class PowerNews:
 
     async def _look(self, guest_id: str) -> None:
         with contextlib.suppress(HypervisorError):  # somebody else's, or gone
-            if await self.driver.find(guest_id) is None:
-                return
             now = await self.driver.on(guest_id, "could not be looked at", power.state_of)
             await self.driver.record(guest_id)
             before = self.known.get(guest_id)

@@ -70,7 +70,15 @@ def find(connection: Any, guest_id: str, place: Place) -> tuple[Any, Mark | None
     return domain, mark
 
 
-def name_is_free(connection: Any, guest: GuestSpec, place: Place) -> None:
+def find_or_free(connection: Any, guest: GuestSpec, place: Place) -> Mark | None:
+    """The mark of a guest that is there, or None. Raises HypervisorError when its domain, or its name, is another's."""
+    _, mark = find(connection, guest.id, place)
+    if mark is None:
+        _name_is_free(connection, guest, place)
+    return mark
+
+
+def _name_is_free(connection: Any, guest: GuestSpec, place: Place) -> None:
     """Raise HypervisorError when another domain has the guest's name."""
     try:
         other = connection.lookupByName(guest.name)
@@ -87,8 +95,11 @@ def name_is_free(connection: Any, guest: GuestSpec, place: Place) -> None:
 
 def start(domain: Any) -> None:
     """Switch on; running is no error."""
-    if not domain.isActive():
+    try:
         domain.createWithFlags(0)
+    except libvirt.libvirtError as error:
+        if code(error) != libvirt.VIR_ERR_OPERATION_INVALID or not domain.isActive():
+            raise
 
 
 def cut(domain: Any) -> None:
