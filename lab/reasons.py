@@ -111,6 +111,12 @@ def worded(reason: str, lang: str) -> str:
     return reason
 
 
+def hop_worded(line: str, lang: str) -> str:
+    """The line of a hop with its reason, which stands behind the frame in brackets, in a language."""
+    frame, end, reason = line.partition("]: ")
+    return f"{frame}{end}{worded(reason, lang)}"
+
+
 @cache
 def _patterns() -> tuple[tuple[re.Pattern[str], str], ...]:
     texts = (FILTERS | KOREAN).items()

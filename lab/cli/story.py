@@ -10,7 +10,7 @@ from lab.cli.lanes import Sequence
 from lab.cli.words import say
 from lab.journal import Entry
 from lab.journal.export import trace
-from lab.reasons import worded
+from lab.reasons import hop_worded, worded
 from lab.teach.stage import Pinged, Stage
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class Story:
             result = await stage.ping(source, target)
             if not self.teller.silent:
                 for hop in result.hops:
-                    self.teller.console.print(f"    {hop}", markup=False, soft_wrap=True, style="dim")
+                    self.teller.console.print(f"    {hop_worded(hop, self.teller.lang)}", markup=False, soft_wrap=True, style="dim")
             if result.rtt_ms is not None:
                 self.teller.line("answered", "green", ms=result.rtt_ms)
             else:

@@ -54,6 +54,11 @@ class Resource:
         return self.data.get("name")
 
     @property
+    def told(self) -> str:
+        """What it is and its name, as sentences say it: 'server web'."""
+        return f"{type(self).__name__.lower()} {self.name or self.id}"
+
+    @property
     def status(self) -> str | None:
         """Its state as the API shows it."""
         return self.data.get("status")
@@ -76,10 +81,11 @@ class Resource:
         end, pause = transport.now() + timeout, pauses(interval)
         while self.status not in states:
             if self.status in self.wrong:
-                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
+                raise WaitFailed(f"{self.told} is {self.status}{self.why()}", ko=f"{self.told}: {self.status}입니다{self.why()}")
             if transport.now() >= end:
                 raise WaitFailed(
-                    f"{type(self).__name__.lower()} {self.name or self.id} is {self.status} after {timeout:g} s, not {' or '.join(states)}"
+                    f"{self.told} is {self.status} after {timeout:g} s, not {' or '.join(states)}",
+                    ko=f"{self.told}: {timeout:g}초 뒤에도 {' 또는 '.join(states)}이(가) 아니라 {self.status}입니다",
                 )
             await transport.sleep(next(pause))
             await self.refresh()
@@ -97,11 +103,9 @@ class Resource:
                     return
                 raise
             if self.status in self.wrong and self.status != "ERROR":
-                raise WaitFailed(f"{type(self).__name__.lower()} {self.name or self.id} is {self.status}{self.why()}")
+                raise WaitFailed(f"{self.told} is {self.status}{self.why()}", ko=f"{self.told}: {self.status}입니다{self.why()}")
             if transport.now() >= end:
-                raise WaitFailed(
-                    f"{type(self).__name__.lower()} {self.name or self.id} is still there after {timeout:g} s"
-                )
+                raise WaitFailed(f"{self.told} is still there after {timeout:g} s", ko=f"{self.told}: {timeout:g}초 뒤에도 아직 있습니다")
             await transport.sleep(next(pause))
 
     def why(self) -> str:

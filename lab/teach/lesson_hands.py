@@ -12,7 +12,7 @@ from lab.client.session import ApiError
 from lab.errors import LabError
 from lab.journal import Entry
 from lab.journal.export import trace
-from lab.reasons import worded
+from lab.reasons import hop_worded, worded
 from lab.teach.lesson_glass import Glass
 from lab.teach.lesson_seen import Seen
 from lab.teach.lesson_table import Said, Table, draw
@@ -178,12 +178,7 @@ class Hands(Stage):
         else:
             reason = worded(walk.reason, self.lang)
             text = self.words("silent", reason=f"{walk.failed_at}: {reason}" if walk.failed_at else reason)
-        return Outcome("walk", f"ping {source} → {target}: {text}", tuple(self.hop(hop) for hop in walk.hops), walk.ok)
-
-    def hop(self, line: str) -> str:
-        """The line of a hop, its reason, which stands behind the frame in brackets, in the student's language."""
-        frame, end, reason = line.partition("]: ")
-        return f"{frame}{end}{worded(reason, self.lang)}"
+        return Outcome("walk", f"ping {source} → {target}: {text}", tuple(hop_worded(hop, self.lang) for hop in walk.hops), walk.ok)
 
     async def _ping(self, source: str, to: str) -> Pinged:
         for name in (source, to):
@@ -232,7 +227,7 @@ class Hands(Stage):
         if not self.table.bare and verb in Table.USAGE and not (verb == "ping" and set(words) - set(self.table.plan.servers)):
             return [replace(outcome, text=outcome.text or line) for outcome in self.lay([line])]
         if verb not in CLOUD_USAGE:
-            raise Slip("no-command", given=verb, known=", ".join(self.usage()))
+            raise Slip("no-command", given=verb, known=", ".join([*self.usage(), "openstack"]))
         if len(words) != WORDS_AFTER.get(verb, 1):
             raise Slip("usage", usage=CLOUD_USAGE[verb])
         return [await self._in_cloud(verb, words)]

@@ -98,7 +98,7 @@ class Session:
 
     def wants(self) -> str:
         """In a line, what the step asks of the student."""
-        return term(f"wants-{self.step.kind}", self.lang, choices=", ".join(self.step.choices))
+        return term(f"wants-{self.step.kind}", self.lang, choices=f"1-{len(self.step.choices)}")
 
     def began(self, seq: int) -> None:
         """Note how long the journal was when the step began; the first note counts."""

@@ -30,8 +30,8 @@ TERMS: Mapping[str, Mapping[str, str]] = {
         "ko": "수업이 대신하는 단계입니다. 넘어가면 실행합니다",
     },
     "wants-predict": {
-        "en": "this step is a prediction: answer with one of {choices}",
-        "ko": "예상해 보는 단계입니다. {choices} 가운데 하나로 답하십시오",
+        "en": "this step is a prediction: answer with its number, {choices}",
+        "ko": "예상해 보는 단계입니다. {choices} 가운데 하나의 번호로 답하십시오",
     },
     "wants-find": {
         "en": "this step asks for something that you find out: type it",

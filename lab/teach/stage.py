@@ -42,6 +42,9 @@ class Pinged:
 class Stage:
     """One cloud being worked on."""
 
+    lang = "en"
+    """The language of the notes."""
+
     def __init__(self, cloud: SimulatedCloud) -> None:
         self.cloud = cloud
         self.images: dict[str, Image] = {}
@@ -168,7 +171,7 @@ class Stage:
             try:
                 await thing.wait_gone(timeout=timeout_s, interval=POLLING_S)
             except WaitFailed as error:
-                self.notes.append(str(error))
+                self.notes.append(error.say(self.lang))
 
     async def wait(
         self, seconds: float = 0.0, server: str = "", volume: str = "", status: str = "", timeout_s: float = SETTLE_S
@@ -210,7 +213,7 @@ class Stage:
                 await thing.refresh()
             await thing.wait_for(*states, timeout=timeout_s, interval=POLLING_S)
         except WaitFailed as error:
-            self.notes.append(str(error))
+            self.notes.append(error.say(self.lang))
 
     async def final(self) -> None:
         """Read every server and volume anew; what is gone keeps the status DELETED."""

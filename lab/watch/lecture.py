@@ -92,6 +92,8 @@ class Lecture:
             self._heard(*await self.guide.act())
         elif kind == "do":
             self._heard([], await self.guide.check())
+        elif kind in ("predict", "find"):
+            self.said.append(Said("refused", self.session.wants()))
 
     async def answer(self, given: str) -> None:
         """Answer a prediction, or say what was found out."""

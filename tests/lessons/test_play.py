@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from lab.reasons import KOREAN
 from lab.teach.lesson import find, names
 from lab.teach.lesson_guide import Guide
 from lab.teach.lesson_words import commands
@@ -63,6 +66,17 @@ def test_emphasis_is_shown_and_not_left_as_stars(name: str, lang: str) -> None:
 def holes(text: str) -> set[str]:
     """The {names} in a text."""
     return {piece.partition("}")[0] for piece in text.split("{")[1:]}
+
+
+@pytest.mark.parametrize("name", names())
+def test_korean_words_quote_what_a_korean_student_sees(name: str) -> None:
+    """Why a frame is lost is told in Korean; a text that quotes it in English sends students to look for what is not there."""
+    words = (Path(find(name).folder) / "ko.md").read_text(encoding="utf-8")
+    parts = {part.strip() for reason in KOREAN for part in re.split(r"\{\w+\}", reason)}
+    told = {" ".join(part.split()[:3]) for part in parts if len(part.split()) >= 3}
+    assert "nobody answered ARP" in told
+    assert sorted(each for each in told if each in words) == []
+    assert not re.search(r"`[^`]*\bto [a-z]\b[^`]*`", words)
 
 
 @pytest.mark.parametrize("name", names())

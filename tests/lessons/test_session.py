@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -11,6 +14,7 @@ from lab.teach.lesson import Lesson, find
 from lab.teach.lesson_seen import Seen
 from lab.teach.lesson_session import Session, WrongStep
 from lab.teach.lesson_table import Plan
+from lab.watch.lecture import Lecture
 from tests.lessons.test_files import CHECK, folder
 
 NOTHING = Seen()
@@ -45,10 +49,27 @@ def test_a_step_takes_only_what_it_asks_for(lesson: Lesson) -> None:
     with pytest.raises(WrongStep, match="this step is read"):
         session.answer("left")
     session.done()
-    with pytest.raises(WrongStep, match="answer with one of left, right"):
+    with pytest.raises(WrongStep, match="answer with its number, 1-2"):
         session.done()
     with pytest.raises(WrongStep, match="a prediction"):
         session.check(DONE)
+
+
+@pytest.mark.parametrize(("lang", "words"), [
+    ("en", ["this step is a prediction: answer with its number, 1-2", "this step asks for something that you find out: type it"]),
+    ("ko", ["예상해 보는 단계입니다. 1-2 가운데 하나의 번호로 답하십시오", "알아내는 단계입니다. 알아낸 것을 입력하십시오"]),
+])  # fmt: skip
+def test_enter_at_a_question_says_what_is_wanted(lesson: Lesson, lang: str, words: list[str]) -> None:
+    nobody: Any = SimpleNamespace(session=Session(lesson, lang))
+    lecture = Lecture(nobody, login=dict)
+    told = []
+    for step in ("guess", "seek"):
+        lecture.session.at = lesson.index(step)
+        lecture.view = lecture.session.view()
+        asyncio.run(lecture.typed(""))
+        told.append(lecture.said[-1].text)
+        assert not lecture.passed
+    assert told == words
 
 
 def test_hints_come_one_after_the_other(lesson: Lesson) -> None:

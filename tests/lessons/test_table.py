@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from lab.client.compute import Server
 from lab.cloud import bench
 from lab.teach.lesson_hands import Hands
 from lab.teach.lesson_table import Table, draw
@@ -88,3 +90,26 @@ def test_why_a_frame_is_lost_is_told_in_the_students_language(lang: str, end: st
     assert outcome.text.endswith(end)
     assert any(line.endswith(hop) for line in outcome.lines)
     assert any(line.endswith("]") for line in outcome.lines), "what is sent on needs no reason"
+
+
+def test_an_unknown_line_is_answered_with_all_that_can_be_typed() -> None:
+    nothing: Any = None
+    hands = Hands(nothing, nothing, table(*ONE), "en")
+    with pytest.raises(Slip) as caught:
+        asyncio.run(hands.typed("opentsack server list"))
+    assert caught.value.say("en").endswith("services, wait, openstack")
+
+
+def test_a_server_that_does_not_come_is_told_in_the_students_language() -> None:
+    """Lesson 3 stops a server whose agent is dead: the work is shown, and what came of it is read by a student."""
+
+    class Clock:
+        def now(self) -> float:
+            return 5.0
+
+    collection: Any = SimpleNamespace(session=SimpleNamespace(transport=Clock()))
+    server = Server(collection, {"id": "1", "name": "web", "status": "ACTIVE"})
+    nothing: Any = None
+    hands = Hands(nothing, nothing, table(*ONE), "ko")
+    asyncio.run(hands.settled(server, ("SHUTOFF", "ERROR"), 0.0))
+    assert hands.notes == ["server web: 0초 뒤에도 SHUTOFF 또는 ERROR이(가) 아니라 ACTIVE입니다"]

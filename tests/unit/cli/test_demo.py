@@ -61,6 +61,8 @@ def test_it_speaks_korean(capsys: pytest.CaptureFixture[str]) -> None:
     assert "web에 대한 스케줄러의 결정" in out
     assert "프레임이 web에서 db까지 걸어갑니다" in out
     assert "응답이 왔습니다" in out
+    assert "]: spine-1(으)로" in out
+    assert "]: to " not in out
 
 
 def test_it_draws_mermaid(capsys: pytest.CaptureFixture[str]) -> None:
