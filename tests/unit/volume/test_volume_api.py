@@ -27,6 +27,20 @@ def test_versions_are_found() -> None:
     play(story)
 
 
+def test_lists_of_what_is_never_made_are_there_and_empty() -> None:
+    """Horizon's page of volumes asks for groups, and `cinder` and `openstack` list the rest."""
+
+    async def story(cloud: BlockStorage) -> None:
+        for noun in ("backups", "qos_specs", "messages", "group_types", "groups", "group_snapshots"):
+            answer = await cloud.ask("GET", f"~/{noun.replace('qos_', 'qos-')}", version="3.71")
+            assert (answer.status, answer.json()) == (200, {noun: []})
+        for noun in ("groups", "group_snapshots"):
+            assert (await cloud.ask("GET", f"~/{noun}/detail", version="3.71")).json() == {noun: []}
+        assert (await cloud.ask("GET", "~/groups/detail", version="3.12")).status == 404
+
+    play(story)
+
+
 def test_what_the_openstack_client_sends_is_accepted() -> None:
     async def story(cloud: BlockStorage) -> None:
         body: dict[str, Any] = {

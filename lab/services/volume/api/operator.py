@@ -51,6 +51,11 @@ class OperatorPart(VolumePart):
         Route("GET", "/volume-transfers/detail", "list_nothing", READER, since=(3, 55), summary="List transfers"),
         Route("GET", "/qos-specs", "list_nothing", READER, summary="List QoS specs"),
         Route("GET", "/messages", "list_nothing", READER, since=(3, 3), summary="List user messages"),
+        Route("GET", "/group_types", "list_nothing", READER, since=(3, 11), summary="List kinds of groups"),
+        Route("GET", "/groups", "list_nothing", READER, since=(3, 13), summary="List groups of volumes"),
+        Route("GET", "/groups/detail", "list_nothing", READER, since=(3, 13), summary="List groups of volumes"),
+        Route("GET", "/group_snapshots", "list_nothing", READER, since=(3, 14), summary="List snapshots of groups"),
+        Route("GET", "/group_snapshots/detail", "list_nothing", READER, since=(3, 14), summary="List snapshots of groups"),
     )
 
     # -- services and pools -------------------------------------------------------------------
@@ -209,6 +214,9 @@ class OperatorPart(VolumePart):
             "volume-transfers": "transfers",
             "qos-specs": "qos_specs",
             "messages": "messages",
+            "group_types": "group_types",
+            "groups": "groups",
+            "group_snapshots": "group_snapshots",
         }
         segment = next(part for part in req.path.split("/") if part in nouns)
         return {nouns[segment]: []}
