@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import socket
 from collections.abc import Iterator
-from typing import Any
-
-from pyroute2 import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
 from drivers import netns
 from drivers.devices import offload_off, port_of, port_tag
 from drivers.hypervisor.domain import Card
+from drivers.link_messages import LinkSocket, add_tap
 from drivers.netns import DIRECTORY as NAMESPACES
 from drivers.place import Place
 from lab.errors import HypervisorError
@@ -45,9 +43,9 @@ class Nics:
         Raises HypervisorError when it cannot be made, or when a device of that name is somebody else's.
         """
         tag = port_tag(self.place, card.port)
-        with told(f"device {card.tap} of port {card.port}"), IPRoute() as netlink:
-            there = find(netlink, card.tap)
-            if there is not None and there.get_attr("IFLA_IFALIAS") == tag:
+        with told(f"device {card.tap} of port {card.port}"), LinkSocket() as netlink:
+            there = netlink.find(card.tap)
+            if there is not None and there.alias == tag:
                 return
             if there is not None:
                 raise HypervisorError(
@@ -56,27 +54,26 @@ class Nics:
                 )
             try:
                 self._tap(netlink, card) if namespace is None else self._pair(netlink, card, namespace)
-                index = found(netlink, card.tap)
                 # The tag comes last: whoever looks for tagged devices finds a whole one.
-                netlink.link("set", index=index, state="up", mtu=card.mtu, IFLA_IFALIAS=tag)
+                netlink.change(index_of(card.tap), up=True, mtu=card.mtu, alias=tag)
             except BaseException:
-                with contextlib.suppress(NetlinkError, HypervisorError):
-                    netlink.link("del", index=found(netlink, card.tap))
+                with contextlib.suppress(OSError, HypervisorError):
+                    netlink.delete(index_of(card.tap))
                 raise
 
-    def _tap(self, netlink: Any, card: Card) -> None:
-        netlink.link("add", ifname=card.tap, kind="tuntap", mode="tap")
+    def _tap(self, netlink: LinkSocket, card: Card) -> None:
+        add_tap(card.tap)
         # Not the guest's own address: a switch would take it for its own. Source: libvirt does the same.
-        netlink.link("set", index=found(netlink, card.tap), address=f"fe{card.mac[2:]}")
+        netlink.address(index_of(card.tap), f"fe{card.mac[2:]}")
 
-    def _pair(self, netlink: Any, card: Card, namespace: str) -> None:
+    def _pair(self, netlink: LinkSocket, card: Card, namespace: str) -> None:
         netns.make(namespace)
         inner = f"gcx{card.port[:11]}"
-        netlink.link("add", ifname=card.tap, kind="veth", mtu=card.mtu, peer={"ifname": inner, "address": card.mac, "mtu": card.mtu})
+        netlink.add_pair(card.tap, inner, card.mac, card.mtu)
         if not self.offload:
             offload_off(inner)
         with (NAMESPACES / namespace).open() as where:
-            netlink.link("set", index=found(netlink, inner), net_ns_fd=where.fileno(), ifname=card.device)
+            netlink.move(index_of(inner), where.fileno(), card.device)
 
     def ensure_namespace(self, name: str) -> None:
         """A container without any card has a namespace too."""
@@ -88,10 +85,10 @@ class Nics:
         self._delete(card.tap, port_tag(self.place, card.port))
 
     def _delete(self, name: str, tag: str) -> None:
-        with told(f"device {name}"), IPRoute() as netlink:
-            there = find(netlink, name)
-            if there is not None and there.get_attr("IFLA_IFALIAS") == tag:
-                netlink.link("del", index=there["index"])
+        with told(f"device {name}"), LinkSocket() as netlink:
+            there = netlink.find(name)
+            if there is not None and there.alias == tag:
+                netlink.delete(there.index)
 
     def drop_namespace(self, name: str) -> None:
         """Remove a container's namespace and our devices that end in it; none is no error.
@@ -104,11 +101,11 @@ class Nics:
                 netns.unmake(name)
 
     def _clear(self, namespace: str) -> None:
-        with IPRoute() as netlink, (NAMESPACES / namespace).open() as where:
-            number = netlink.get_netnsid(fd=where.fileno())["nsid"]
-            for link in [each for each in netlink.link("dump") if each.get_attr("IFLA_LINK_NETNSID") == number]:
-                if port_of(self.place, link.get_attr("IFLA_IFALIAS")) is not None:
-                    netlink.link("del", index=link["index"])
+        with LinkSocket() as netlink, (NAMESPACES / namespace).open() as where:
+            number = netlink.namespace(where.fileno())
+            for link in netlink.all():
+                if number >= 0 and link.namespace == number and port_of(self.place, link.alias) is not None:
+                    netlink.delete(link.index)
 
     # -- what a crash left --------------------------------------------------------------------
 
@@ -119,10 +116,9 @@ class Nics:
 
     def taps(self) -> dict[str, str]:
         """The taps of virtual machines of this cloud, and their ports."""
-        with told(f"the devices of {self.place.host}"), IPRoute() as netlink:
-            links = list(netlink.link("dump"))
-        taps = [link for link in links if kind_of(link) == "tun"]
-        ports = {link.get_attr("IFLA_IFNAME"): port_of(self.place, link.get_attr("IFLA_IFALIAS")) for link in taps}
+        with told(f"the devices of {self.place.host}"), LinkSocket() as netlink:
+            taps = [link for link in netlink.all() if link.kind == "tun"]
+        ports = {link.name: port_of(self.place, link.alias) for link in taps}
         return {name: port for name, port in ports.items() if port is not None}
 
     def drop_tap(self, name: str) -> None:
@@ -131,33 +127,17 @@ class Nics:
         if port is not None:
             self._delete(name, port_tag(self.place, port))
             return
-        with told(f"device {name}"), IPRoute() as netlink:
-            if find(netlink, name) is not None:
+        with told(f"device {name}"), LinkSocket() as netlink:
+            if netlink.find(name) is not None:
                 raise HypervisorError(f"device {name} on {self.place.host} is not of cloud {self.place.cloud}: it is left as it is")
 
 
-def find(netlink: Any, name: str) -> Any:
-    """The kernel's message of a device, or None."""
-    try:
-        return next(iter(netlink.link("get", ifname=name)), None)
-    except NetlinkError as error:
-        if error.code in (errno.ENODEV, errno.ENOENT):
-            return None
-        raise
-
-
-def found(netlink: Any, name: str) -> int:
+def index_of(name: str) -> int:
     """The index of a device that must be there."""
-    link = find(netlink, name)
-    if link is None:
-        raise HypervisorError(f"device {name} vanished while it was made; is something else removing devices here?")
-    return int(link["index"])
-
-
-def kind_of(link: Any) -> str:
-    """What kind of device it is: 'tun', 'veth', 'bridge'… or ''."""
-    info = link.get_attr("IFLA_LINKINFO")
-    return (info.get_attr("IFLA_INFO_KIND") if info is not None else None) or ""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        raise HypervisorError(f"device {name} vanished while it was made; is something else removing devices here?") from None
 
 
 @contextlib.contextmanager
@@ -165,7 +145,7 @@ def told(what: str) -> Iterator[None]:
     """Turn what the kernel refuses into a HypervisorError that names the thing and the way out."""
     try:
         yield
-    except (NetlinkError, OSError) as error:
-        number = error.code if isinstance(error, NetlinkError) else error.errno or 0
+    except OSError as error:
+        number = error.errno or 0
         way = WAYS.get(number, "see dmesg")
         raise HypervisorError(f"{what}: {errno.errorcode.get(number, str(number))}; {way}") from error

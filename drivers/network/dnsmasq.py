@@ -173,7 +173,7 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         await namespaces.inside(name, lambda: _set_up(device, wiring.mac_address, wiring.mtu, addresses))
         if not link.alias:
             # Last: by its alias the L2 agent knows the device, and wires it.
-            await self.links.change(link, IFLA_IFALIAS=tag, state="up")
+            await self.links.change(link, alias=tag, up=True)
         return device
 
     async def _remove(self, network_id: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from drivers.network.link_messages import Link, LinkReader, gone
+from drivers.link_messages import Link, LinkSocket, gone
 from lab.errors import NetworkError
 
 NAME_MAX = 15
@@ -41,13 +41,17 @@ def told(what: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        name = errno.errorcode.get(error.code, str(error.code))
-        way = {
-            errno.EPERM: "; run as root",
-            errno.EOPNOTSUPP: "; this kernel cannot do that",
-            errno.EEXIST: "; it is there already and not of this cloud",
-        }.get(error.code, "")
-        raise NetworkError(f"{what}: {name}{way}") from error
+        raise refused(what, error.code) from error
+
+
+def refused(what: str, number: int) -> NetworkError:
+    """What the kernel refuses, named by its number of the error."""
+    way = {
+        errno.EPERM: "; run as root",
+        errno.EOPNOTSUPP: "; this kernel cannot do that",
+        errno.EEXIST: "; it is there already and not of this cloud",
+    }.get(number, "")
+    return NetworkError(f"{what}: {errno.errorcode.get(number, str(number))}{way}")
 
 
 class Links:
@@ -55,7 +59,7 @@ class Links:
 
     def __init__(self) -> None:
         self._netlink: Any = None
-        self._reader: LinkReader | None = None
+        self._reader: LinkSocket | None = None
         self._turn = asyncio.Lock()
         """A socket takes one dump at a time; a second one is refused as busy."""
         self._watching: asyncio.Task[None] | None = None
@@ -63,7 +67,7 @@ class Links:
     async def open(self) -> None:
         """Connect; a repeat does nothing."""
         if self._netlink is None:
-            self._netlink, self._reader = AsyncIPRoute(), LinkReader()
+            self._netlink, self._reader = AsyncIPRoute(), LinkSocket()
 
     async def close(self) -> None:
         """Disconnect and stop watching."""
@@ -81,7 +85,7 @@ class Links:
     # -- look ----------------------------------------------------------------------------------
 
     @property
-    def _looks(self) -> LinkReader:
+    def _looks(self) -> LinkSocket:
         if self._reader is None:
             raise NetworkError("the devices of this machine cannot be looked at before the driver was opened")
         return self._reader
@@ -122,16 +126,18 @@ class Links:
         link = await self.need(name, "it vanished as soon as it was made")
         try:
             if alias:
-                await self.change(link, IFLA_IFALIAS=alias)
+                await self.change(link, alias=alias)
         except NetworkError:
             await self.delete(name)
             raise
         return replace(link, alias=alias)
 
-    async def change(self, link: Link, **options: Any) -> None:
-        """Change a device: state, mtu, master, group, IFLA_IFALIAS… Raises NetworkError."""
-        with told(f"device {link.name} could not be changed"):
-            await self._netlink.link("set", index=link.index, **options)
+    async def change(self, link: Link, up: bool | None = None, alias: str | None = None, **numbers: int) -> None:
+        """Change a device: whether it is up, its alias, its mtu, master or group. Raises NetworkError."""
+        try:
+            self._looks.change(link.index, up, alias, **numbers)
+        except OSError as error:
+            raise refused(f"device {link.name} could not be changed", error.errno or 0) from error
 
     async def address(self, link: Link, address: str, length: int) -> None:
         """Give a device an address; one that it has is no error."""

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 from drivers.devices import port_of
 from drivers.findings import Finding
+from drivers.link_messages import Link
 from drivers.network import guard
-from drivers.network.link_messages import Link
 from drivers.network.links import Links, device_name, quiet
 from drivers.network.physdev import SWITCH, BridgeFirewall
 from drivers.network.taps import GROUP, Taps, tap_of
@@ -65,7 +65,7 @@ class LinuxBridge(L2Driver, Sweepable):
         await self.links.open()
         for physical, interface in self.options.bridge_mappings.items():
             link = await self.links.need(interface, f"it is to be the trunk of {physical}: correct bridge_mappings")
-            await self.links.change(link, state="up")
+            await self.links.change(link, up=True)
         await guard.put_up(self.place, routed=False)
         links = await self.links.all()
         await self.firewall.open({link.name for link in links})
@@ -201,7 +201,7 @@ class LinuxBridge(L2Driver, Sweepable):
         tag = self.place.tag(f"bridge:{wiring.network_id}:{number}")
         bridge = await self.links.add(name, "bridge", tag, br_stp_state=0, br_forward_delay=0)
         quiet(name)
-        await self.links.change(bridge, group=GROUP, state="up", mtu=wiring.mtu)
+        await self.links.change(bridge, group=GROUP, up=True, mtu=wiring.mtu)
         return bridge, True
 
     async def _uplink(self, wiring: PortWiring, bridge: Link) -> str | None:
@@ -246,7 +246,7 @@ class LinuxBridge(L2Driver, Sweepable):
                 raise NetworkError(f"network {wiring.network_id}, VLAN {wiring.segmentation_id}: {NO_VLAN}") from error
             raise
         quiet(name)
-        await self.links.change(device, state="up")
+        await self.links.change(device, up=True)
         return device
 
     async def _drop_uplinks(self, bridge: Link) -> None:

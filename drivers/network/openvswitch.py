@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from drivers.findings import Finding
+from drivers.link_messages import Link
 from drivers.network import firewall, guard
 from drivers.network.bridge_link import BridgeLink
-from drivers.network.link_messages import Link
 from drivers.network.links import Links, device_name
 from drivers.network.ovs_rows import NETDEV, NO_KERNEL_SWITCH, Bridges, kernel_switches, segment_of
 from drivers.network.ovsdb import Ovsdb
@@ -84,7 +84,7 @@ class OpenVSwitch(L2Driver, Sweepable):
                     f"interface {interface} has the address {', '.join(addresses)}; a trunk has none, and in a switch it "
                     f"would be lost: give another interface to {physical} in bridge_mappings"
                 )
-            await self.links.change(link, state="up")
+            await self.links.change(link, up=True)
         await self.rows.ensure_bridge(self.bridge, "integration", fail_mode="secure")
         for physical, interface in self.options.bridge_mappings.items():
             await self.rows.ensure_bridge(self._provider(physical), f"provider:{physical}", fail_mode="standalone")

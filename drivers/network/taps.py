@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from drivers.devices import offload_off, port_of
-from drivers.network.link_messages import Link
+from drivers.link_messages import Link
 from drivers.network.links import Links, quiet
 from drivers.place import Place
 from lab.errors import NetworkError
@@ -49,7 +49,7 @@ class Taps:
             return  # its group is what it gets here: all the rest was done with it
         quiet(link.name)
         offload_off(link.name)
-        await self.links.change(link, mtu=wiring.mtu, group=GROUP, state="up" if wiring.admin_state_up else "down")
+        await self.links.change(link, mtu=wiring.mtu, group=GROUP, up=wiring.admin_state_up)
 
     def watch(self, callback: Callable[[str, bool], None]) -> None:
         """Call `callback(port_id, present)` for each device that comes or goes."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from drivers.network.link_messages import Link
+from drivers.link_messages import Link
 from drivers.network.links import Links, device_name
 from drivers.place import Place
 from lab.errors import NetworkError
@@ -47,7 +47,7 @@ class Tunnels:
             raise NetworkError(f"network {network_id}, VNI {wiring.segmentation_id}: {error.message}") from error
         try:
             await self.links.flood_to(link, self.peers)
-            await self.links.change(link, mtu=wiring.mtu, state="up")
+            await self.links.change(link, mtu=wiring.mtu, up=True)
         except NetworkError:
             await self.links.delete(name)
             raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 
-from drivers.network.link_messages import gone
+from drivers.link_messages import gone
 
 NEW, GONE = 16, 17
 
