@@ -8,9 +8,21 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
+from functools import cached_property, partial
 
 from lab.values import value
+
+
+class Distances(dict[tuple[str, str], int | None]):
+    """The latencies of a medium by the two hosts: each is asked for once. Who has the medium clears it when ways open or close."""
+
+    def __init__(self, ask: Callable[[str, str], int | None]) -> None:
+        super().__init__()
+        self.ask = ask
+
+    def __missing__(self, way: tuple[str, str]) -> int | None:
+        found = self[way] = self.ask(*way)
+        return found
 
 
 class Medium(ABC):
@@ -19,6 +31,11 @@ class Medium(ABC):
     @abstractmethod
     def latency(self, a: str, b: str) -> int | None:
         """One-way delay between two hosts in ns, or None when no path is up."""
+
+    @cached_property
+    def distances(self) -> Distances:
+        """What `latency` says, for the wires: they look several times a message."""
+        return Distances(self.latency)
 
     @abstractmethod
     def work(self, binary: str, name: str) -> int:

@@ -65,7 +65,7 @@ class Router:
     def __init__(self, wires: Wires) -> None:
         self.wires = wires
         self._runtime, self._journal = wires.runtime, wires.journal
-        self._hop, self._latency = wires.runtime.hop, wires.medium.latency
+        self._hop, self._distances = wires.runtime.hop, wires.medium.distances
         self.listeners: dict[str, list[Listener]] = {}
         self._turns: dict[str, int] = {}
         self._deadlines = Deadlines(wires.runtime, wires.config.rest_timeout_s, _timed_out)
@@ -154,8 +154,7 @@ class Router:
             self._note(request.headers),
             now,
         )
-        latency = self._latency
-        distance = latency(client.host, listener.process.host) if listener is not None else None
+        distance = self._distances[client.host, listener.process.host] if listener is not None else None
         if listener is None or distance is None:
             self._journal_answer(target, exchange, "unreachable", None)
             raise Unreachable(
@@ -256,8 +255,7 @@ class Router:
         else:
             kept = None if isinstance(body, Stream) else body
         seq = self._journal_answer(process.name, exchange, str(response.status), kept)
-        hop, latency = self._hop, self._latency
-        delay = latency(process.host, exchange.client.host)
+        delay = self._distances[process.host, exchange.client.host]
         if delay is None or (verdict is not None and verdict.lose_reply):
             return
         if self.wires.interference is not None:
@@ -265,6 +263,7 @@ class Router:
             if late is None:
                 return
             delay += late
+        hop = self._hop
         hop(delay, give, exchange.future, response)
 
     def _reply_delay(self, process: Process, exchange: Exchange, seq: int) -> int | None:
@@ -300,7 +299,7 @@ class Router:
     def _reset(self, listener: Listener, exchange: Exchange) -> None:
         """The callee died with the request in its hands: the connection is reset."""
         self._journal_answer(listener.process.name, exchange, "reset", None)
-        delay = self._latency(listener.process.host, exchange.client.host)
+        delay = self._distances[listener.process.host, exchange.client.host]
         if delay is not None:
             error = Unreachable(
                 f"{listener.process.name} closed the connection of {exchange.request.method} {exchange.request.path} without an answer"

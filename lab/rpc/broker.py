@@ -40,7 +40,7 @@ class Broker(Listeners):
     def __init__(self, wires: Wires) -> None:
         super().__init__(wires)
         self._runtime, self._journal = wires.runtime, wires.journal
-        self._hop, self._latency = wires.runtime.hop, wires.medium.latency
+        self._hop, self._distances = wires.runtime.hop, wires.medium.distances
         self.reports = Reports(wires)
         self._deadlines: dict[float, Deadlines] = {}
         self._order = 0
@@ -106,8 +106,7 @@ class Broker(Listeners):
                 self._hop(verdict.delay_ns, send, each, rest)
 
     def _enqueue(self, message: Message, queue: Queue) -> None:
-        latency = self._latency
-        distance = latency(message.sender.host, self.wires.mq_host)
+        distance = self._distances[message.sender.host, self.wires.mq_host]
         if distance is None:
             self._send_later(message, self._enqueue, queue)
             return
@@ -150,7 +149,7 @@ class Broker(Listeners):
             self._send_disturbed(message, verdict, self._spread, keys)
 
     def _spread(self, message: Message, keys: Sequence[str] | None) -> None:
-        distance = self._latency(message.sender.host, self.wires.mq_host)
+        distance = self._distances[message.sender.host, self.wires.mq_host]
         if distance is None:
             self._send_later(message, self._spread, keys)
             return
@@ -175,8 +174,8 @@ class Broker(Listeners):
 
     def _hand(self, consumer: Consumer, message: Message, distance: int) -> bool:
         """Give the message to a free consumer, if there is a path to it; its worker is taken now."""
-        process, hop, latency = consumer.process, self._hop, self._latency
-        onward = latency(self.wires.mq_host, process.host)
+        process, hop = consumer.process, self._hop
+        onward = self._distances[self.wires.mq_host, process.host]
         if onward is None:
             return False
         consumer.pool.busy += 1
@@ -224,7 +223,8 @@ class Broker(Listeners):
 
     async def _handle(self, consumer: Consumer, message: Message) -> None:
         process, verdict = consumer.process, message.verdict
-        ctx = message.ctx.at(message.seq)
+        sent = message.ctx
+        ctx = sent.within(sent, message.seq)
         set_current(ctx)
         status = "ok"
         try:
@@ -279,8 +279,8 @@ class Broker(Listeners):
 
     def _carry_back(self, process: Process, message: Message, status: str, data: bytes, delay: int) -> None:
         """Bring a reply to its caller; without a path it is sent again as long as the caller waits for it."""
-        mq_host, hop, latency = self.wires.mq_host, self._hop, self._latency
-        out, back = latency(process.host, mq_host), latency(mq_host, message.sender.host)
+        mq_host, hop, distances = self.wires.mq_host, self._hop, self._distances
+        out, back = distances[process.host, mq_host], distances[mq_host, message.sender.host]
         if out is not None and back is not None:
             hop(out + back + delay, answer, message, status, data)
         elif process.alive and message.waiter is not None and not message.waiter.done():

@@ -59,7 +59,7 @@ class Reports:
         group.joined += 1
         reporters[process] = payload
         process.at_end(lambda: reporters.pop(process, None) and None)
-        if self._wires.medium.latency(process.host, self._wires.mq_host) is not None:
+        if self._wires.medium.distances[process.host, self._wires.mq_host] is not None:
             self._publish(key, process, encode({"reports": [payload()]}))
 
     def _tick(self, key: tuple[str, str, float]) -> None:
@@ -71,10 +71,10 @@ class Reports:
 
     def _send(self, key: tuple[str, str, float], tick: _Tick) -> None:
         wires = self._wires
-        latency, mq_host = wires.medium.latency, wires.mq_host
+        distances, mq_host = wires.medium.distances, wires.mq_host
         reports, sender = [], None
         for process, payload in tick.reporters.items():
-            if not process.alive or process.hung or latency(process.host, mq_host) is None:
+            if not process.alive or process.hung or distances[process.host, mq_host] is None:
                 continue
             if wires.interference is not None:  # a fault may be meant for this one alone
                 self._publish(key, process, encode({"reports": [payload()]}))

@@ -94,7 +94,7 @@ class Fabric:
     def changed(self) -> None:
         """Say that links, power or ports changed: ways are derived anew and transfers follow them."""
         self.version += 1
-        self.ways.stale = True
+        self.ways.expire()
         if self.flows.active:
             self.flows.refresh()
         for told in self.listeners:
@@ -104,7 +104,7 @@ class Fabric:
 
     def latency_ns(self, a: str, b: str) -> int | None:
         """Return the one-way latency between two hosts in nanoseconds, None when there is no way."""
-        return self.ways.latency_ns(a, b)
+        return self.ways.latencies[a, b]
 
     def channels(self, a: str, b: str, *more: Channel) -> tuple[Channel, ...] | None:
         """Return what a transfer from a to b passes through, `more` being devices at its ends; None without a way."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
+from lab.medium import Distances
 from lab.values import value
 from sim.datacenter.link import Link
 from sim.datacenter.nic import Device, Nic
@@ -38,8 +39,14 @@ class Ways:
         self.stale = True
         self._tree: dict[str, tuple[str, Nic, Nic] | None] = {}
         self._ways: dict[tuple[str, str], Way | None] = {}
-        self._latencies: dict[tuple[str, str], int | None] = {}
+        self.latencies = Distances(self._latency)
+        """The one-way latency between two hosts in nanoseconds, None when there is no way."""
         self._towards: dict[tuple[str, str], Nic | None] = {}
+
+    def expire(self) -> None:
+        """The topology has changed: derive all anew at the next question."""
+        self.stale = True
+        self.latencies.clear()
 
     def blocked(self, link: Link | None) -> bool:
         """Say whether spanning tree keeps the link out of use."""
@@ -51,7 +58,6 @@ class Ways:
         """Span a tree over the switches, breadth first from the first added; other links between them are blocked."""
         self.stale = False
         self._ways.clear()
-        self._latencies.clear()
         self._towards.clear()
         before, self._tree = self._tree, {}
         switches = [d for d in self.devices.values() if isinstance(d, Switch) and d.up]
@@ -157,17 +163,9 @@ class Ways:
         port = self._towards[key]
         return port if isinstance(port, SwitchPort) else None
 
-    def latency_ns(self, a: str, b: str) -> int | None:
-        """Return the one-way latency between two hosts in nanoseconds, None when there is no way."""
-        if self.stale:
-            self._derive()
-        key = (a, b)
-        try:
-            return self._latencies[key]
-        except KeyError:
-            way = self.way(a, b)
-            latency = self._latencies[key] = None if way is None else latency_of(way)
-            return latency
+    def _latency(self, a: str, b: str) -> int | None:
+        way = self.way(a, b)
+        return None if way is None else latency_of(way)
 
     def carries(self, a: str, b: str, vlan: int | None) -> Reach:
         """Say whether the way between two hosts carries a VLAN (None: untagged frames), and if not, where it ends."""

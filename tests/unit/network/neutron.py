@@ -166,14 +166,10 @@ class Routers(RouterDriver):
 
 
 class Near(Medium):
-    """A millisecond between any two hosts; `cut` ones have no path."""
-
-    def __init__(self) -> None:
-        self.cut: set[str] = set()
-        self.change: Callable[[], None] = lambda: None
+    """A millisecond between any two hosts."""
 
     def latency(self, a: str, b: str) -> int | None:
-        return None if {a, b} & self.cut else 1_000_000
+        return 1_000_000
 
     def work(self, binary: str, name: str) -> int:
         return 5_000_000
@@ -183,9 +179,6 @@ class Near(Medium):
 
     async def transfer(self, a: str, b: str, nbytes: int) -> None:
         return None
-
-    def on_change(self, callback: Callable[[], None]) -> None:
-        self.change = callback
 
 
 class Neutron:
