@@ -146,7 +146,11 @@ class Agenda(ABC):
                 self._drain()
                 if done():
                     return
-            elif hops and (not timers or hops[0] < timers[0]) and (not events or hops[0][0] < events[0][0] or _precedes(hops[0], events[0])):
+            elif (
+                hops
+                and (not timers or hops[0] < timers[0])
+                and (not events or hops[0][0] < events[0][0] or _precedes(hops[0], events[0]))
+            ):
                 when, _, callback, args = hops.pop(0)
                 if when > env._now:
                     self._still = 0

@@ -68,10 +68,10 @@ class Api:
         self.authenticator = Authenticator(process)
         self._handlers: dict[str, Handler] = {route.handler: getattr(self, route.handler) for route in self.routes}
         self._legacy = self.versions.legacy_header.lower() if self.versions is not None else ""
-        self._planned: dict[tuple[str, str, str, str], tuple[Found | None, Served]] = {}
+        self._planned: dict[tuple[str | None, ...], tuple[Found | None, Served]] = {}
         """What lay where the last requests went: the services ask each other for the same over and over."""
-        self._served: dict[tuple[str, str, str, str], Served] = {}
-        """How requests are served by method, path pattern and asked versions."""
+        self._served: dict[tuple[str | None, ...], Served] = {}
+        """How requests are served by method, path pattern and, where there are versions, those that were asked for."""
 
     def start(self) -> None:
         """Listen for requests until the process ends."""
@@ -83,16 +83,20 @@ class Api:
 
     def plan(self, request: Request) -> Served:
         """How the request will be served. It is noted in the request, with what lies at its path."""
-        headers = request.headers
-        version, legacy = headers.get("openstack-api-version", ""), headers.get(self._legacy, "")
-        asked = (request.method, request.path, version, legacy)
+        asked: tuple[str | None, ...]
+        if self.versions is None:
+            asked = (request.method, request.path)
+        else:
+            headers = request.headers
+            asked = (request.method, request.path, headers.get("openstack-api-version"), headers.get(self._legacy))
         planned = self._planned.get(asked)
         if planned is None:
             found = request.found = self.trie.match(request.path)
-            alike = (request.method, found[2] if found is not None else "", version, legacy)
+            pattern = found[2] if found is not None else ""
+            alike = (request.method, pattern, *asked[2:])
             served = self._served.get(alike)
             if served is None:
-                served = _remember(self._served, alike, self._plan(request, alike[1]))
+                served = _remember(self._served, alike, self._plan(request, pattern))
             planned = _remember(self._planned, asked, (found, served))
         request.found, request.served = planned
         request.version = planned[1].version
@@ -114,6 +118,7 @@ class Api:
         served = Served(label, pace, version, headers, route)
         if route is not None:
             served.handler, served.public = self._handlers[route.handler], route.policy is PUBLIC
+            served.schema = route.schema(version)
         return served
 
     # -- one request --------------------------------------------------------------------------
@@ -157,20 +162,17 @@ class Api:
 
     def _finish(self, request: Request, served: Served, response: Response, ctx: Context) -> Response:
         """Give an answer the headers that every one has."""
-        headers, body = response.headers, response.body
-        if served.headers:
-            headers = response.headers = served.headers | headers
-        headers.setdefault("x-openstack-request-id", ctx.request_id)
-        if isinstance(body, Stream):
-            if body.size is not None:
-                headers.setdefault("Content-Length", str(body.size))
-        elif body:
-            headers.setdefault("Content-Type", "application/json")
-        if request.method == "HEAD":
+        body = response.body
+        streamed = type(body) is Stream
+        usual = served.headers_of_json if body and not streamed else served.headers
+        headers = response.headers = usual | response.headers
+        headers["x-openstack-request-id"] = ctx.request_id
+        if streamed or request.method == "HEAD":
             size = body.size if isinstance(body, Stream) else len(response.content())
             if size is not None:
                 headers.setdefault("Content-Length", str(size))
-            response.body = b""
+            if request.method == "HEAD":
+                response.body = b""
         return response
 
     def _version_headers(self, version: Version, headers: dict[str, str]) -> None:
@@ -197,7 +199,7 @@ class Api:
         if found[1]:
             request.params = dict(zip(route.names, found[1]))  # noqa: B905 (as many as the pattern has; saying so costs more than this)
         if request.body or request.method != "GET":
-            self._read(route, request)
+            self._read(served, route, request)
         return route
 
     def _refusal(self, methods: dict[str, list[Route]], request: Request) -> LabError:
@@ -235,7 +237,7 @@ class Api:
             raise NotAcceptable(f"Version {asked} is not supported by the API. Minimum is {low} and maximum is {high}.")
         return version
 
-    def _read(self, route: Route, request: Request) -> None:
+    def _read(self, served: Served, route: Route, request: Request) -> None:
         """Check and decode the body."""
         if route.streaming:
             return
@@ -243,7 +245,7 @@ class Api:
             raise TooLarge("Request is too large.")
         if request.method not in ("POST", "PUT", "PATCH", "DELETE"):
             return
-        schema = route.schema(request.version)
+        schema = served.schema
         if schema is None and not request.body:
             return
         kind = request.headers.get("content-type", "").partition(";")[0].strip()

@@ -57,7 +57,7 @@ class RestClient:
         process = self._process
         if not process.alive:
             raise ProcessKilled(process.name)
-        sent = {"x-openstack-request-id": ctx.request_id}
+        sent: dict[str, str] = {}
         if auth == "user" or auth == "both":
             sent["x-auth-token"] = ctx.token
         if auth == "service" or auth == "both":

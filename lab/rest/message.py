@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import orjson
@@ -12,6 +12,9 @@ import orjson
 from lab.body import encode
 from lab.journal import LazyBody
 from lab.rest.routes import Found, Route, Version
+
+if TYPE_CHECKING:
+    from lab.rest.body import Schema
 
 NO_PARAMS: Mapping[str, str] = MappingProxyType({})
 
@@ -69,7 +72,7 @@ class Stream:
 class Served:
     """How an API serves requests of one method, path pattern and asked version; worked out once."""
 
-    __slots__ = ("handler", "headers", "label", "pace", "public", "route", "version")
+    __slots__ = ("handler", "headers", "headers_of_json", "label", "pace", "public", "route", "schema", "version")
 
     def __init__(self, label: str, pace: Callable[[], int], version: Version, headers: dict[str, str], route: Route | None) -> None:
         self.label = label
@@ -78,8 +81,10 @@ class Served:
         """Says how long a worker is held by the next one."""
         self.version, self.headers, self.route = version, headers, route
         """The headers are those of every answer in this version."""
+        self.headers_of_json = {**headers, "Content-Type": "application/json"}
         self.handler: Any = None
         self.public = False
+        self.schema: type[Schema] | None = None
 
 
 class Request:

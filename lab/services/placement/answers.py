@@ -74,7 +74,7 @@ class Answers(Api):
             raise NotAcceptable("Only application/json is provided")
         return route
 
-    def _read(self, route: Route, request: Request) -> None:
+    def _read(self, served: Served, route: Route, request: Request) -> None:
         """As every API does, in placement's words and with its stricter view of headers."""
         if request.body and not request.headers.get("content-type"):
             raise BadRequest("content-type header required when content-length > 0")
@@ -83,7 +83,7 @@ class Answers(Api):
             if kind != "application/json":
                 raise UnsupportedMedia(f"The media type {kind} is not supported, use application/json")
         try:
-            super()._read(route, request)
+            super()._read(served, route, request)
         except UnsupportedMedia:
             kind = request.headers["content-type"]
             raise UnsupportedMedia(f"The media type {kind} is not supported, use application/json") from None
