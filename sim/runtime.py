@@ -27,11 +27,13 @@ class SimRuntime(Runtime):
         self._env = loop.env
         self.hop = loop.hop  # type: ignore[method-assign]  # the loop's own, without a call in between
         self.new_future = partial(asyncio.Future, loop=loop)  # type: ignore[method-assign]
-        self.new_waiter = partial(Waiter, loop=loop)  # type: ignore[method-assign]
         self.origin_ns: int = 0 if t_ns is None else loop.env._now - t_ns
 
     def now_ns(self) -> int:
         return self._env._now - self.origin_ns
+
+    def new_waiter(self) -> Waiter:
+        return Waiter(loop=self.loop)
 
     def after(self, delay_ns: int, callback: Callable[..., object], *args: object) -> SimHandle:
         return self.loop.after(delay_ns, callback, *args)

@@ -91,10 +91,9 @@ class MemoryTransaction(Transaction):
 
     def _check(self, rows: Rows, key: Any, content: dict[str, Any], written: dict[str, Any]) -> None:
         plan = rows.plan
-        if None in written.values():
-            for name, value in written.items():
-                if value is None and name in plan.not_null:
-                    raise StoreConflict(f"{plan.name}.{name} must not be null")
+        if None in plan.needed(content):
+            name = next(name for name in content if name in plan.not_null and content[name] is None)
+            raise StoreConflict(f"{plan.name}.{name} must not be null")
         for name, limit in plan.lengths:
             value = written.get(name)
             if value is not None and len(value) > limit:

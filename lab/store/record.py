@@ -63,6 +63,8 @@ class Plan:
     index: tuple[tuple[str, ...], ...]
     foreign: tuple[tuple[str, type[Record]], ...]
     not_null: frozenset[str]
+    needed: Callable[[dict[str, Any]], tuple[Any, ...]]
+    """Takes what must not be null out of a record's fields."""
     lengths: tuple[tuple[str, int], ...]
     checked: frozenset[str]
     """Fields of keys, indexes and constraints; a change of others needs no look at them."""
@@ -165,6 +167,12 @@ def _tuples(declared: tuple[tuple[str, ...] | str, ...]) -> tuple[tuple[str, ...
     return tuple((item,) if isinstance(item, str) else tuple(item) for item in declared)
 
 
+def _taker(names: list[str]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda content: tuple(content[name] for name in names)  # for one field `itemgetter` answers no tuple
+
+
 def _nullable(annotation: Any) -> bool:
     if annotation is Any or annotation is type(None):
         return True
@@ -202,6 +210,7 @@ def plan_of(cls: type[Record]) -> Plan:
             default = default.default
         if default is not _MISSING:
             defaults[name] = default
+    not_null = [name for name, annotation in fields.items() if not _nullable(annotation)]
     plan = Plan(
         name=cls.__name__,
         fields=tuple(fields),
@@ -215,7 +224,8 @@ def plan_of(cls: type[Record]) -> Plan:
         unique=unique,
         index=index,
         foreign=tuple(cls.__foreign__.items()),
-        not_null=frozenset(n for n, annotation in fields.items() if not _nullable(annotation)),
+        not_null=frozenset(not_null),
+        needed=_taker(not_null),
         lengths=tuple(lengths),
         checked=frozenset(
             f for group in (key, *unique, *index, tuple(cls.__foreign__), [n for n, _ in lengths]) for f in group
