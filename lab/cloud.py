@@ -21,6 +21,7 @@ from lab.client.session import Session, Transport
 from lab.client.storage import ImageService, ObjectService, VolumeService
 from lab.client.transports import InWorld, OverHttp, ThroughRunner
 from lab.config import Config
+from lab.errors import LabError
 from lab.journal import Journal
 from lab.parts import parts, start
 from lab.process import Process
@@ -71,8 +72,9 @@ class Cloud:
         There too an exception in the cloud that nobody retrieved is raised, at the end.
         """
         from sim.loop import SimLoop
-        from sim.world import SimWorld
+        from sim.world import SimWorld, known_options
 
+        known_options(options)
         loop = asyncio.get_running_loop()
         if isinstance(loop, SimLoop):
             world = SimWorld(loop, seed, **options)
@@ -210,6 +212,10 @@ def run(main: Callable[[], Coroutine[Any, Any, T]], seed: int | str = 0, **loop_
     """
     from sim.loop import SimLoop
 
+    given: Any = main
+    if asyncio.iscoroutine(given):  # as asyncio.run takes it; here the world begins before the program does
+        given.close()
+        raise LabError("lab.run takes the coroutine function itself and calls it: lab.run(main), not lab.run(main())")
     loop = SimLoop(seed, **loop_options)
     thresholds = gc.get_threshold()
     gc.set_threshold(100_000, 20, 50)  # the journal makes many long-lived tuples; young collections gain nothing

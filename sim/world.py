@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -209,12 +209,26 @@ def _keeper(db: str) -> Keeper:
     return Keeper(db)
 
 
+def known_options(options: Mapping[str, Any]) -> None:
+    """Raise LabError for what is no option of a simulated cloud."""
+    known = ("config", "datacenter", "db", "epoch")
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        hint = "; its size is datacenter={'racks': 5, 'hosts_per_rack': 10}" if unknown[0] in {"hosts", "racks", "hosts_per_rack"} else ""
+        raise LabError(f"a simulated cloud has no option {unknown[0]}; known: seed, {', '.join(known)}{hint}")
+
+
 def spec_of(given: DatacenterSpec | dict[str, Any] | None) -> DatacenterSpec:
     """A spec from its fields; an unknown one lists the known ones."""
-    if not isinstance(given, dict):
+    if given is None or isinstance(given, DatacenterSpec):
         return given or DatacenterSpec()
+    if not isinstance(given, dict):
+        raise LabError(f"a datacenter is {given!r}; give its fields, as in {{'racks': 5, 'hosts_per_rack': 10}}")
     known = [f.name for f in dataclasses.fields(DatacenterSpec)]
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise LabError(f"a datacenter has no {', '.join(unknown)}; known: {', '.join(known)}")
+    for name in ("racks", "hosts_per_rack"):
+        if name in given and (not isinstance(given[name], int) or given[name] < 1):
+            raise LabError(f"{name} of a datacenter is {given[name]!r}; give a whole number from 1 on")
     return DatacenterSpec(**given)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.config import Config, for_era
-from lab.errors import ScenarioError
+from lab.errors import LabError, ScenarioError
 from lab.teach.schema import (
     Choice,
     Item,
@@ -37,7 +37,19 @@ class Settings:
         defaults = Config()
         kinds = {f.name: Like(getattr(defaults, f.name)) for f in fields(Config)}
         given = Shape(kinds).read(node, at)
+        if "enabled_filters" in given or "weight_multipliers" in given:
+            self._known_rules(given, at)
         return {k: {**getattr(defaults, k), **v} if isinstance(v, dict) else v for k, v in given.items()}
+
+    def _known_rules(self, given: dict[str, Any], at: Any) -> None:
+        from lab.services.compute.filters import chosen  # numpy is slow to import, and most scenarios name none
+        from lab.services.compute.weighers import weighted
+
+        try:
+            chosen(given.get("enabled_filters", ()))
+            weighted(given.get("weight_multipliers", {}))
+        except LabError as error:
+            raise at.wrong(error.message, error.ko) from None
 
 
 SHAPE = Shape(

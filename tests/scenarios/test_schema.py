@@ -62,6 +62,8 @@ def test_a_count_makes_numbered_names() -> None:
     [
         ("flavor: m1.tiny,", "flavour: m1.tiny,", "mine.yaml:9: workload[3].server.flavour:", "did you mean 'flavor'?"),
         ("max_attempts", "max_atempts", "mine.yaml:3: config.max_atempts:", "did you mean 'max_attempts'?"),
+        ("config:", "config:\n  enabled_filters: [NoFilter]", "mine.yaml:", "unknown filter NoFilter; known: AllHostsFilter"),
+        ("config:", "config:\n  weight_multipliers: {nowhere:PACK: 1.0}", "mine.yaml:", "weigher nowhere:PACK: No module named"),
         ("[100, 102]", "[a, 102]", "mine.yaml:4: config.network_vlan_ranges.physnet1[0]:", "whole number"),
         ("network: blue", "network: red", "mine.yaml:9: workload[3].server.network:", "known: blue"),
         ("  - ping:", "  - pong:", "mine.yaml:10: workload[4].pong:", "did you mean 'ping'?"),

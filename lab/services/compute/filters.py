@@ -17,6 +17,7 @@ from lab.config import Config
 from lab.services.compute.capabilities import capability_problem, image_problem
 from lab.services.compute.host_pool import Mask, Pool, Values
 from lab.services.compute.model import ComputeNode
+from lab.services.compute.own_rules import named
 from lab.services.compute.request_spec import Request
 
 MIB_PER_GIB = 1024
@@ -306,8 +307,4 @@ FILTERS: Mapping[str, Filter] = {
 
 def chosen(names: Iterable[str]) -> Sequence[Filter]:
     """The filters of these names in their order; an unknown name lists the known ones."""
-    names = tuple(names)
-    unknown = [name for name in names if name not in FILTERS]
-    if unknown:
-        raise ValueError(f"unknown filter {', '.join(unknown)}; known: {', '.join(FILTERS)}")
-    return [FILTERS[name] for name in names]
+    return [named(name, FILTERS, Filter) for name in names]

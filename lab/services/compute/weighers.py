@@ -15,6 +15,7 @@ import numpy as np
 
 from lab.services.compute.filters import Situation
 from lab.services.compute.host_pool import Pool, Values
+from lab.services.compute.own_rules import named
 from lab.services.compute.request_spec import Request
 
 MAX_DEVS = 100
@@ -102,10 +103,8 @@ WEIGHERS: Mapping[str, Weigher] = {
 
 def weighted(multipliers: Mapping[str, float]) -> list[tuple[Weigher, float]]:
     """The weighers of the settings in their order with their signed multipliers; an unknown name lists the known ones."""
-    unknown = [name for name in multipliers if name not in WEIGHERS]
-    if unknown:
-        raise ValueError(f"unknown weigher {', '.join(unknown)}; known: {', '.join(WEIGHERS)}")
-    return [(WEIGHERS[name], WEIGHERS[name].sign * float(factor)) for name, factor in multipliers.items()]
+    found = [(named(name, WEIGHERS, Weigher), float(factor)) for name, factor in multipliers.items()]
+    return [(weigher, weigher.sign * factor) for weigher, factor in found]
 
 
 def normalised(raw: Values) -> Values | None:

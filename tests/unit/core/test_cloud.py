@@ -109,8 +109,12 @@ def test_nobody_answers_at_the_url():
 
 
 @pytest.mark.parametrize(
-    ("datacenter", "text"), [({"rows": 2}, "a datacenter has no rows; known: racks"), ({"racks": 1, "hosts_per_rack": 1}, None)]
-)
+    ("datacenter", "text"), [
+        ({"rows": 2}, "a datacenter has no rows; known: racks"), ({"racks": 1, "hosts_per_rack": 1}, None),
+        ({"racks": "five"}, "racks of a datacenter is 'five'; give a whole number"), ("big", "a datacenter is 'big'; give its fields"),
+        ({"hosts_per_rack": 0}, "hosts_per_rack of a datacenter is 0"),
+    ],
+)  # fmt: skip
 def test_an_unknown_part_of_a_datacenter_lists_the_known_ones(datacenter, text):
     async def main():
         async with lab.Cloud.simulated(1, datacenter=datacenter):
@@ -121,6 +125,17 @@ def test_an_unknown_part_of_a_datacenter_lists_the_known_ones(datacenter, text):
     else:
         with pytest.raises(LabError, match=text):
             lab.run(main)
+
+
+def test_a_call_that_is_written_as_elsewhere_is_told_how_it_is_written_here():
+    async def main(**options):
+        async with lab.Cloud.simulated(1, **options):
+            pass
+
+    with pytest.raises(LabError, match=r"lab\.run\(main\), not lab\.run\(main\(\)\)"):
+        lab.run(main())
+    with pytest.raises(LabError, match=r"has no option hosts; known: seed, config.*datacenter=\{'racks': 5"):
+        lab.run(lambda: main(hosts=50))
 
 
 def test_a_refused_request_and_a_state_that_never_comes_are_told_in_words():

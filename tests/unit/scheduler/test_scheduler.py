@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.config import Config, for_era
-from lab.errors import NoValidHost
+from lab.errors import LabError, NoValidHost
 from lab.services.compute.aggregates import Aggregate
 from lab.services.compute.model import ComputeNode, Server
 from lab.services.compute.report_client import AllocationUpdateFailed
@@ -319,7 +319,11 @@ def test_a_wide_subset_and_shuffling_draw_from_the_processes_own_stream() -> Non
 
 
 def test_an_unknown_filter_or_weigher_lists_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="unknown filter NoFilter; known: AllHostsFilter"):
+    with pytest.raises(LabError, match="unknown filter NoFilter; known: AllHostsFilter"):
         World(Config(enabled_filters=("NoFilter",)))
-    with pytest.raises(ValueError, match="unknown weigher NoWeigher; known: RAMWeigher"):
+    with pytest.raises(LabError, match="unknown weigher NoWeigher; known: RAMWeigher"):
         World(Config(weight_multipliers={"NoWeigher": 1.0}))
+    with pytest.raises(LabError, match="filter nowhere:EVEN: No module named 'nowhere'"):
+        World(Config(enabled_filters=("nowhere:EVEN",)))
+    with pytest.raises(LabError, match=r"math:pi is a float; a lab\.services\.compute\.weighers\.Weigher is needed"):
+        World(Config(weight_multipliers={"math:pi": 1.0}))
