@@ -27,6 +27,21 @@ def test_versions_are_found() -> None:
     play(story)
 
 
+def test_extensions_tell_what_is_there() -> None:
+    """Horizon offers no zone for a new volume when none of them is AvailabilityZones."""
+
+    async def story(cloud: BlockStorage) -> None:
+        extensions = (await cloud.ask("GET", "~/extensions")).json()["extensions"]
+        assert {"AvailabilityZones", "Services", "Quotas"} <= {extension["name"] for extension in extensions}
+        assert {key for extension in extensions for key in extension} == {"name", "alias", "updated", "description", "links"}
+        assert not {"backups", "qos-specs", "os-volume-transfer"} & {extension["alias"] for extension in extensions}
+        for extension in extensions:
+            assert (await cloud.ask("GET", f"~/extensions/{extension['alias']}")).json() == {"extension": extension}
+        assert (await cloud.ask("GET", "~/extensions/backups")).status == 404
+
+    play(story)
+
+
 def test_lists_of_what_is_never_made_are_there_and_empty() -> None:
     """Horizon's page of volumes asks for groups, and `cinder` and `openstack` list the rest."""
 

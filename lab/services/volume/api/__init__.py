@@ -10,6 +10,7 @@ from lab.process import Process
 from lab.rest import PUBLIC, Request, Response, Route
 from lab.services.volume.api.actions import ActionsPart
 from lab.services.volume.api.attachments import AttachmentsPart
+from lab.services.volume.api.extensions import ExtensionsPart
 from lab.services.volume.api.operator import OperatorPart
 from lab.services.volume.api.part import VERSIONS, Json
 from lab.services.volume.api.snapshots import SnapshotsPart
@@ -17,7 +18,7 @@ from lab.services.volume.api.types import TypesPart
 from lab.services.volume.api.volumes import VolumesPart
 
 
-class VolumeApi(VolumesPart, ActionsPart, SnapshotsPart, AttachmentsPart, TypesPart, OperatorPart):
+class VolumeApi(VolumesPart, ActionsPart, SnapshotsPart, AttachmentsPart, TypesPart, OperatorPart, ExtensionsPart):
     """All nouns, and the documents by which clients find the versions."""
 
     routes: ClassVar[Sequence[Route]] = (
@@ -29,6 +30,7 @@ class VolumeApi(VolumesPart, ActionsPart, SnapshotsPart, AttachmentsPart, TypesP
         *AttachmentsPart.routes,
         *TypesPart.routes,
         *OperatorPart.routes,
+        *ExtensionsPart.routes,
     )
 
     async def list_versions(self, ctx: Context, req: Request) -> Json:

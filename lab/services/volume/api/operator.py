@@ -43,7 +43,6 @@ class OperatorPart(VolumePart):
         Route("DELETE", "/os-quota-sets/{target}", "delete_quota", ADMIN, summary="Let the defaults hold"),
         Route("GET", "/os-quota-class-sets/{name}", "show_quota_class", ADMIN, summary="Show the defaults"),
         Route("PUT", "/os-quota-class-sets/{name}", "update_quota_class", ADMIN, body=QuotaClassSet),
-        Route("GET", "/extensions", "list_extensions", READER, summary="List extensions"),
         # This cloud makes none of these, so the lists are empty and true.
         Route("GET", "/backups", "list_nothing", READER, summary="List backups"),
         Route("GET", "/backups/detail", "list_nothing", READER, summary="List backups"),
@@ -201,10 +200,6 @@ class OperatorPart(VolumePart):
         return {"quota_class_set": await self.process.store.run(work)}
 
     # -- what there is not --------------------------------------------------------------------
-
-    async def list_extensions(self, ctx: Context, req: Request) -> Json:
-        """List the extensions: all that this API has is in its version."""
-        return {"extensions": []}
 
     async def list_nothing(self, ctx: Context, req: Request) -> Json:
         """List what this cloud never makes."""
