@@ -94,8 +94,31 @@ class ComputeManager:
         """Set a server to 'active' or 'error' by an administrator's word; nothing is done on its host."""
         await self.update_server(ctx, server, {"vm_state": state, "task_state": None})
 
+    async def lock_server(self, ctx: Context, server: Server, reason: str | None) -> None:
+        """Refuse what others than administrators ask from now on; a second lock by the server's own project changes nothing."""
+        if not server.locked or server.project_id != ctx.project_id:
+            await self._noted(ctx, server, "lock", {"locked": True, "locked_reason": reason})
+
+    async def unlock_server(self, ctx: Context, server: Server) -> None:
+        """Take what everybody may ask again."""
+        await self._noted(ctx, server, "unlock", {"locked": False, "locked_reason": None})
+
+    async def _noted(self, ctx: Context, server: Server, action: str, changes: Json) -> None:
+        """Change a server by an action whose only step is this process's own."""
+        process = self._process
+        now, step = process.runtime.iso(), (server.id, ctx.request_id, f"api_{action}", process.host)
+
+        def write(tx: Transaction) -> tuple[Server, Server]:
+            records.start_action(tx, ctx, server, action, now)
+            records.start_event(tx, ctx.request_id, server.id, step[2], process.host, now)
+            records.finish_event(tx, step, now, None)
+            return records.change(tx, server.id, now, changes)
+
+        old, new = await process.store.run(write)
+        notifications.updated(process, ctx, old, new)
+
     async def update_server(self, ctx: Context, server: Server, changes: Json) -> Server:
-        """Change what a server is called and carries: name, metadata, tags, lock…"""
+        """Change what a server is called and carries: name, metadata, tags…"""
         process = self._process
         now = process.runtime.iso()
         old, new = await process.store.run(lambda tx: records.change(tx, server.id, now, changes))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.errors import LabError, VolumeError
-from lab.services.compute.model import ComputeService, InstanceActionEvent, ServiceHeartbeat
+from lab.services.compute.model import ComputeService, InstanceAction, InstanceActionEvent, ServiceHeartbeat
 from lab.services.compute.objects import Objects
 from lab.services.compute.servicegroup import fresh
 from sim.faults import Match
@@ -58,6 +58,20 @@ def test_pause_and_unpause() -> None:
         await cloud.act(server_id, reboot={"type": "HARD"})
         await cloud.settle()
         assert await state(cloud, server_id) == ("active", None, 1)
+
+    play(main)
+
+
+def test_locks_are_actions_too() -> None:
+    async def main(cloud: SmallNova) -> None:
+        server_id = await active(cloud)
+        assert (await cloud.act(server_id, lock=None)).status == 202
+        assert (await cloud.act(server_id, lock=None)).status == 202
+        assert (await cloud.act(server_id, unlock=None)).status == 202
+        actions = await cloud.wires.store.run(lambda tx: tx.find(InstanceAction, server_id=server_id))
+        assert [action.action for action in actions] == ["create", "lock", "unlock"], "a second lock of one's own server is none"
+        event = await cloud.wires.store.run(lambda tx: tx.one(InstanceActionEvent, event="api_lock"))
+        assert (event.result, event.finish_time is not None) == ("Success", True)
 
     play(main)
 

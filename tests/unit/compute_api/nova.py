@@ -130,6 +130,12 @@ class Manager:
             access_ip_v6=request.access_ip_v6,
         )
 
+    async def lock_server(self, ctx: Context, server: Server, reason: str | None) -> None:
+        await self.update_server(ctx, server, {"locked": True, "locked_reason": reason})
+
+    async def unlock_server(self, ctx: Context, server: Server) -> None:
+        await self.update_server(ctx, server, {"locked": False, "locked_reason": None})
+
     async def update_server(self, ctx: Context, server: Server, changes: dict[str, Any]) -> Server:
         self.calls.append(("update", server.id, changes))
         stamped = {**changes, "updated_at": self.process.runtime.iso()}

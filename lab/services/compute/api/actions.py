@@ -132,11 +132,11 @@ class ActionsPart(SecurityGroupsPart):
         reason = None
         if req.version >= (2, 73) and req.data["lock"] is not None:
             reason = _arguments(req, "lock", Lock).locked_reason
-        await self.manager.update_server(ctx, server, {"locked": True, "locked_reason": reason})
+        await self.manager.lock_server(ctx, server, reason)
 
     async def act_unlock(self, ctx: Context, req: Request, server: Server) -> None:
         """Allow actions again."""
-        await self.manager.update_server(ctx, server, {"locked": False, "locked_reason": None})
+        await self.manager.unlock_server(ctx, server)
 
     async def act_force_delete(self, ctx: Context, req: Request, server: Server) -> None:
         """Delete the server whatever it does."""
