@@ -113,4 +113,5 @@ def room(what: str, directory: Path) -> Finding:
     free = shutil.disk_usage(there).free / 1024**3
     writable = os.access(there, os.W_OK)
     detail = f"{directory}: {free:.0f} GiB free" if writable else f"{there} is not yours to write"
-    return Finding(what, writable, detail, "" if writable else f"sudo install -d -o $USER {directory}")
+    korean = f"{directory}: {free:.0f} GiB 남음" if writable else f"{there}: 쓸 권한이 없습니다"
+    return Finding(what, writable, detail, "" if writable else f"sudo install -d -o $USER {directory}", korean)

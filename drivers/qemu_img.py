@@ -105,6 +105,7 @@ async def probe() -> Finding:
     """Say whether qemu-img is there, and its version."""
     found = shutil.which(TOOL)
     if found is None:
-        return Finding(TOOL, False, "not installed: no volumes and no conversion of images", INSTALL)
+        korean = "설치되어 있지 않습니다. 볼륨과 이미지 변환을 쓸 수 없습니다"
+        return Finding(TOOL, False, "not installed: no volumes and no conversion of images", INSTALL, korean)
     version = (await qemu_img("this machine", "--version", kind=DriverError)).splitlines()[0]
     return Finding(TOOL, True, version)

@@ -54,7 +54,10 @@ def driver_class(port: str, name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] in ("drivers", "lab"):
             raise
-        raise LabError(f"the {port} driver {name} needs the package {error.name}; install glasscloud[real]") from None
+        raise LabError(
+            f"the {port} driver {name} needs the package {error.name}; install glasscloud[real]",
+            ko=f"{port} 드라이버 {name}에 필요한 패키지 {error.name}이(가) 없습니다. glasscloud[real]을 설치하십시오",
+        ) from None
 
 
 def make(port: str, table: Mapping[str, Any], place: Place, where: str) -> Any:

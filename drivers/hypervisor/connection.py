@@ -77,6 +77,9 @@ def no_connection(uri: str, said: str) -> HypervisorError:
     elif not Path(socket).exists() and parts.path != "/session":
         way = f"no libvirtd listens on {socket}; start it (sudo systemctl start libvirtd), "
         way += "or install it (sudo apt-get install -y libvirt-daemon-system)"
+        korean = f"{uri}: {socket}에서 듣고 있는 libvirtd가 없습니다. 시작하거나(sudo systemctl start libvirtd) "
+        korean += "설치하십시오(sudo apt-get install -y libvirt-daemon-system)"
+        return HypervisorError(f"{uri}: {said.strip()}; {way}", ko=korean)
     elif os.geteuid() != 0 and not os.access(socket, os.W_OK):
         way = f"{socket} is not yours to use; run as root, or join the group libvirt"
     else:

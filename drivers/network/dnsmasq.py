@@ -75,7 +75,8 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
     async def probe(cls, place: Place, options: DnsmasqOptions) -> list[Finding]:
         """Say whether dnsmasq is there."""
         path = shutil.which("dnsmasq", path=_path())
-        return [Finding("dnsmasq", path is not None, path or "not installed", f"apt-get install {PACKAGES['dnsmasq']}")]
+        korean = path or "설치되어 있지 않습니다"
+        return [Finding("dnsmasq", path is not None, path or "not installed", f"apt-get install {PACKAGES['dnsmasq']}", korean)]
 
     def on_metadata(self, callback: Callable[[MetadataRequest], None]) -> None:
         self.door.callback = callback

@@ -97,12 +97,13 @@ class LinuxBridge(L2Driver, Sweepable):
                     await links.add(name, kind, **more)
                     if kind != "bridge":
                         await links.delete(name)
-                    found.append(Finding(f"{kind} devices", True, "the kernel makes them"))
+                    found.append(Finding(f"{kind} devices", True, "the kernel makes them", ko="커널이 만듭니다"))
                 except NetworkError as error:
-                    found.append(Finding(f"{kind} devices", False, error.message, remedy))
+                    found.append(Finding(f"{kind} devices", False, error.message, remedy, error.ko or f"만들 수 없습니다: {error.message}"))
             await links.delete(below)
             tracked = SWITCH.exists()
-            found.append(Finding("br_netfilter", tracked, str(SWITCH) if tracked else "not loaded", "modprobe br_netfilter"))
+            detail, korean = (str(SWITCH),) * 2 if tracked else ("not loaded", "올라와 있지 않습니다")
+            found.append(Finding("br_netfilter", tracked, detail, "modprobe br_netfilter", korean))
         finally:
             await links.close()
         return found

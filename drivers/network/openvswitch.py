@@ -20,10 +20,11 @@ from typing import Any, ClassVar
 
 from drivers.findings import Finding
 from drivers.link_messages import Link
+from drivers.machine import installed
 from drivers.network import firewall, guard
 from drivers.network.bridge_link import BridgeLink
 from drivers.network.links import Links, device_name
-from drivers.network.ovs_rows import NETDEV, NO_KERNEL_SWITCH, Bridges, kernel_switches, segment_of
+from drivers.network.ovs_rows import NETDEV, NO_KERNEL_SWITCH, NO_KERNEL_SWITCH_KO, Bridges, kernel_switches, segment_of
 from drivers.network.ovsdb import Ovsdb
 from drivers.network.taps import Taps
 from drivers.network.vxlan import Tunnels
@@ -110,16 +111,20 @@ class OpenVSwitch(L2Driver, Sweepable):
         try:
             await driver.links.open()
             await driver.db.connect()
-            found.append(Finding("Open vSwitch", True, f"{options.run_directory} answers"))
+            found.append(Finding("Open vSwitch", True, f"{options.run_directory} answers", ko=f"{options.run_directory}: 응답합니다"))
             if options.datapath_type == "system":
                 there = kernel_switches()
-                found.append(Finding("kernel's Open vSwitch", there, "module openvswitch" if there else f"{NO_KERNEL_SWITCH}: {NETDEV}"))
+                detail = "module openvswitch" if there else f"{NO_KERNEL_SWITCH}: {NETDEV}"
+                korean = "openvswitch 모듈" if there else NO_KERNEL_SWITCH_KO
+                found.append(Finding("kernel's Open vSwitch", there, detail, ko=korean))
             for physical, interface in options.bridge_mappings.items():
                 there = await driver.links.find(interface) is not None
                 detail = f"trunk of {physical}" if there else f"there is no such interface for {physical}"
-                found.append(Finding(f"interface {interface}", there, detail))
+                korean = f"{physical}의 트렁크" if there else f"{physical}에 쓸 그런 인터페이스가 없습니다"
+                found.append(Finding(f"interface {interface}", there, detail, ko=korean))
         except NetworkError as error:
-            found.append(Finding("Open vSwitch", False, error.message, "apt-get install openvswitch-switch"))
+            way = "sudo systemctl start openvswitch-switch" if installed("ovs-vswitchd") else "apt-get install openvswitch-switch"
+            found.append(Finding("Open vSwitch", False, error.message, way, error.ko))
         finally:
             await driver.close()
         return found

@@ -21,6 +21,7 @@ NUMBER_MAX = 0xFFFF
 """Networks on one host: as many as there are zones of connection tracking."""
 NO_KERNEL_SWITCH = "this kernel has no module openvswitch"
 NETDEV = 'put datapath_type = "netdev" into [network] of the configuration'
+NO_KERNEL_SWITCH_KO = '이 커널에는 openvswitch 모듈이 없습니다. 설정의 [network]에 datapath_type = "netdev"를 쓰십시오'
 LOADED = Path("/sys/module/openvswitch")
 
 
@@ -158,7 +159,7 @@ class Bridges:
             await self.ofport(bridge)
         except DriverTimeout:
             if self.datapath_type == "system" and not kernel_switches():
-                raise NetworkError(f"{NO_KERNEL_SWITCH}: {NETDEV}") from None
+                raise NetworkError(f"{NO_KERNEL_SWITCH}: {NETDEV}", ko=NO_KERNEL_SWITCH_KO) from None
             raise
 
     async def remove_bridge(self, name: str) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.errors import DriverTimeout, NetworkError
+from lab.errors import DriverTimeout, NetworkError, system_words
 
 Json = dict[str, Any]
 Row = dict[str, Any]
@@ -75,7 +75,9 @@ class Ovsdb:
         except OSError as error:
             raise NetworkError(
                 f"Open vSwitch's database {self.path} does not answer ({error.strerror or error}); "
-                f"start it (systemctl start openvswitch-switch), or name its run_directory"
+                f"start it (systemctl start openvswitch-switch), or name its run_directory",
+                ko=f"Open vSwitch의 데이터베이스 {self.path}에서 응답이 없습니다({system_words(error, 'ko')}). "
+                f"시작하거나(systemctl start openvswitch-switch) run_directory를 지정하십시오",
             ) from None
         self._reading = asyncio.get_running_loop().create_task(self._read(reader))
         tables = {table: [{"columns": list(columns)}] for table, columns in COLUMNS.items()}

@@ -57,12 +57,13 @@ class NfsVolumes(Qcow2Volumes):
         if found[0].ok:
             formats = await qemu_img("this machine", "--help")
             ok = " nfs " in formats
-            found.append(Finding(f"{TOOL} over nfs://", ok, "there" if ok else "QEMU's NFS client is missing", "" if ok else INSTALL))
+            detail, korean = ("there", "있음") if ok else ("QEMU's NFS client is missing", "QEMU의 NFS 클라이언트가 없습니다")
+            found.append(Finding(f"{TOOL} over nfs://", ok, detail, "" if ok else INSTALL, korean))
         try:
             ctypes.CDLL(LIBRARY)
             found.append(Finding("libnfs", True, LIBRARY))
         except OSError:
-            found.append(Finding("libnfs", False, f"{LIBRARY} is not installed", INSTALL))
+            found.append(Finding("libnfs", False, f"{LIBRARY} is not installed", INSTALL, f"{LIBRARY}: 설치되어 있지 않습니다"))
         if options.export:
             found.append(await cls._probe_nas(place, options))
         return found
@@ -72,8 +73,8 @@ class NfsVolumes(Qcow2Volumes):
         try:
             await cls(place, options)._alive()
         except LabError as error:
-            return Finding("NAS", False, error.message)
-        return Finding("NAS", True, f"{options.export} answers")
+            return Finding("NAS", False, error.message, ko=error.ko)
+        return Finding("NAS", True, f"{options.export} answers", ko=f"{options.export}: 응답합니다")
 
     async def open(self) -> None:
         try:

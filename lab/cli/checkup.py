@@ -33,6 +33,7 @@ DNF: Mapping[str, str] = {
 }  # fmt: skip
 """Debian's name of a package -> Fedora's, where they differ or may."""
 APT = re.compile(r"apt-get install (?:-y )?((?:[a-z0-9][a-z0-9.+-]* ?)+)")
+START = re.compile(r"(sudo systemctl start [\w.-]+)")
 PIP = re.compile(r"pip install '?([\w\[\]-]+)'?")
 
 
@@ -52,7 +53,10 @@ def simulated() -> Group:
     there = importlib.util.find_spec("simpy") is not None
     return Group("simulated", (
         Finding("Python 3.11 or newer", good, platform.python_version(), "" if good else "sudo apt-get install -y python3"),
-        Finding("simulated datacenter", there, "in one process, no root, any system", "" if there else "pip install glasscloud"),
+        Finding(
+            "simulated datacenter", there, "in one process, no root, any system", "" if there else "pip install glasscloud",
+            "프로세스 하나로, root 없이, 어느 시스템에서나",
+        ),
     ))  # fmt: skip
 
 
@@ -63,7 +67,9 @@ def clients() -> Group:
     beside = shutil.which("openstack", path=str(Path(sys.executable).parent))
     path = beside or shutil.which("openstack")
     way = "" if path else "sudo apt-get install -y python3-openstackclient"
-    return Group("clients", (Finding("openstack command line", path is not None, path or "openstack is not installed", way),))
+    return Group("clients", (Finding(
+        "openstack command line", path is not None, path or "openstack is not installed", way, path or "openstack: 설치되어 있지 않습니다"
+    ),))
 
 
 async def real(site: Site, chosen: bool) -> list[Group]:
@@ -114,15 +120,15 @@ async def _probe(port: str, name: str, options: dict[str, Any], place: Place) ->
             found: list[Finding] = await cls.probe(place, read(cls.Options, options, f"[{port}]"))
             return found
     except TimeoutError:
-        return [Finding(what, False, f"did not answer within {PROBE_S:g} s")]
+        return [Finding(what, False, f"did not answer within {PROBE_S:g} s", ko=f"{PROBE_S:g}초 안에 응답하지 않았습니다")]
     except LabError as error:
-        return [Finding(what, False, error.message)]
+        return [Finding(what, False, error.message, ko=error.ko)]
     except (ImportError, OSError) as error:
         return [Finding(what, False, str(error))]
 
 
 def install(findings: Iterable[Finding], fedora: bool) -> list[str]:
-    """The commands that install all that is missing: the system's packages by one, Python's by another."""
+    """The commands that bring all that is missing: the system's packages by one, Python's by another, and what is to be started."""
     missing = [finding.remedy for finding in findings if not finding.ok]
     packages = sorted({name for remedy in missing for found in APT.findall(remedy) for name in found.split()})
     if fedora:
@@ -130,7 +136,8 @@ def install(findings: Iterable[Finding], fedora: bool) -> list[str]:
     python = sorted({name for remedy in missing for name in PIP.findall(remedy)})
     tool = "dnf install -y" if fedora else "apt-get install -y"
     first = [f"sudo {tool} {' '.join(packages)}"] if packages else []
-    return first + ([f"pip install {' '.join(repr(name) for name in python)}"] if python else [])
+    starts = sorted({order for remedy in missing for order in START.findall(remedy)})
+    return first + ([f"pip install {' '.join(repr(name) for name in python)}"] if python else []) + starts
 
 
 def worded(remedy: str, fedora: bool) -> str:

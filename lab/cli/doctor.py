@@ -42,10 +42,31 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "ko": "시뮬레이션 세계에는 빠진 것들이 필요하지 않습니다. 실제 클라우드를 쓰려면 다음을 실행합니다.",
     },
     "whole": {
-        "en": "Nothing is missing that could be installed. Try: sudo glasscloud up --real",
-        "ko": "더 설치할 것이 없습니다. sudo glasscloud up --real을 실행해 보십시오.",
+        "en": "Nothing is missing that could be installed. Try: sudo $(which glasscloud) up --real",
+        "ko": "더 설치할 것이 없습니다. sudo $(which glasscloud) up --real을 실행해 보십시오.",
     },
 }
+
+
+NAMES: Mapping[str, str] = {
+    "Python 3.11 or newer": "Python 3.11 이상", "simulated datacenter": "시뮬레이션 데이터센터", "openstack command line": "openstack 명령",
+    "rights": "권한", "disks": "디스크", "taps": "tap 장치", "guests and images": "게스트와 이미지",
+    "roots of containers": "컨테이너의 루트",
+    "libvirt with QEMU": "libvirt(QEMU)", "libvirt with LXC": "libvirt(LXC)", "kernel's Open vSwitch": "커널의 Open vSwitch",
+    "bridge devices": "bridge 장치", "vxlan devices": "vxlan 장치", "vlan devices": "vlan 장치", "Linux bridge": "Linux 브리지",
+    "VLAN devices (802.1Q)": "VLAN 장치(802.1Q)", "bridge VLAN filtering": "브리지의 VLAN 필터링", "connection tracking": "연결 추적",
+    "volume files": "볼륨 파일", "image files": "이미지 파일", "object files": "오브젝트 파일",
+}  # fmt: skip
+"""What was looked for, in Korean, where it is not a name already."""
+KINDS: Mapping[str, str] = {"Python package ": "Python 패키지 ", "driver ": "드라이버 ", "interface ": "인터페이스 "}
+
+
+def name_of(what: str, lang: str) -> str:
+    """What was looked for, in a language."""
+    if lang != "ko":
+        return what
+    head = next((head for head in KINDS if what.startswith(head)), "")
+    return KINDS.get(head, "") + what.removeprefix(head) if head else NAMES.get(what, what)
 
 
 def doctor(
@@ -113,7 +134,7 @@ def table(groups: Sequence[Group], fedora: bool, lang: str) -> Table:
         made.add_row(f"[bold]{GROUPS[group.name][lang]}[/]")
         for each in group.findings:
             remedy = checkup.worded(each.remedy, fedora) if not each.ok else ""
-            told = escape(each.detail) + (f"\n[dim]{escape(remedy)}[/]" if remedy else "")
+            told = escape(each.told(lang)) + (f"\n[dim]{escape(remedy)}[/]" if remedy else "")
             mark = f"[green]{WORDS['yes'][lang]}[/]" if each.ok else f"[yellow]{WORDS['no'][lang]}[/]"
-            made.add_row(f"  {escape(each.what)}", mark, told)
+            made.add_row(f"  {escape(name_of(each.what, lang))}", mark, told)
     return made

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -43,6 +44,24 @@ def test_missing_packages_make_one_command() -> None:
     packages = "dnsmasq-base libvirt-clients libvirt-daemon-system qemu-system-x86 qemu-utils"
     assert checkup.install(found, fedora=False) == [f"sudo apt-get install -y {packages}"]
     assert checkup.install([], fedora=False) == []
+
+
+def test_what_is_installed_and_does_not_run_is_started() -> None:
+    found = missing("sudo systemctl start libvirtd", "sudo apt-get install -y nftables", "sudo systemctl start libvirtd")
+    assert checkup.install(found, fedora=False) == ["sudo apt-get install -y nftables", "sudo systemctl start libvirtd"]
+
+
+@linux
+def test_every_finding_is_told_in_korean(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no path, version or name has its Korean, whether the thing is there or not."""
+    monkeypatch.setenv("COLUMNS", "400")
+    sentence = re.compile(r"[a-z]+ [a-z]+ [a-z]+")
+    for _ in range(2):
+        lines = [line for line in told(capsys, "--lang", "ko").partition("\n\n")[0].splitlines() if "있음" in line or "없음" in line]
+        assert len(lines) > 30
+        assert [line for line in lines if sentence.search(line) and not re.search("[가-힣]", line.split("음", 1)[1])] == []
+        monkeypatch.setattr(shutil, "which", lambda *a, **k: None)
+        monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in machine.MODULES else True)
 
 
 def test_fedora_has_other_names() -> None:
@@ -159,7 +178,8 @@ def test_a_driver_that_hangs_or_breaks_is_a_finding(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(registry, "driver_class", lambda port, name: Hanging)
     place = site({}).place(site({}).host)
     options = {"what": "", "ok": True, "detail": ""}
-    assert asyncio.run(checkup._probe("volume", "tape", options, place)) == [Finding("driver tape", False, "did not answer within 0.01 s")]
+    (silent,) = asyncio.run(checkup._probe("volume", "tape", options, place))
+    assert (silent.what, silent.ok, silent.detail) == ("driver tape", False, "did not answer within 0.01 s")
     monkeypatch.undo()
     found = asyncio.run(checkup._probe("volume", "tape", {}, place))
     assert "there is no volume driver 'tape'; known: directory, nfs" in found[0].detail
