@@ -54,7 +54,8 @@ KERNEL: Mapping[str, Ability] = {
     "veth": Ability("veth", "ip link add a0 type veth peer name a1", "ports of containers and DHCP servers", "컨테이너와 DHCP 서버의 포트"),
     "nftables": Ability("nf_tables", CHAIN, "security groups by nftables", "nftables의 security group"),
     "connection tracking": Ability(
-        "nf_conntrack", f"{CHAIN} && nft add rule inet t c ct state established accept", "stateful security groups", "상태를 기억하는 security group"
+        "nf_conntrack", f"{CHAIN} && nft add rule inet t c ct state established accept",
+        "stateful security groups", "상태를 기억하는 security group",
     ),
 }
 MODULE_FOLDER = Path("/lib/modules")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lab.cli.demo import Lang, native
+
+if TYPE_CHECKING:
+    from lab.journal import Entry
 
 What = Annotated[str, typer.Argument(metavar="OPERATION|FILE", help="One of `trace list`, or a recorded journal.", show_default=False)]
 Connect = Annotated[str, typer.Option(help="URL of a running cloud, as in http://127.0.0.1:8774.", show_default=False)]
@@ -79,6 +82,8 @@ def requests(
     clouds: Clouds = Path("clouds.yaml"),
     token: Token = "",
     seed: Seed = None,
+    last: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the N newest.")] = None,
+    lang: Annotated[Lang | None, typer.Option(help="en or ko; your environment's when left out.", show_default=False)] = None,
 ) -> None:
     """List requests, to choose one with --request."""
     from lab.cli.journals import flow_of
@@ -89,11 +94,13 @@ def requests(
     for entry in flow.entries:
         if entry.request_id:
             counts[entry.request_id] = counts.get(entry.request_id, 0) + (entry.kind in MESSAGES)
-    told: set[str] = set()
+    firsts: dict[str, Entry] = {}
     for entry in flow.entries:
-        if entry.kind in MESSAGES and entry.request_id and entry.request_id not in told:
-            told.add(entry.request_id)
-            answer = flow.answers.get(entry.seq)
-            outcome = f" {answer.status}" if answer is not None else ""
-            seconds = (entry.t - flow.begin) / 1e9
-            print(f"{entry.request_id}  {seconds:10.3f} s  {counts[entry.request_id]:5} messages  {entry.name} {entry.where}{outcome}")
+        if entry.kind in MESSAGES and entry.request_id:
+            firsts.setdefault(entry.request_id, entry)
+    count, second = ("{:5} messages", "s") if (lang or native()) is Lang.en else ("메시지 {:5}개", "초")
+    for request, entry in [*firsts.items()][-(last or 0) :]:
+        answer = flow.answers.get(entry.seq)
+        outcome = f" {answer.status}" if answer is not None else ""
+        seconds = (entry.t - flow.begin) / 1e9
+        print(f"{request}  {seconds:10.3f} {second}  {count.format(counts[request])}  {entry.name} {entry.where}{outcome}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +16,12 @@ from lab.cli.running import bound
 if TYPE_CHECKING:
     from lab.errors import LabError
     from lab.watch.feed import Feed, Unheard
+
+
+IN_A_BROWSER = {
+    Lang.en: "Glasscloud in a browser: {url}   (Ctrl-C ends it)",
+    Lang.ko: "브라우저에서 보는 Glasscloud: {url}   (Ctrl-C를 누르면 끝납니다)",
+}
 
 
 class ThemeName(StrEnum):
@@ -50,18 +57,16 @@ def tui(
             "--scenario and --seed are for a cloud of your own; what is connected to or replayed has its own",
             ko="--scenario와 --seed는 자기 클라우드를 만들 때 씁니다. 연결하거나 다시 보는 것에는 이미 정해져 있습니다",
         )
+    spoken = lang or native()
+    url, login = connected(connect, lambda: credentials(token, username, password, cloud))
     if web:
-        serve(web_port)
-        return
-    if connect:
-        from lab.cli.journals import cloud_url
-
-        url, login = cloud_url(connect), credentials(token, username, password, cloud)
-        asyncio.run(show(lambda: remote(url, login), lang or native(), theme))
+        asyncio.run(tried(scenario, replay))
+        serve(web_port, spoken)
+    elif connect:
+        asyncio.run(show(lambda: remote(url, login), spoken, theme))
     elif replay is not None:
-        asyncio.run(show(lambda: recorded(replay), lang or native(), theme))
+        asyncio.run(show(lambda: recorded(replay), spoken, theme))
     else:
-        spoken = lang or native()
         options = ["--scenario", scenario, "--speed", "1", "--lang", spoken.value, *(["--seed", str(seed)] if seed is not None else [])]
         asyncio.run(show(lambda: child(options), spoken, theme))
 
@@ -159,7 +164,26 @@ def credentials(token: str, username: str, password: str, cloud: str) -> dict[st
         ) from None
 
 
-def serve(port: int) -> None:
+def connected(given: str, login: Callable[[], dict[str, str]]) -> tuple[str, dict[str, str]]:
+    """The URL of the cloud to connect to and what lets us in; nothing of both when none was given. Raises LabError."""
+    if not given:
+        return "", {}
+    from lab.cli.journals import cloud_url
+
+    return cloud_url(given), login()
+
+
+async def tried(scenario: str, replay: Path | None) -> None:
+    """Raise LabError, OSError for what a browser would only see as a page that ends at once."""
+    from lab.teach.scenario import find
+
+    if replay is not None:
+        await (await recorded(replay)).close()
+    else:
+        find(scenario)
+
+
+def serve(port: int, lang: Lang) -> None:
     """Serve this same command, without --web, to browsers on the loopback."""
     import shlex
     import sys
@@ -174,4 +198,4 @@ def serve(port: int) -> None:
         words.append(word)
     with bound(port, setting="--web-port"):
         pass  # a port in use is said in words
-    Loopback(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), port).serve()
+    Loopback(shlex.join([sys.executable, "-m", "lab.cli.main", *words]), port, IN_A_BROWSER[lang]).serve()

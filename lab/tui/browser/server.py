@@ -14,7 +14,9 @@ HOST = "127.0.0.1"
 class Loopback(Server):
     """Serves one command on the loopback; each page that is opened has a process of its own, which ends with the page."""
 
-    def __init__(self, command: str, port: int) -> None:
+    def __init__(self, command: str, port: int, ready: str) -> None:
+        """`ready` says where it is, with {url}."""
+        self._ready = ready
         # Without `exec` a shell would stand between the server and the application.
         command = f"exec {command}" if os.name == "posix" else command
         super().__init__(command, host=HOST, port=port, title="Glasscloud", templates_path=Path(__file__).parent)
@@ -24,7 +26,7 @@ class Loopback(Server):
 
     async def on_startup(self, app: web.Application) -> None:
         """Say where."""
-        print(f"Glasscloud in a browser: {self.public_url}   (Ctrl-C ends it)", flush=True)  # noqa: T201
+        print(self._ready.format(url=self.public_url), flush=True)  # noqa: T201
 
     async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
         """Start a process for a page of ours. A browser lets every page of the web open a socket to the loopback, so others are refused."""

@@ -67,6 +67,16 @@ def test_requests_are_listed(recorded: Path, capsys: pytest.CaptureFixture[str])
     assert lines[0].endswith("2 messages  GET /v2.1/servers 200")
 
 
+def test_only_the_newest_requests_are_listed_when_asked(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("requests", str(recorded))
+    every = capsys.readouterr().out.splitlines()
+    assert len(every) > 1
+    assert run("requests", str(recorded), "--last", "1") == 0
+    assert capsys.readouterr().out.splitlines() == every[-1:]
+    run("requests", str(recorded), "--lang", "ko")
+    assert "메시지" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

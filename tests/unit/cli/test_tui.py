@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +50,28 @@ def test_without_a_terminal_nothing_is_begun(lang: str, words: str, tmp_path: Pa
     assert done.returncode == 1
     assert words in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--replay", "/nowhere.jsonl"], "/nowhere.jsonl: No such file"), (["--scenario", "slow-mas"], "no scenario 'slow-mas'"),
+        (["--connect", "nowhere", "--token", "x"], "'nowhere' is not the URL of a cloud"),
+    ],
+)  # fmt: skip
+def test_a_browser_is_not_served_what_would_end_at_once(arguments: list[str], words: str) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["tui", "--web", *arguments])
+    assert words in str(left.value.code)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "Glasscloud in a browser: http://127.0.0.1:"), ("ko", "브라우저에서 보는 Glasscloud: http://127")])
+def test_where_the_browser_finds_it_is_said_in_the_users_language(
+    lang: str, words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = pytest.importorskip("lab.tui.browser.server")
+    monkeypatch.setattr(server.Loopback, "serve", lambda served: asyncio.run(served.on_startup(None)))
+    with pytest.raises(SystemExit) as left:
+        main(["tui", "--web", "--web-port", "8799", "--lang", lang])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith(words)
