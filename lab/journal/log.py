@@ -85,13 +85,12 @@ class Journal:
         self.seq = seq = self.seq + 1
         if t is None:
             t = self.runtime.now_ns()
-        row = (seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note)
         chunk = self._open
-        chunk.append(row)
+        chunk.append((seq, t, kind, source, target, name, where, status, duration, request_id, parent, body, note))
         if not seq % CHUNK:
             self._close_chunk()
         if self._sinks:
-            entry = _new(Entry, row)
+            entry = _new(Entry, chunk[-1])
             for sink in tuple(self._sinks):  # one may leave while it is told
                 sink(entry)
         return seq

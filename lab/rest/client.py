@@ -58,11 +58,12 @@ class RestClient:
         if not process.alive:
             raise ProcessKilled(process.name)
         sent: dict[str, str] = {}
-        if auth == "user" or auth == "both":
+        if auth == "service":
+            sent["x-auth-token"] = self._token if process.runtime.now_ns() < self._token_until else await self._renewed(ctx)
+        elif auth != "none":
             sent["x-auth-token"] = ctx.token
-        if auth == "service" or auth == "both":
-            own = self._token if process.runtime.now_ns() < self._token_until else await self._renewed(ctx)
-            sent["x-auth-token" if auth == "service" else "x-service-token"] = own
+            if auth == "both":
+                sent["x-service-token"] = await self.own_token(ctx)
         if version is not None:
             sent["openstack-api-version"] = version_header(VERSION_KINDS[service], version)
         data = b""

@@ -125,11 +125,12 @@ class Broker(Listeners):
 
     def _deliver(self, queue: Queue, message: Message, distance: int) -> bool:
         """Give the message to the next consumer in turn that is free and has a path."""
-        count, first = len(queue.consumers), queue.turn
-        for turn in range(first, first + count):
-            consumer = queue.consumers[turn % count]
+        consumers = queue.consumers
+        count, first = len(consumers), queue.turn
+        for consumer in consumers if count == 1 else (*consumers[first:], *consumers[:first]):
             if consumer.free() and self._hand(consumer, message, distance):
-                queue.turn = (turn + 1) % count
+                if count > 1:
+                    queue.turn = (consumers.index(consumer) + 1) % count
                 return True
         return False
 
@@ -298,7 +299,7 @@ class Broker(Listeners):
         while consumer.free():
             oldest: tuple[int, deque[Message], Consumer] | None = None
             for each in others:
-                for waiting in (each.own, *(q.messages for q in each.queues)):
+                for waiting in each.lines:
                     if waiting and (oldest is None or waiting[0].order < oldest[0]):
                         oldest = (waiting[0].order, waiting, each)
             if oldest is None or not self._hand(oldest[2], oldest[1][0], 0):

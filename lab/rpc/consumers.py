@@ -26,7 +26,7 @@ class Pool:
 class Consumer:
     """One process consuming one topic."""
 
-    __slots__ = ("handlers", "interests", "own", "paces", "pool", "process", "published", "queues", "taken", "topic")
+    __slots__ = ("handlers", "interests", "lines", "own", "paces", "pool", "process", "published", "queues", "taken", "topic")
 
     def __init__(self, process: Process, topic: str, handlers: dict[str, Handler], pool: Pool) -> None:
         self.process, self.topic, self.handlers, self.pool = process, topic, handlers, pool
@@ -35,6 +35,8 @@ class Consumer:
         """How long each kind of message holds a worker, by the name that the journal shows."""
         self.own: deque[Message] = deque()
         """Fanout messages that wait for a worker of this consumer."""
+        self.lines = [self.own]
+        """All lines that it takes from: its own, and those of its queues."""
         self.interests: dict[str, None] = {}
         self.published = self.taken = 0
         """Fanout messages that came for it, and those that it took."""
@@ -62,11 +64,14 @@ class Queue:
     def join(self, consumer: Consumer) -> None:
         """Let a consumer take from it."""
         self.consumers.append(consumer)
+        consumer.lines.append(self.messages)
+        consumer.queues.append(self)
         self._name_target()
 
     def leave(self, consumer: Consumer) -> None:
         """Take a consumer off."""
         self.consumers.remove(consumer)
+        self.turn = 0 if self.turn >= len(self.consumers) else self.turn
         self._name_target()
 
     def _name_target(self) -> None:

@@ -54,9 +54,7 @@ class Listeners(ABC):
         self._notes.clear()
         for name in (topic, f"{topic}.{host}" if host else ""):
             if name:
-                queue = self.queue(name)
-                queue.join(consumer)
-                consumer.queues.append(queue)
+                self.queue(name).join(consumer)
         if fanout:
             self.fanouts.setdefault(topic, {})[consumer] = None
             self._open.setdefault(topic, {})[consumer] = None

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import simpy
 
 from lab.errors import Unreachable
+from lab.strand import give
 from sim.datacenter.flow import Channel, Flows
 from sim.datacenter.link import Link
 from sim.datacenter.nic import Device, Nic
@@ -168,11 +169,6 @@ async def pause(delay_ns: int) -> None:
     """Let virtual time pass: by a timer of the simulated loop, which costs a third of a SimPy event."""
     if delay_ns > 0:
         loop: Any = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
-        loop.hop(delay_ns, _end, over)
+        over = loop.runtime.new_waiter()
+        loop.hop(delay_ns, give, over, None)
         await over
-
-
-def _end(over: asyncio.Future[None]) -> None:
-    if not over.done():
-        over.set_result(None)
