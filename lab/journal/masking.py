@@ -38,10 +38,7 @@ STARS = "***"
 
 def harmless(body: bytes) -> bytes:
     """The body as the journal may keep it."""
-    for word in _WORDS:
-        if body.find(word) >= 0:
-            return masked(body) if SECRET.search(body) else body
-    return body
+    return masked(body) if max(map(body.find, _WORDS)) >= 0 and SECRET.search(body) else body
 
 
 def shown(body: bytes) -> bytes:

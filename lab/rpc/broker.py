@@ -77,8 +77,10 @@ class Broker(Listeners):
     def _note(self, message: Message, target: str, where: str) -> Verdict | None:
         """Journal a message; what is to disturb it on its way."""
         ctx, topic, sender = message.ctx, message.topic, message.sender
-        if topic not in self._notes:
-            self._notes[topic] = self.about.get(topic.split(".", 1)[0]) or self.about.get(topic)
+        try:
+            note = self._notes[topic]
+        except KeyError:
+            note = self._notes[topic] = self.about.get(topic.split(".", 1)[0]) or self.about.get(topic)
         self._order = message.order = self._order + 1
         now = message.sent_ns = self._runtime.now_ns()
         message.seq = self._journal.add(
@@ -92,7 +94,7 @@ class Broker(Listeners):
             ctx.request_id,
             ctx.cause,
             message.body,
-            self._notes[topic],
+            note,
             now,
         )
         if self.wires.interference is not None:

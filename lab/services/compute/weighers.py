@@ -119,9 +119,9 @@ def normalised(raw: Values) -> Values | None:
 
 
 def scores(pool: Pool, weighers: Iterable[tuple[Weigher, float]], request: Request, situation: Situation) -> Values:
-    """The total of every host of a pool that is not empty."""
+    """The total of every host of a pool that is not empty, by weighers that are `active` over it."""
     total = np.zeros(len(pool))
-    for weigher, multiplier in active(pool, weighers):
+    for weigher, multiplier in weighers:
         raw = weigher.raw(pool, request, situation)
         norm = normalised(raw) if raw is not None else None
         if norm is not None:

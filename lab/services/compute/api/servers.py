@@ -102,10 +102,11 @@ class ServersPart(SecurityGroupsPart):
         devices = create_request.block_devices(data)
         image_id = create_request.image(data, devices)
         networks = create_request.networks(data, most)
-        hostname = getattr(data, "hostname", None)
+        given = data.__dict__  # `getattr` for what this version's body does not have costs pydantic an exception
+        hostname = given.get("hostname")
         if hostname and most > 1:
             raise BadRequest("Unable to allocate a single hostname to multiple instances")
-        certificates = getattr(data, "trusted_image_certificates", None)
+        certificates = given.get("trusted_image_certificates")
         return CreateServer(
             name=data.name.strip(),
             flavor=await self._flavor(ctx, data.flavor_ref),
@@ -126,9 +127,9 @@ class ServersPart(SecurityGroupsPart):
             access_ip_v4=data.access_ip_v4,
             access_ip_v6=data.access_ip_v6,
             # Source: before 2.19 the description was the name.
-            description=getattr(data, "description", None) if req.version >= (2, 19) else data.name,
+            description=given.get("description") if req.version >= (2, 19) else data.name,
             hostname=hostname,
-            tags=tuple(dict.fromkeys(getattr(data, "tags", ()))),
+            tags=tuple(dict.fromkeys(given.get("tags", ()))),
             trusted_image_certificates=None if certificates is None else tuple(certificates),
             reservation_id=self._reservation(),
             **where,
@@ -153,7 +154,7 @@ class ServersPart(SecurityGroupsPart):
             raise BadRequest("Invalid key_name provided.") from error
 
     async def _personality(self, ctx: Context, data: ServerCore) -> tuple[tuple[str, bytes], ...]:
-        if not getattr(data, "personality", ()):
+        if not data.__dict__.get("personality"):
             return ()
         return create_request.personality(data, await self.quotas.limits(ctx.project_id))
 
