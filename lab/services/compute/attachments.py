@@ -12,15 +12,13 @@ from lab.errors import LabError, NotFound
 from lab.services.compute.guest import disk_beside, guest_nic, next_device, volume_disk
 from lab.services.compute.model import BlockDevice, Server
 from lab.services.compute.rpc import brief_device
+from lab.services.compute.server_network import remember
 
 if TYPE_CHECKING:
     from lab.context import Context
     from lab.services.compute.workbench import Workbench
 
 Json = dict[str, Any]
-
-KEPT = 256
-"""How many of the latest requests a host remembers, so that a repeat of one is known as such."""
 
 
 class Attachments:
@@ -84,7 +82,7 @@ class Attachments:
                 bench.process.notify(ctx, "", "instance.volume_attach.error", told, "error")
                 await self._unplug(ctx, asked, device)
                 raise
-            _remember(self._plugged, attachment, None)
+            remember(self._plugged, attachment, None)
             told = {"instance_id": server.id, "volume_id": volume_id}
             bench.process.notify(ctx, "compute.instance.volume.attach", "instance.volume_attach.end", told)
 
@@ -163,7 +161,7 @@ class Attachments:
                 vif = await bench.network.attach(ctx, server, request)
                 try:
                     await bench.driver.attach_nic(server.id, guest_nic(vif))
-                    _remember(self._cards, vif["port_id"], None)
+                    remember(self._cards, vif["port_id"], None)
                 except LabError:
                     await bench.attempt(ctx, "removing the card", bench.driver.detach_nic(server.id, vif["port_id"]))
                     undo = bench.network.detach(ctx, server, vif["port_id"], vif["preserve_on_delete"])
@@ -174,7 +172,7 @@ class Attachments:
                 bench.process.notify(ctx, "", "instance.interface_attach.error", told, "error")
                 raise
             bench.process.notify(ctx, "", "instance.interface_attach.end", {"instance_id": server.id, "port_id": vif["port_id"]})
-            _remember(self._answers, key, vif)
+            remember(self._answers, key, vif)
             return vif
 
     async def detach_interface(self, ctx: Context, instance: Json, port_id: str) -> None:
@@ -196,17 +194,11 @@ class Attachments:
         bench = self._bench
         async with bench.locks.hold(server_id):
             server = await bench.conductor.server(ctx, server_id)
-            plugged = port_id in self._cards
+            plugged = port_id in self._cards or port_id in bench.network.gone
             if not plugged and not any(vif["port_id"] == port_id for vif in server.network_info):
                 return
             await bench.driver.detach_nic(server.id, port_id)
             self._cards.pop(port_id, None)
+            bench.network.gone.pop(port_id, None)
             await bench.conductor.on(ctx, "VirtualInterface", "destroy", {"id": port_id})
             await bench.network.forget(ctx, server, port_id)
-
-
-def _remember(memory: dict[Any, Any], key: object, value: object) -> None:
-    """Keep one more thing, and forget the oldest when there are many."""
-    memory[key] = value
-    while len(memory) > KEPT:
-        del memory[next(iter(memory))]

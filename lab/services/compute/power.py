@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from lab.errors import LabError, RemoteFault, TransportError
-from lab.services.compute.model import Server, ServerNotFound
+from lab.services.compute.guest import guest_nic, volume_disk
+from lab.services.compute.model import BlockDevice, Server, ServerNotFound
 from lab.services.compute.states import (
     ACTIVE,
     CRASHED,
@@ -129,13 +130,15 @@ class Power:
         hard = reboot_type == "HARD"
         tasks = (REBOOTING_HARD, REBOOT_PENDING_HARD, REBOOT_STARTED_HARD) if hard else (REBOOTING, REBOOT_PENDING, REBOOT_STARTED)
         async with self._task(ctx, server, "compute_reboot_instance"):
-            await self._settle_attachments(ctx, server)
-            await bench.network.refresh(ctx, server.id, server.project_id)
+            devices = await self._settle_attachments(ctx, server)
+            cards = await bench.network.refresh(ctx, server.id, server.project_id)
             await bench.conductor.of(ctx, "ShareMappingList", "get_by_instance_uuid", server.id)
             bench.usage(ctx, server, "reboot.start")
             server = await bench.conductor.save(ctx, server, [tasks[0]], task_state=tasks[1])
             server = await bench.conductor.save(ctx, server, [tasks[1]], task_state=tasks[2])
             try:
+                if hard:
+                    await self._equip(server, cards, devices)
                 await bench.driver.reboot(server.id, hard)
             except LabError as error:
                 await self._reboot_failed(ctx, server, error)
@@ -143,10 +146,22 @@ class Power:
             server = await bench.conductor.save(ctx, server, vm_state=ACTIVE, task_state=None, power_state=RUNNING)
             bench.usage(ctx, server, "reboot.end")
 
-    async def _settle_attachments(self, ctx: Context, server: Server) -> None:
+    async def _equip(self, server: Server, cards: list[Json], devices: list[BlockDevice]) -> None:
+        """Plug in what an attach that was cut off left out: nova makes the guest anew, of what it knows, when it restarts it hard.
+
+        Source: `_hard_reboot` of nova/virt/libvirt/driver.py.
+        """
+        driver = self._bench.driver
+        for card in cards:
+            await driver.attach_nic(server.id, guest_nic(card))
+        for device in devices:
+            if device.volume_id and device.connection_info:
+                await driver.attach_disk(server.id, volume_disk(device))
+
+    async def _settle_attachments(self, ctx: Context, server: Server) -> list[BlockDevice]:
         """Forget volumes whose attachment cinder has ended without nova's hearing of it, and end attachments that nova has not.
 
-        One that has no attachment yet is on its way; without cinder nothing is settled, and the guest restarts all the same.
+        Answers the devices that are left. One that has no attachment yet is on its way; without cinder nothing is settled, and the guest restarts all the same.
         Source: `_delete_dangling_bdms` of nova/compute/manager.py.
         """
         bench = self._bench
@@ -155,17 +170,21 @@ class Power:
             known = {each["id"]: each["volume_id"] for each in await bench.volumes.attachments_of(ctx, server.id)}
         except (RemoteFault, TransportError) as error:
             bench.process.log(ctx, f"the volume attachments of {server.id} could not be compared: {error}", "warning")
-            return
+            return devices
         ours = {key for device in devices for key in (device.attachment_id or device.volume_id,) if key}
         for attachment, volume_id in known.items():
             if attachment not in ours and volume_id not in ours:
                 bench.process.log(ctx, f"Removing stale attachment {attachment} of volume {volume_id} from Cinder.", "warning")
                 await bench.volumes.attachment_delete(ctx, attachment)
+        left = []
         for device in devices:
             if device.volume_id and device.attachment_id and device.attachment_id not in known and not device.is_root:
                 bench.process.log(ctx, f"Removing stale volume attachment {device.attachment_id} of volume {device.volume_id}.", "warning")
                 await bench.driver.detach_disk(server.id, device.volume_id)
                 await bench.conductor.on(ctx, "BlockDeviceMapping", "destroy", {"id": device.id})
+            else:
+                left.append(device)
+        return left
 
     async def _reboot_failed(self, ctx: Context, server: Server, error: LabError) -> None:
         bench = self._bench

@@ -18,6 +18,9 @@ Json = dict[str, Any]
 
 DEALLOCATE_ATTEMPTS = 3  # nova.conf network_allocate_retries' like; `_try_deallocate_network` waits 2, 4 s between them
 
+KEPT = 256
+"""How many of the latest things a host remembers, so that a late or repeated message about one is known as such."""
+
 
 class ServerNetwork:
     """Allocates, refreshes and frees the ports of this host's servers."""
@@ -26,6 +29,8 @@ class ServerNetwork:
         self._process, self._conductor = process, conductor
         self._caches = Locks()
         self.neutron = Networks(process)
+        self.gone: dict[str, None] = {}
+        """Ports that a look at neutron no longer found, until neutron says that it deleted them: their cards may be plugged still."""
 
     async def allocate(self, ctx: Context, server: Server, requests: list[Json]) -> list[Json]:
         """Give a server the ports that were asked for, bound to this host, and return its info cache.
@@ -154,6 +159,10 @@ class ServerNetwork:
                 continue
             preserve = known["preserve_on_delete"] if known else port["id"] in (kept or ())
             fresh.append(await self._vif(ctx, port, (networks or {}).get(port["network_id"], {}), preserve))
+        there = {vif["port_id"] for vif in fresh}
+        for port_id in old:
+            if port_id not in there:
+                remember(self.gone, port_id, None)
         await self._save(ctx, server_id, fresh)
         return fresh
 
@@ -272,6 +281,13 @@ async def free_port(neutron: Networks, ctx: Context, port_id: str, preserve: boo
     except RemoteFault as fault:
         if fault.status != 404:
             raise
+
+
+def remember(memory: dict[Any, Any], key: object, value: object) -> None:
+    """Keep one more thing, and forget the oldest when there are many."""
+    memory[key] = value
+    while len(memory) > KEPT:
+        del memory[next(iter(memory))]
 
 
 def _unique(values: list[str]) -> list[str]:

@@ -194,6 +194,55 @@ def test_a_port_deleted_while_its_card_is_plugged_leaves_no_card(late: str) -> N
     told(story)
 
 
+@pytest.mark.parametrize("hard", [False, True])
+def test_a_port_deleted_while_its_server_reboots_leaves_no_card(hard: bool) -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        server, network = await ready(cloud)
+        port = (await cloud.network.ports.list(device_id=server.id))[0]
+        cloud.faults.arm("delay", Match("POST /v2.1/os-server-external-events", source="neutron-api"), delay_s=3)
+        deleting = asyncio.create_task(port.delete())
+        await cloud.sleep(1)
+        await server.reboot(hard=hard)  # looks at the ports, and does not find it any more, before neutron's word comes
+        await deleting
+        await server.wait_for("ACTIVE")
+        await cloud.sleep(150)
+        guest = cloud.world.datacenter.guest(server.id)
+        assert guest is not None
+        assert list(guest.vifs) == []
+
+    told(story)
+
+
+@pytest.mark.parametrize("call", ["attach_nic", "attach_disk"])
+def test_a_hard_reboot_plugs_in_what_an_attach_that_was_cut_off_left_out(call: str) -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        server, network = await ready(cloud)
+        volume = await cloud.volume.volumes.create(1)
+        await volume.wait_for("available")
+        agent = f"nova-compute@{server.host}"
+        cloud.faults.arm("kill_before", Match(f"hypervisor.{call}", kinds=("driver",), source=agent))
+        path, body = ("os-interface", {"interfaceAttachment": {"net_id": network}})
+        if call == "attach_disk":
+            path, body = ("os-volume_attachments", {"volumeAttachment": {"volumeId": volume.id}})
+        asking = asyncio.create_task(answered(cloud, "compute", "POST", f"/v2.1/servers/{server.id}/{path}", body))
+        await cloud.sleep(20)
+        cloud.wires.restart(agent)
+        await asking
+        guest = cloud.world.datacenter.guest(server.id)
+        assert guest is not None
+
+        def has() -> int:
+            return len(guest.vifs) - 1 + sum(disk.volume_id == volume.id for disk in guest.disks.values())
+
+        assert has() == 0
+        await server.reboot(hard=True)
+        await cloud.sleep(60)
+        assert (await server.refresh()).status == "ACTIVE"
+        assert has() == 1
+
+    told(story)
+
+
 def test_an_unknown_volume_type_is_refused_before_there_is_a_server() -> None:
     async def story(cloud: SimulatedCloud) -> None:
         image, flavor, network = await ingredients(cloud)

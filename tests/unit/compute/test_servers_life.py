@@ -36,7 +36,7 @@ def test_stop_start_and_reboot() -> None:
             await cloud.settle()
             assert await state(cloud, server_id) == ("active", None, 1)
         calls = [verb for verb in cloud.hypervisors["compute-1"].calls if verb != "inventory"]
-        assert calls[-4:] == ["power_off", "power_on", "reboot", "reboot"]
+        assert calls[-5:] == ["power_off", "power_on", "reboot", "attach_nic", "reboot"]
 
     play(main)
 
