@@ -197,8 +197,8 @@ def test_a_port_deleted_while_its_card_is_plugged_leaves_no_card(late: str) -> N
 @pytest.mark.parametrize("hard", [False, True])
 def test_a_port_deleted_while_its_server_reboots_leaves_no_card(hard: bool) -> None:
     async def story(cloud: SimulatedCloud) -> None:
-        server, network = await ready(cloud)
-        port = (await cloud.network.ports.list(device_id=server.id))[0]
+        server, _ = await ready(cloud)
+        (port,) = await cloud.network.ports.list(device_id=server.id)
         cloud.faults.arm("delay", Match("POST /v2.1/os-server-external-events", source="neutron-api"), delay_s=3)
         deleting = asyncio.create_task(port.delete())
         await cloud.sleep(1)
