@@ -161,7 +161,8 @@ class Power:
     async def _settle_attachments(self, ctx: Context, server: Server) -> list[BlockDevice]:
         """Forget volumes whose attachment cinder has ended without nova's hearing of it, and end attachments that nova has not.
 
-        Answers the devices that are left. One that has no attachment yet is on its way; without cinder nothing is settled, and the guest restarts all the same.
+        Answers the devices that are left. One that has no attachment yet is on its way; without cinder nothing is settled, and the
+        guest restarts all the same.
         Source: `_delete_dangling_bdms` of nova/compute/manager.py.
         """
         bench = self._bench
