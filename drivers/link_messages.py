@@ -165,15 +165,13 @@ def messages(data: bytes) -> Iterator[tuple[int, int, int, bytes]]:
         at += (length + 3) & ~3
 
 
-def gone(data: bytes) -> set[int]:
-    """The indexes of the devices that went, of one packet of news."""
-    found = set()
+def news(data: bytes) -> Iterator[tuple[int, Link | None]]:
+    """The devices that changed, of one packet of news: index, and how it is now, None when it went."""
     for kind, _, _, body in messages(data):
-        if kind == RTM_DELLINK and len(body) >= BODY.size:
+        if kind in (RTM_NEWLINK, RTM_DELLINK) and len(body) >= BODY.size:
             family, _, index, _, _ = BODY.unpack_from(body)
-            if family == socket.AF_UNSPEC:  # a bridge's port that left it is told as one of AF_BRIDGE
-                found.add(index)
-    return found
+            if family == socket.AF_UNSPEC:  # of a bridge's ports it tells once more as AF_BRIDGE, also when one left it
+                yield index, link_of(body) if kind == RTM_NEWLINK else None
 
 
 def link_of(body: bytes) -> Link:

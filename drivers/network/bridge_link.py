@@ -11,6 +11,8 @@ from drivers.network import openflow
 from drivers.network.openflow import CLOSE, COMMIT, DISCARD, HEAD, OPEN
 from lab.errors import DriverTimeout, NetworkError
 
+FORGET = "delete "
+"""How a line begins that removes the flows of a mark."""
 AGAIN_S = 0.2
 """How long until a daemon that went is looked for again."""
 
@@ -28,6 +30,8 @@ class BridgeLink:
         self._refused: dict[int, str] = {}
         self._number = 0
         self._turn = asyncio.Lock()
+        self._known: dict[str, list[str]] = {}
+        """What was programmed on this connection: the line that removes the flows of a mark, and those that came after it."""
 
     async def hold(self, born_again: Callable[[], Awaitable[None]]) -> None:
         """Connect, and have `born_again` called whenever the daemon is there again after it was not; a repeat does nothing.
@@ -53,13 +57,22 @@ class BridgeLink:
         self._task = self._programming = None
 
     async def program(self, lines: list[str]) -> None:
-        """Change flows, all or none. Raises NetworkError with the switch's reason, DriverTimeout."""
-        if not lines:
-            return
+        """Change flows, all or none; what is so already is not sent. Raises NetworkError with the switch's reason, DriverTimeout."""
+        groups: list[list[str]] = []
+        for line in lines:
+            if line.startswith(FORGET):
+                groups.append([])
+            groups[-1].append(line)
         async with self._turn:
+            new = {head: flows for head, *flows in groups if self._known.get(head) != flows}
+            if not new:
+                return
+            for head in new:
+                self._known.pop(head, None)  # until it is known to be so
             try:
                 async with asyncio.timeout(self.timeout_s):
-                    await self._program(lines)
+                    await self._program([line for head, flows in new.items() for line in (head, *flows)])
+                self._known.update((head, flows) for head, flows in new.items() if flows)
             except TimeoutError:
                 raise DriverTimeout(f"Open vSwitch's bridge {self.socket} did not change its flows within {self.timeout_s:g} s") from None
 
@@ -67,21 +80,19 @@ class BridgeLink:
         bundle, self._refused = self._next(), {}
         asked = {self._next(): line for line in lines}
         changes = [openflow.bundled(bundle, line, number) for number, line in asked.items()]
-        await self._ask(bundle, OPEN)
-        self._write(b"".join(changes))
-        # Its close is answered after all changes were looked at.
-        await self._ask(bundle, CLOSE)
+        # Its close is answered after all changes were looked at; so is its opening, should that be refused.
+        await self._ask(bundle, CLOSE, openflow.control(bundle, OPEN, self._next()) + b"".join(changes))
         refused = [f"{asked[number]!r}: {why}" for number, why in self._refused.items() if number in asked]
         if refused:
             await self._ask(bundle, DISCARD)
             raise NetworkError(f"Open vSwitch refused the flow {refused[0]}")
         await self._ask(bundle, COMMIT)
 
-    async def _ask(self, bundle: int, what: int) -> None:
+    async def _ask(self, bundle: int, what: int, before: bytes = b"") -> None:
         number = self._next()
         answered = self._waiting[number] = asyncio.get_running_loop().create_future()
         try:
-            self._write(openflow.control(bundle, what, number))
+            self._write(before + openflow.control(bundle, what, number))
             await answered
         finally:
             del self._waiting[number]
@@ -139,6 +150,7 @@ class BridgeLink:
                     answered.set_exception(NetworkError(f"Open vSwitch's bridge {self.socket} refused a change of its flows: {why}"))
 
     def _lost(self) -> None:
+        self._known.clear()
         if self._writer is not None:
             self._writer.close()
             self._writer = None

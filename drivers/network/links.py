@@ -15,7 +15,7 @@ from typing import Any
 from pyroute2 import AsyncIPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
-from drivers.link_messages import Link, LinkSocket, gone
+from drivers.link_messages import Link, LinkSocket, news
 from lab.errors import NetworkError
 
 NAME_MAX = 15
@@ -24,7 +24,7 @@ GONE = (errno.ENODEV, errno.ENOENT, errno.EINVAL)
 POLLING_S = 2.0
 """Source: neutron's Open vSwitch agent, polling_interval."""
 QUIET_S = 0.02
-"""The monitor waits this long for more to come: a device is made in several steps, each of which is told."""
+"""How long until all is looked at again when that could not be done: something is changing."""
 
 
 def device_name(head: str, text: str) -> str:
@@ -183,59 +183,63 @@ class Links:
         self._watching = asyncio.get_running_loop().create_task(self._watch(changed))
 
     async def _watch(self, changed: Callable[[list[Link]], None]) -> None:
-        """What came is looked at as a whole, so that nothing can be missed; what went is told at once, as OVSDB's monitor does.
+        """Take the kernel's news as they come; look at all besides, now and then, and when news were lost.
 
-        Nova deletes a port as soon as its device is gone: neutron must hear of the device before that.
+        Of a new alias the kernel does not tell while the device is down.
         """
-        loop, woken = asyncio.get_running_loop(), asyncio.Event()
-        links: list[Link] = []
-        went: set[int] = set()
+        links: dict[int, Link] = {}
+        lost = asyncio.Event()
 
         def heard() -> None:
-            nonlocal links
-            left = _drain(monitor)
-            went.update(left)
-            if any(link.index in left for link in links):
-                links = [link for link in links if link.index not in left]
-                changed(links)
-            woken.set()
+            told, whole = _drain(monitor)
+            for index, link in told:
+                if link is None:
+                    links.pop(index, None)
+                else:
+                    links[index] = link
+            changed(list(links.values()))
+            if not whole:
+                lost.set()
 
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, socket.NETLINK_ROUTE) as monitor:
             monitor.bind((0, RTMGRP_LINK))
-            loop.add_reader(monitor, heard)
+            asyncio.get_running_loop().add_reader(monitor, heard)
             try:
                 while True:
-                    woken.clear()
-                    went.clear()
+                    lost.clear()
                     try:
+                        _drain(monitor)  # older than what is looked at now
                         seen = await self.all()
-                        links = [link for link in seen if link.index not in went]  # the list may be older than the news
-                        changed(links)
+                        links.clear()
+                        links.update((link.index, link) for link in seen)
+                        changed(seen)
                     except NetworkError:
-                        woken.set()  # a device went while the list was made
-                    # The kernel does not tell of a new alias while the device is down: it is looked at now and then too.
+                        lost.set()  # a device went while the list was made
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), POLLING_S)
+                        await asyncio.wait_for(lost.wait(), POLLING_S)
                     await asyncio.sleep(QUIET_S)
             finally:
-                loop.remove_reader(monitor)
+                asyncio.get_running_loop().remove_reader(monitor)
 
 
 ANYWHERE = "00:00:00:00:00:00"
 RTMGRP_LINK = 1
 """Source: linux/rtnetlink.h."""
 
-def _drain(monitor: socket.socket) -> set[int]:
-    """Take all that waits; answer the indexes of the devices that went. An overflow of the socket tells only that something changed."""
-    went: set[int] = set()
+
+def _drain(monitor: socket.socket) -> tuple[list[tuple[int, Link | None]], bool]:
+    """Take all news that wait, and whether none was lost: when the socket overflows it tells only that something changed."""
+    told: list[tuple[int, Link | None]] = []
+    whole = True
     with contextlib.suppress(BlockingIOError, InterruptedError):
         while True:
             try:
-                went |= gone(monitor.recv(65536))
+                told += news(monitor.recv(65536))
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-    return went
+                whole = False
+    return told, whole
 
 
 def quiet(name: str) -> None:
