@@ -141,8 +141,10 @@ def quiet_server(edge: Edge) -> uvicorn.Server:
 
     import uvicorn
 
+    from lab.rest.answers import Answers
+
     config = uvicorn.Config(
-        edge.app(), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
+        edge.app(), http=Answers, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=GRACE_S,
         timeout_keep_alive=75, server_header=False, proxy_headers=False,
     )
     server = uvicorn.Server(config)

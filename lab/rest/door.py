@@ -116,11 +116,13 @@ async def serve(door: Door, listening: socket.socket) -> AsyncIterator[None]:
     """Serve the door on a bound socket, by uvicorn without its logs and its own handling of signals."""
     import uvicorn
 
+    from lab.rest.answers import Answers
+
     config = uvicorn.Config(
-        door, log_config=None, access_log=False, lifespan="off", server_header=False, date_header=False, proxy_headers=False,
+        door, http=Answers, log_config=None, access_log=False, lifespan="off", server_header=False, date_header=False, proxy_headers=False,
         timeout_keep_alive=KEEP_ALIVE_S,
     )  # fmt: skip
-    # Not every socket has it, and without it an answer of two pieces waits 40 ms for the other side's acknowledgement.
+    # Not every socket has it, and without it an answer of several pieces waits 40 ms for the other side's acknowledgement.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]
