@@ -123,6 +123,11 @@ async def running_cloud(url: str, clouds: Path, lang: str) -> AsyncIterator[Plac
                 f"{url} refuses the password of {clouds}; name the clouds.yaml that its `glasscloud up` wrote with --clouds",
                 ko=f"{url}에서 {clouds}의 비밀번호를 거부했습니다. 그 `glasscloud up`이 쓴 clouds.yaml을 --clouds로 지정하십시오",
             ) from None
+        if (await feed.ask("GET", "clock")).get("paused"):  # nothing that is asked of the cloud itself would be answered
+            raise LabError(
+                f"the clock of the cloud at {feed.url} stands; let it go on (space in `glasscloud tui`), then do this again",
+                ko=f"{feed.url} 클라우드의 시계가 멈춰 있습니다. 다시 가게 하고(`glasscloud tui`에서 스페이스) 다시 하십시오",
+            )
         yield feed, clouds
     finally:
         await feed.close()

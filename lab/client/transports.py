@@ -14,6 +14,7 @@ from lab.process import Process
 from lab.rest.message import Request, Response, Stream
 
 T = TypeVar("T")
+TIMEOUT_S = 300.0
 
 
 REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -118,7 +119,7 @@ class OverHttp:
         import httpx
 
         self._url = url.rstrip("/")
-        self._client = httpx.AsyncClient(timeout=300.0)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_S)
 
     async def request(self, service: str, method: str, target: str, headers: dict[str, str], body: bytes) -> Response:
         """Send one request over HTTP. Raises Unreachable when nothing answers there."""
@@ -126,8 +127,17 @@ class OverHttp:
 
         try:
             answer = await self._client.request(method, f"{self._url}/{service}{target}", headers=headers, content=body)
+        except httpx.ReadTimeout as error:
+            raise Unreachable(
+                f"the cloud at {self._url} did not answer within {TIMEOUT_S:g} s; does its clock stand?",
+                ko=f"{self._url}의 클라우드가 {TIMEOUT_S:g}초 안에 응답하지 않았습니다. 시계가 멈춰 있지 않은지 살펴보십시오",
+            ) from error
         except httpx.TransportError as error:
-            raise Unreachable(f"no cloud answers at {self._url}: {error}; start one with `glasscloud up`") from error
+            why = str(error) or type(error).__name__
+            raise Unreachable(
+                f"no cloud answers at {self._url}: {why}; start one with `glasscloud up`",
+                ko=f"{self._url}에서 응답하는 클라우드가 없습니다({why}). `glasscloud up`으로 시작하십시오",
+            ) from error
         return Response(answer.status_code, answer.content, dict(answer.headers))
 
     async def sleep(self, seconds: float) -> None:

@@ -8,11 +8,13 @@ import errno
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from lab.cli.lesson import running_cloud
 from lab.cli.main import explain, language, main
-from lab.errors import LabError, NotFound
+from lab.client.transports import OverHttp
+from lab.errors import LabError, NotFound, Unreachable
 from lab.watch.feed import Unheard
 from lab.watch.remote import RemoteFeed
 
@@ -114,6 +116,48 @@ def test_a_lesson_in_a_cloud_that_is_not_heard_says_why(
     with pytest.raises(LabError) as caught:
         asyncio.run(enter())
     assert words in caught.value.say(lang)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "clock of the cloud at http://127.0.0.1:1 stands; let it go on"), ("ko", "시계가 멈춰")])
+def test_a_lesson_in_a_cloud_whose_clock_stands_says_so_at_once(
+    lang: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clouds = tmp_path / "clouds.yaml"
+    clouds.write_text("clouds: {glasscloud: {auth: {password: x}}}")
+
+    async def heard(feed: RemoteFeed) -> None:
+        pass
+
+    async def ask(feed: RemoteFeed, method: str, what: str) -> dict[str, bool]:
+        assert (method, what) == ("GET", "clock")
+        return {"paused": True}
+
+    async def enter() -> None:
+        async with running_cloud("127.0.0.1:1", clouds, lang):
+            pass
+
+    monkeypatch.setattr(RemoteFeed, "connect", heard)
+    monkeypatch.setattr(RemoteFeed, "ask", ask)
+    with pytest.raises(LabError) as caught:
+        asyncio.run(enter())
+    assert words in caught.value.say(lang)
+
+
+@pytest.mark.parametrize(("error", "words"), [
+    (httpx.ReadTimeout(""), "did not answer within 300 s; does its clock stand?"),
+    (httpx.ConnectError(""), "no cloud answers at http://127.0.0.1:1: ConnectError; start one"),
+])  # fmt: skip
+def test_a_cloud_that_does_not_answer_a_program_is_told_with_a_reason(
+    error: httpx.TransportError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(client: httpx.AsyncClient, *call: object, **more: object) -> httpx.Response:
+        raise error
+
+    monkeypatch.setattr(httpx.AsyncClient, "request", fail)
+    with pytest.raises(Unreachable) as caught:
+        asyncio.run(OverHttp("http://127.0.0.1:1").request("compute", "GET", "/", {}, b""))
+    assert words in caught.value.message
+    assert HANGUL.search(caught.value.say("ko"))
 
 
 def test_a_scenario_is_checked_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
