@@ -140,10 +140,10 @@ class Listing:
         return [self.item.read(child, at.into(child, f"[{i}]")) for i, child in enumerate(node.value)]
 
 
-def pairs(node: yaml.Node, at: Place) -> list[tuple[str, yaml.Node, Place]]:
-    """List the keys of a mapping with their values and places; a key may stand only once."""
+def pairs(node: yaml.Node, at: Place, keys: Iterable[str] | None = None) -> list[tuple[str, yaml.Node, Place]]:
+    """List the keys of a mapping with their values and places; a key may stand only once. `keys` are told who wrote none."""
     if not isinstance(node, yaml.MappingNode):
-        raise at.wrong("must be a mapping of keys to values", "키와 값의 매핑이어야 합니다")
+        raise at.wrong("must be a mapping of keys to values", "키와 값의 매핑이어야 합니다", "", keys)
     out: list[tuple[str, yaml.Node, Place]] = []
     for key_node, value in node.value:
         key = str(key_node.value)
@@ -175,13 +175,13 @@ class Shape:
     def read(self, node: yaml.Node, at: Place) -> dict[str, Any]:
         """Answer the mapping."""
         out: dict[str, Any] = {}
-        for key, value, place in pairs(node, at):
+        for key, value, place in pairs(node, at, self.keys):
             if key not in self.keys:
                 raise place.wrong("unknown key", "모르는 키입니다", key, self.keys)
             out[key] = self.keys[key].read(value, place)
         for key in self.required:
             if key not in out:
-                raise at.wrong(f"the key {key!r} is missing", f"{key!r} 키가 빠졌습니다", key, self.keys)
+                raise at.wrong(f"the key {key!r} is missing", f"{key!r} 키가 빠졌습니다", "", self.keys)
         return out
 
 
