@@ -209,6 +209,12 @@ class CreateProject(Body):
     project: NewProject
 
 
+class ProjectTags(Body):
+    """PUT /v3/projects/{project_id}/tags."""
+
+    tags: Tags
+
+
 class UpdateProject(Body):
     """PATCH /v3/projects/{project_id}."""
 

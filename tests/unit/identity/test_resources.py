@@ -279,3 +279,32 @@ def test_a_kept_cloud_follows_its_configuration_and_keeps_what_users_did() -> No
         assert await names(cloud, await cloud.token(password="other"), "/v3/projects", "projects") == ["admin", "service"]
 
     run(main)
+
+
+def test_tags_of_a_project_one_by_one_and_together() -> None:
+    async def main(cloud: Cloud) -> None:
+        admin = await cloud.token()
+        project = await make(cloud, admin, "project", name="tagged", tags=["a"])
+        path = f"/v3/projects/{project['id']}/tags"
+
+        async def tags() -> list[str]:
+            return list((await cloud.call("GET", path, token=admin)).json()["tags"])
+
+        assert await tags() == ["a"]
+        for _ in range(2):
+            assert (await cloud.call("PUT", f"{path}/b", token=admin)).status == 201
+        assert await tags() == ["a", "b"]
+        assert (await cloud.call("GET", f"{path}/b", token=admin)).status == 204
+        assert (await cloud.call("DELETE", f"{path}/a", token=admin)).status == 204
+        assert (await cloud.call("GET", f"{path}/a", token=admin)).status == 404
+        assert (await cloud.call("DELETE", f"{path}/a", token=admin)).status == 404
+        replaced = await cloud.call("PUT", path, {"tags": ["x", "y"]}, admin)
+        assert (replaced.status, replaced.json()["tags"]) == (200, ["x", "y"])
+        for bad in (["x", "x"], ["a/b"], ["a,b"], [""], [str(n) for n in range(81)]):
+            assert (await cloud.call("PUT", path, {"tags": bad}, admin)).status == 400
+        assert (await cloud.call("PUT", f"{path}/{'n' * 256}", token=admin)).status == 400
+        assert (await cloud.call("DELETE", path, token=admin)).status == 204
+        assert await tags() == []
+        assert (await cloud.call("GET", "/v3/projects/nope/tags", token=admin)).status == 404
+
+    run(main)

@@ -6,6 +6,7 @@ from lab.context import Context
 from lab.process import Process
 from lab.rest import Request, Response
 from lab.services.identity.api.catalog import CatalogHandlers
+from lab.services.identity.api.project_tags import ProjectTagHandlers
 from lab.services.identity.api.projects import ProjectHandlers
 from lab.services.identity.api.roles import RoleHandlers
 from lab.services.identity.api.tokens import TokenHandlers
@@ -17,12 +18,13 @@ from lab.services.identity.model import NoSuchToken
 __all__ = ["IdentityApi", "start"]
 
 
-class IdentityApi(TokenHandlers, ProjectHandlers, UserHandlers, RoleHandlers, CatalogHandlers):
+class IdentityApi(TokenHandlers, ProjectHandlers, ProjectTagHandlers, UserHandlers, RoleHandlers, CatalogHandlers):
     """All of keystone's API that there is."""
 
     routes = (
         *TokenHandlers.token_routes,
         *ProjectHandlers.project_routes,
+        *ProjectTagHandlers.project_tag_routes,
         *UserHandlers.user_routes,
         *RoleHandlers.role_routes,
         *CatalogHandlers.catalog_routes,
