@@ -130,7 +130,7 @@ def test_it_asks_nobody_else_takes_keys_and_ends_with_its_page(tmp_path: Path) -
             await until(lambda: server.poll() is not None)
             assert server.stdout is not None
             said = server.stdout.read().decode()
-            assert re.fullmatch(r"Glasscloud in a browser: http://127\.0\.0\.1:\d+   \(Ctrl-C ends it\)\n", said)
+            assert re.fullmatch(r"브라우저에서 보는 Glasscloud: http://127\.0\.0\.1:\d+   \(Ctrl-C를 누르면 끝납니다\)\n", said)
 
     asyncio.run(main())
 
