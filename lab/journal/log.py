@@ -103,15 +103,15 @@ class Journal:
 
     def _pack(self, chunk: list[Row]) -> None:
         # A lazy body stays what it takes to make it: rendering all of them would cost more than the cloud itself.
-        first = chunk[0][_SEQ]
-        for row in [row for row in chunk if type(row[_BODY]) is LazyBody]:
-            seq, body = row[_SEQ], row[_BODY]
+        for place in [place for place, row in enumerate(chunk) if type(row[_BODY]) is LazyBody]:
+            row = chunk[place]
+            body = row[_BODY]
             body.view = None
-            self._lazy[seq] = body
-            chunk[seq - first] = (*row[:_BODY], None, *row[_BODY + 1 :])
+            self._lazy[row[_SEQ]] = body
+            chunk[place] = (*row[:_BODY], None, *row[_BODY + 1 :])
         # A copy: what zstandard answers keeps the room that it had to write in, megabytes.
         data = bytes(memoryview(self._packer.compress(marshal.dumps(chunk))))
-        self._firsts.append(first)
+        self._firsts.append(chunk[0][_SEQ])
         self._packed.append(data)
         self.packed_bytes += len(data)
         if len(self._packed) > self._keep_packed:
