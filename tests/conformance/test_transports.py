@@ -270,7 +270,7 @@ PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example, HealthCheck.filter_too_much]
 
 
-@settings(max_examples=12, phases=PHASES, suppress_health_check=QUIET)
+@settings(max_examples=6, phases=PHASES, suppress_health_check=QUIET)
 @given(PLAYS)
 def test_the_transports_agree_on_any_requests(asks: list[Ask]) -> None:
     check(asks)

@@ -47,6 +47,7 @@ def waited(path: Path, step: str) -> dict[str, object]:
     raise AssertionError(f"the lesson did not come to {step}")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 @pytest.mark.skipif(sys.platform != "linux", reason="the state directory is set as Linux has it")
 def test_check_and_hint_work_in_another_terminal(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

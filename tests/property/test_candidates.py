@@ -96,7 +96,7 @@ def found(table: ProviderTable, query: CandidateQuery) -> list[str]:
 
 
 @given(st.lists(step, max_size=8), query_strategy, st.lists(step, max_size=6))
-@settings(max_examples=250)
+@settings(max_examples=125)
 def test_the_search_is_the_naive_one_and_its_answer_stays(before: Any, query: CandidateQuery, after: Any) -> None:
     table, living = ProviderTable(), dict[str, ResourceProvider]()
     for change in before:

@@ -342,7 +342,7 @@ cases = st.lists(host_strategy, min_size=1, max_size=8).flatmap(
 
 
 @given(cases)
-@settings(max_examples=250)
+@settings(max_examples=125)
 def test_the_decision_is_the_naive_one(case: Any) -> None:
     hosts, order, spec, config = case
     table, _, decision, ranking = decide(hosts, order, spec, config)
@@ -352,7 +352,7 @@ def test_the_decision_is_the_naive_one(case: Any) -> None:
 
 
 @given(cases, st.lists(st.tuples(st.integers(0, 7), host_strategy), max_size=4))
-@settings(max_examples=120)
+@settings(max_examples=60)
 def test_the_explanation_is_that_of_the_state_which_the_decision_saw(case: Any, later: Any) -> None:
     hosts, order, spec, config = case
     table, decider, decision, _ = decide(hosts, order, spec, config)
@@ -373,7 +373,7 @@ def test_the_explanation_is_that_of_the_state_which_the_decision_saw(case: Any, 
 
 
 @given(cases, st.integers(1, 3))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_several_servers_of_one_request_are_decided_one_after_the_other(case: Any, count: int) -> None:
     hosts, order, spec, config = case
     spec["instance_group"] = None
@@ -408,7 +408,7 @@ def test_several_servers_of_one_request_are_decided_one_after_the_other(case: An
 
 
 @given(cases, st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["report", "claim", "restore"]), host_strategy), max_size=8))
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_totals_that_were_kept_are_those_that_are_made_anew(case: Any, later: Any) -> None:
     """The same pool again and again while hosts change, also back to what they were."""
     hosts, order, spec, config = case

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.containers import ScrollableContainer
 from textual.pilot import Pilot
+from textual.screen import Screen
 from textual.widgets import Static
 
 from lab.tui.rooms import ROOMS
@@ -41,6 +42,29 @@ def test_it_says_how_large_it_is_and_how_large_it_must_be(recording: Path, size:
         await pilot.pause()
         assert app.screen is room
         assert app.is_running
+
+    play(app, story)
+
+
+def test_the_tiniest_terminal_comes_to_rest(recording: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    app, laid_out = app_of(recording), 0
+    lay_out = Screen._refresh_layout
+
+    def counted(screen: Screen[object], *given: object, **named: object) -> None:
+        nonlocal laid_out
+        laid_out += 1
+        lay_out(screen, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Screen, "_refresh_layout", counted)
+
+    async def story(pilot: Pilot[None]) -> None:
+        nonlocal laid_out
+        for size in ((1, 1), (2, 1), (1, 5)):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+            laid_out = 0
+            await asyncio.sleep(0.25)
+            assert laid_out < 3, f"scroll bars come and go at {size}: {laid_out} times in a quarter of a second"
 
     play(app, story)
 

@@ -30,7 +30,7 @@ class TooSmall(ModalScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", show=False)]
     DEFAULT_CSS = """
-    TooSmall { background: $background; align: center middle; }
+    TooSmall { background: $background; align: center middle; overflow: hidden; }
     TooSmall Static { width: auto; max-width: 100%; height: auto; text-align: center; }
     """
     texts: ClassVar[Texts] = {

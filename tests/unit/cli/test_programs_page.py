@@ -24,10 +24,12 @@ def ran(path: Path, text: str, *tool: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_boot_storm_ends_in_a_histogram(tmp_path: Path) -> None:
     assert ran(tmp_path / "storm.py", STORM).count("█") == 200
 
 
+@pytest.mark.slow
 def test_the_property_holds(tmp_path: Path) -> None:
     few = PROPERTY.replace("max_examples=20", "max_examples=2")
     assert few != PROPERTY
