@@ -179,6 +179,11 @@ class RemoteError(LabError):
 class ScenarioError(LabError):
     """A scenario or lesson file is wrong."""
 
+    def __init__(self, message: str = "", *, ko: str = "", line: int = 0) -> None:
+        """`line`: where in the file."""
+        super().__init__(message, ko=ko)
+        self.line = line
+
 
 SYSTEM_KO = {
     errno.ENOENT: "그런 파일이나 디렉터리가 없습니다",

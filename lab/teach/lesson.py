@@ -117,38 +117,41 @@ class Lesson:
 
 
 def steps_of(items: list[Item]) -> tuple[Step, ...]:
-    """The steps of a file. Raises ScenarioError for an id used twice, or an answer that is no choice."""
+    """The steps of a file; notes an id used twice, and an answer that is no choice."""
     steps: dict[str, Step] = {}
     for item in items:
         values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in item.args.items()}
         step = Step(kind=item.kind, **values)
         if step.id in steps:
-            raise item.at.key_of("id").wrong(f"{step.id!r} is the id of an earlier step", f"{step.id!r}: 앞 단계의 id입니다")
+            item.at.key_of("id").note(f"{step.id!r} is the id of an earlier step", f"{step.id!r}: 앞 단계의 id입니다")
         if step.kind == "predict" and step.answer not in step.choices:
             given = step.answer
-            raise item.at.key_of("answer").wrong(f"{given!r} is no choice", f"{given!r}: 보기에 없습니다", given, step.choices)
+            item.at.key_of("answer").note(f"{given!r} is no choice", f"{given!r}: 보기에 없습니다", given, step.choices)
         steps[step.id] = step
     return tuple(steps.values())
 
 
 def check_functions(items: list[Item], checks: Checks) -> None:
-    """Refuse a function that check.py does not have."""
+    """Note each function that check.py does not have."""
     for item in items:
         for key in ("check", "answer") if item.kind == "find" else ("check",):
             name = item.get(key)
             if name is not None and name not in checks.functions:
                 words = f"{checks.file} has no function {name!r}", f"{checks.file}에 {name!r} 함수가 없습니다"
-                raise item.at.key_of(key).wrong(*words, name, checks.functions)
+                item.at.key_of(key).note(*words, name, checks.functions)
 
 
 def parse(text: str, file: str, checks: Checks, words: Mapping[str, Words], folder: Path) -> Lesson:
-    """Put a lesson together; raises ScenarioError with file, line, key and the known keys."""
-    values = load(text, file, SHAPE)
+    """Put a lesson together; raises ScenarioError with file, line, key and the known keys of each mistake."""
+    top = Place(file, 1)
+    values = load(text, top, SHAPE)
+    top.refuse()
     items: list[Item] = values.pop("steps")
     steps = steps_of(items)
     check_functions(items, checks)
     cloudy = tuple(work for step in steps for work in step.work if work.kind in STEPS)
     check_names(Scenario(file, {}, workload=cloudy))
+    top.refuse()
     for each in words.values():
         each.match(steps)
     return Lesson(folder.name, str(folder), steps, words, checks, **values)

@@ -19,6 +19,7 @@ from lab.teach.schema import (
     Like,
     Listing,
     Marked,
+    Place,
     Shape,
     Text,
     Whole,
@@ -36,8 +37,9 @@ class Settings:
         """Answer the settings; a table given in part is filled up from the default."""
         defaults = Config()
         kinds = {f.name: Like(getattr(defaults, f.name)) for f in fields(Config)}
+        before = len(at.mistakes)
         given = Shape(kinds).read(node, at)
-        if "enabled_filters" in given or "weight_multipliers" in given:
+        if len(at.mistakes) == before and ("enabled_filters" in given or "weight_multipliers" in given):
             self._known_rules(given, at)
         return {k: {**getattr(defaults, k), **v} if isinstance(v, dict) else v for k, v in given.items()}
 
@@ -61,6 +63,10 @@ SHAPE = Shape(
     },
     ("title", "workload", "expect"),
 )
+
+
+MADE = ("image", "flavor", "network", "volume", "server")
+"""The kinds of what steps make, by a name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +109,14 @@ class Scenario:
 
 
 def check_names(scenario: Scenario) -> None:
-    """Refuse a step, fault or expectation that names something which no earlier step makes."""
-    made: dict[str, list[str]] = {kind: [] for kind in ("image", "flavor", "network", "volume", "server")}
+    """Note each step, fault or expectation that names something which no earlier step makes."""
+    made: dict[str, list[str]] = {kind: [] for kind in MADE}
     for step in scenario.workload:
         for key, value in step.args.items():
             role = "server" if key in {"from", "to"} else key
             if role in made and value not in made[role]:
                 words = f"no {role} {value!r} was made before", f"{role} {value!r}: 앞에서 만든 적이 없습니다"
-                raise step.at.key_of(key).wrong(*words, value, made[role])
+                step.at.key_of(key).note(*words, value, made[role])
         if step.kind in made:
             made[step.kind] += numbered(step)
     for item in (*scenario.expect, *scenario.healthy):
@@ -120,25 +126,26 @@ def check_names(scenario: Scenario) -> None:
         for key, value in names.items():
             role = key if key in made else "server"
             if value not in made[role]:
-                raise item.at.wrong(f"no step makes a {role} {value!r}", f"{role} {value!r}: 만드는 step이 없습니다", value, made[role])
+                item.at.note(f"no step makes a {role} {value!r}", f"{role} {value!r}: 만드는 step이 없습니다", value, made[role])
     steps = {step["name"]: step for step in scenario.workload if "name" in step.args}
     for fault in scenario.faults:
-        if fault.kind == "step":
+        if fault.kind == "step" and {"step", "with"} <= fault.args.keys():
             check_wrong_step(fault, steps)
 
 
 def check_wrong_step(fault: Item, steps: Mapping[str, Item]) -> None:
-    """Refuse a `step` fault for a step that is not there, or with keys that such a step does not have."""
+    """Note a `step` fault for a step that is not there, or keys that such a step does not have."""
     step = steps.get(fault["step"])
     if step is None:
         name = fault["step"]
-        raise fault.at.wrong(f"no step makes {name!r}", f"{name!r}: 만드는 step이 없습니다", name, steps)
+        fault.at.note(f"no step makes {name!r}", f"{name!r}: 만드는 step이 없습니다", name, steps)
+        return
     shape = STEPS[step.kind]
     assert isinstance(shape, Shape)
     for key in fault["with"]:
         if key not in shape.keys:
             words = f"a step of kind {step.kind!r} has no key {key!r}", f"{step.kind!r} step에는 {key!r} 키가 없습니다"
-            raise fault.at.wrong(*words, key, shape.keys)
+            fault.at.note(*words, key, shape.keys)
 
 
 def numbered(step: Item) -> list[str]:
@@ -148,13 +155,21 @@ def numbered(step: Item) -> list[str]:
 
 
 def parse(text: str, file: str) -> Scenario:
-    """Read a scenario's text; raises ScenarioError with file, line, key and the known keys."""
-    values = load(text, file, SHAPE)
-    for key in ("workload", "faults", "expect", "healthy"):
-        values[key] = tuple(values.get(key, ()))
-    scenario = Scenario(Path(file).stem, **values)
-    check_names(scenario)
+    """Read a scenario's text; raises ScenarioError with file, line, key and the known keys of each mistake."""
+    top = Place(file, 1)
+    values = load(text, top, SHAPE)
+    told = {key: values.get(key, ()) for key in ("workload", "faults", "expect", "healthy")}
+    values |= {key: tuple(item for item in items or () if readable(item)) for key, items in told.items()}
+    scenario = Scenario(Path(file).stem, **{"title": {}, **values})
+    if len(scenario.workload) == len(told["workload"] or ()):  # else a step makes nobody knows what
+        check_names(scenario)
+    top.refuse()
     return scenario
+
+
+def readable(item: Item | None) -> bool:
+    """Whether an item names all that its kind has to name, whatever else is wrong with it."""
+    return item is not None and None not in item.args.values() and ("name" in item.args or item.kind not in MADE)
 
 
 def names() -> list[str]:

@@ -1,14 +1,15 @@
 """Reads YAML by a declared shape; every error names file, line, key and the keys or values that are known.
 
 A shape is built of small kinds: `Text`, `Whole`, `Number`, `Flag`, `Listing`, `Table`, `Shape`, `Choice`.
-Each has one method, `read(node, at)`, that answers a plain Python value or raises `ScenarioError`.
+Each has one method, `read(node, at)`, that answers a plain Python value or raises `ScenarioError`. Those of many parts note the
+mistake of one, put None in its place and read on, so that a file hears of all its mistakes at once.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,21 +30,42 @@ class Place:
     file: str
     line: int
     key: str = ""
+    mistakes: list[ScenarioError] = field(default_factory=list, compare=False, repr=False)
+    """What was found wrong in this file so far; all places of a file share it."""
+
+    def take(self, kind: Kind, node: yaml.Node) -> Any:
+        """What stands here; None when that cannot be read, which is noted."""
+        try:
+            return kind.read(node, self)
+        except ScenarioError as error:
+            self.mistakes.append(error)
+            return None
+
+    def note(self, text: str, ko: str, given: str = "", among: Iterable[str] | None = None) -> None:
+        """Note what is wrong here, and go on."""
+        self.mistakes.append(self.wrong(text, ko, given, among))
+
+    def refuse(self) -> None:
+        """Raise one error that tells all mistakes in the order of the file, if there are any."""
+        found = {error.message: error for error in sorted(self.mistakes, key=lambda error: error.line)}
+        if found:
+            raise ScenarioError("\n".join(found), ko="\n".join(error.say("ko") for error in found.values()))
 
     def into(self, node: yaml.Node, key: str) -> Place:
         """The place of a node below this one."""
         inner = key if not self.key else self.key + key if key.startswith("[") else f"{self.key}.{key}"
-        return Place(self.file, node.start_mark.line + 1, inner)
+        return Place(self.file, node.start_mark.line + 1, inner, self.mistakes)
 
     def key_of(self, key: str) -> Place:
         """The place of a key of this item; its line is not known any more."""
-        return Place(self.file, self.line, f"{self.key}.{key}")
+        return Place(self.file, self.line, f"{self.key}.{key}", self.mistakes)
 
     def wrong(self, text: str, ko: str, given: str = "", among: Iterable[str] | None = None) -> ScenarioError:
         """Make the error that says what is wrong here, in English and in Korean, and what was to be given `among` which names."""
         where, names = f"{self.file}:{self.line}", None if among is None else list(among)
         more, more_ko = ("", "") if names is None else (f"; {known(given, names)}", f". {known(given, names, 'ko')}")
-        return ScenarioError(f"{where}: {self.key or 'the file'}: {text}{more}", ko=f"{where}: {self.key or '파일'}: {ko}{more_ko}")
+        english, korean = f"{where}: {self.key or 'the file'}: {text}{more}", f"{where}: {self.key or '파일'}: {ko}{more_ko}"
+        return ScenarioError(english, ko=korean, line=self.line)
 
 
 class Kind(Protocol):
@@ -137,7 +159,7 @@ class Listing:
         """Answer the items."""
         if not isinstance(node, yaml.SequenceNode):
             raise at.wrong("must be a list", "목록이어야 합니다")
-        return [self.item.read(child, at.into(child, f"[{i}]")) for i, child in enumerate(node.value)]
+        return [at.into(child, f"[{i}]").take(self.item, child) for i, child in enumerate(node.value)]
 
 
 def pairs(node: yaml.Node, at: Place, keys: Iterable[str] | None = None) -> list[tuple[str, yaml.Node, Place]]:
@@ -149,8 +171,9 @@ def pairs(node: yaml.Node, at: Place, keys: Iterable[str] | None = None) -> list
         key = str(key_node.value)
         place = at.into(key_node, key)
         if any(key == earlier for earlier, _, _ in out):
-            raise place.wrong("stands here twice", "여기에 두 번 나옵니다")
-        out.append((key, value, place))
+            place.note("stands here twice", "여기에 두 번 나옵니다")
+        else:
+            out.append((key, value, place))
     return out
 
 
@@ -162,12 +185,12 @@ class Table:
 
     def read(self, node: yaml.Node, at: Place) -> dict[str, Any]:
         """Answer the mapping."""
-        return {key: self.value.read(value, place) for key, value, place in pairs(node, at)}
+        return {key: place.take(self.value, value) for key, value, place in pairs(node, at)}
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A mapping with known keys; keys not given are left out of the answer."""
+    """A mapping with known keys; keys not given, and those not known, are left out of the answer."""
 
     keys: Mapping[str, Kind]
     required: tuple[str, ...] = ()
@@ -175,13 +198,17 @@ class Shape:
     def read(self, node: yaml.Node, at: Place) -> dict[str, Any]:
         """Answer the mapping."""
         out: dict[str, Any] = {}
+        unknown = 0
         for key, value, place in pairs(node, at, self.keys):
-            if key not in self.keys:
-                raise place.wrong("unknown key", "모르는 키입니다", key, self.keys)
-            out[key] = self.keys[key].read(value, place)
-        for key in self.required:
+            if key in self.keys:
+                out[key] = place.take(self.keys[key], value)
+            else:
+                unknown += 1
+                place.note("unknown key", "모르는 키입니다", key, self.keys)
+        # A key that lacks may be the one that was misspelt.
+        for key in () if unknown else self.required:
             if key not in out:
-                raise at.wrong(f"the key {key!r} is missing", f"{key!r} 키가 빠졌습니다", "", self.keys)
+                at.note(f"the key {key!r} is missing", f"{key!r} 키가 빠졌습니다", "", self.keys)
         return out
 
 
@@ -290,9 +317,8 @@ def text_of(path: Path) -> str:
         raise Place(str(path), 1).wrong("is not UTF-8", "UTF-8이 아닙니다") from None
 
 
-def load(text: str, file: str, kind: Kind) -> Any:
-    """Read a whole YAML text by its shape."""
-    top = Place(file, 1)
+def load(text: str, top: Place, kind: Kind) -> Any:
+    """Read of a whole YAML text what can be read; the mistakes are noted at `top`. Raises ScenarioError when nothing can."""
     try:
         node = yaml.compose(text, Loader=LOADER)
         if node is None:
@@ -300,7 +326,7 @@ def load(text: str, file: str, kind: Kind) -> Any:
         return kind.read(node, top)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = Place(file, mark.line + 1 if mark else 1)
+        where = Place(top.file, mark.line + 1 if mark else 1)
         raise where.wrong(f"is not YAML: {error.problem}", f"YAML이 아닙니다: {error.problem}") from None
     except (yaml.YAMLError, ValueError) as error:
         why = str(error).partition("\n")[0]

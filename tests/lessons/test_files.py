@@ -78,6 +78,14 @@ def test_a_lesson_of_ones_own_is_read_from_its_folder(tmp_path: Path) -> None:
     assert "no heading" in lesson.words["ko"].parts["hello"].text
 
 
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    wrong = YAML.replace("check: made", "check: maid").replace("answer: sought", "answer: sort")
+    assert wrong.count("maid") == wrong.count("sort") == 1
+    first, second = refused(tmp_path, lesson=wrong).splitlines()
+    assert "did you mean 'made'?" in first
+    assert "no function 'sort'" in second
+
+
 def test_lessons_are_found_by_number_and_name() -> None:
     assert len(names()) >= 3
     for name in names():

@@ -90,6 +90,33 @@ def test_a_mistake_names_its_place_and_the_way_out(old: str, new: str, place: st
     assert hint in message
 
 
+def places(text: str) -> list[str]:
+    return [line.removeprefix("mine.yaml:").partition(": ")[0] + " " + line.split(": ")[1] for line in refused(text).splitlines()]
+
+
+def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
+    text = GOOD.replace(", ko: 서버 두 대", "").replace("max_attempts", "max_atempts").replace("ram_mib: 512", "ram_mib: much")
+    text = text.replace("flavor: m1.tiny,", "flavour: m1.tiny,").replace("do: drop", "do: burn").replace("status", "state")
+    assert places(text) == [
+        "1 title", "3 config.max_atempts", "7 workload[1].flavor.ram_mib", "9 workload[3].server.flavour", "12 faults[0].do",
+        "16 expect[0].server.state",
+    ]
+
+
+def test_names_are_looked_at_beside_other_mistakes() -> None:
+    text = GOOD.replace("network: blue", "network: red, hots: c-1").replace("step: cirros", "step: fedora")
+    text = text.replace("name: web-1,", "name: db,")
+    assert places(text) == ["9 workload[3].server.hots", "9 workload[3].server.network", "13 faults[1]", "16 expect[0].server"]
+
+
+@pytest.mark.parametrize(("old", "new", "place"), [
+    ("  - server:", "  - servr:", "9 workload[3].servr"), ("count: 2", "count: two", "9 workload[3].server.count"),
+    ("{name: web,", "{", "9 workload[3].server"), ("  - image:", "  - image: 3 #", "6 workload[0].image"),
+])  # fmt: skip
+def test_what_a_step_that_cannot_be_read_makes_is_not_missed(old: str, new: str, place: str) -> None:
+    assert places(GOOD.replace(old, new, 1)) == [place]
+
+
 @pytest.mark.parametrize(
     "text",
     [
