@@ -24,10 +24,11 @@ def read(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     hints, known = get_type_hints(cls), {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(table) - set(known))
     if unknown:
-        raise LabError(f"{where} has no option {', '.join(unknown)}; known: {', '.join(known)}")
+        lacks, there = ", ".join(unknown), ", ".join(known)
+        raise LabError(f"{where} has no option {lacks}; known: {there}", ko=f"{where}: {lacks}: 그런 옵션이 없습니다. 있는 것: {there}")
     missing = [n for n, f in known.items() if n not in table and f.default is MISSING and f.default_factory is MISSING]
     if missing:
-        raise LabError(f"{where} lacks {', '.join(missing)}")
+        raise LabError(f"{where} lacks {', '.join(missing)}", ko=f"{where}: 빠진 것: {', '.join(missing)}")
     return cls(**{name: _value(value, hints[name], f"{where}: {name}") for name, value in table.items()})
 
 
@@ -47,4 +48,4 @@ def _value(value: Any, hint: Any, where: str) -> Any:
         if origin is None and kind is not Path and type(value) is kind:
             return value
     names = " or ".join(str(getattr(k, "__name__", k)) if get_origin(k) is None else str(k) for k in allowed)
-    raise LabError(f"{where} is {value!r}; give {names}")
+    raise LabError(f"{where} is {value!r}; give {names}", ko=f"{where}: {value!r}: 쓸 수 없는 값입니다. 써야 하는 것: {names}")

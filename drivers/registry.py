@@ -45,12 +45,18 @@ def driver_class(port: str, name: str) -> Any:
     if path is None:
         path = next((p.value for p in entry_points(group=GROUP) if p.name == f"{port}.{name}"), None)
     if path is None:
-        raise LabError(f"there is no {port} driver {name!r}; known: {', '.join(names(port))}")
+        known = ", ".join(names(port))
+        raise LabError(
+            f"there is no {port} driver {name!r}; known: {known}", ko=f"{name!r}: 그런 {port} 드라이버가 없습니다. 있는 것: {known}"
+        )
     module, _, attribute = path.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)
     except AttributeError:
-        raise LabError(f"the {port} driver {name}: {module} has no class {attribute}") from None
+        raise LabError(
+            f"the {port} driver {name}: {module} has no class {attribute}",
+            ko=f"{port} 드라이버 {name}: {module}에 {attribute} 클래스가 없습니다",
+        ) from None
     except ModuleNotFoundError as error:
         if error.name is not None and error.name.split(".")[0] in ("drivers", "lab"):
             raise

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from drivers.options import read
 from drivers.place import Place
 from drivers.registry import OURS
 from lab.config import Config, for_era
-from lab.errors import LabError
+from lab.errors import LabError, system_words
 from lab.services.object.nodes import node_service
 from lab.store import Store
 
@@ -117,13 +117,18 @@ class Site:
         found |= {node_service(name): f"http://{self.hosts[name].address}:{NODE_PORT}" for name in self.having("storage")}
         unknown = sorted(set(self.endpoints) - set(found))
         if unknown:
-            raise LabError(f"[endpoints] of {self.source} names {unknown[0]!r}; known: {', '.join(found)}")
+            where, name = f"[endpoints] of {self.source}", unknown[0]
+            raise unheard_of(f"{where} names {name!r}", f"{where}: {name!r}: 그런 이름이 없습니다", found)
         return {service: f"{self.endpoints.get(service, url).rstrip('/')}/{service}" for service, url in found.items()}
 
     def on(self, host: str) -> Site:
         """The same cloud seen from another of its hosts. Raises LabError when it has none of that name."""
         if host not in self.hosts:
-            raise LabError(f"{self.source} has no host {host!r}; known: {', '.join(self.hosts)}; say which this is by [cloud] host")
+            known = ", ".join(self.hosts)
+            raise LabError(
+                f"{self.source} has no host {host!r}; known: {known}; say which this is by [cloud] host",
+                ko=f"{self.source}에 호스트 {host!r}이(가) 없습니다. 있는 것: {known}. 이 기계가 어느 호스트인지 [cloud] host에 쓰십시오",
+            )
         return replace(self, cloud=replace(self.cloud, host=host))
 
     def but(self, **settings: Any) -> Site:
@@ -141,7 +146,9 @@ class Site:
             directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LabError(
-                f"{directory} cannot be made: {error.strerror}; run as root, or choose another [cloud] state in {self.source}"
+                f"{directory} cannot be made: {error.strerror}; run as root, or choose another [cloud] state in {self.source}",
+                ko=f"{directory}: 만들 수 없습니다({system_words(error, 'ko')})."
+                f" root로 실행하거나 {self.source}에서 다른 [cloud] state를 쓰십시오",
             ) from None
         return open_store(f"sqlite:///{directory / 'cloud.db'}")
 
@@ -151,9 +158,12 @@ def load(path: Path, host: str = "") -> Site:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise LabError(f"{path}: {error.strerror}; give the configuration of the cloud with --config") from None
+        raise LabError(
+            f"{path}: {error.strerror}; give the configuration of the cloud with --config",
+            ko=f"{path}: {system_words(error, 'ko')}. --config로 클라우드의 설정 파일을 주십시오",
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise LabError(f"{path} is no TOML: {error}") from None
+        raise LabError(f"{path} is no TOML: {error}", ko=f"{path}: TOML이 아닙니다: {error}") from None
     return site(document, str(path), host)
 
 
@@ -162,7 +172,7 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     known = ("cloud", "hosts", "settings", "messaging", "database", "endpoints", *PORTS)
     unknown = sorted(set(document) - set(known))
     if unknown:
-        raise LabError(f"{source} has no table [{unknown[0]}]; known: {', '.join(known)}")
+        raise unheard_of(f"{source} has no table [{unknown[0]}]", f"{source}: [{unknown[0]}]: 그런 표가 없습니다", known)
     tables = {name: _open(name, _table(document.get(name, {}), f"[{name}] of {source}"), source) for name in known}
     cloud = read(CloudTable, tables["cloud"], f"[cloud] of {source}")
     here = host or cloud.host or socket.gethostname().partition(".")[0]
@@ -170,7 +180,8 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     for name, entry in hosts.items():
         strange = [role for role in entry.roles if role not in ROLES]
         if strange:
-            raise LabError(f"[hosts.{name}] of {source}: there is no role {strange[0]!r}; known: {', '.join(ROLES)}")
+            where = f"[hosts.{name}] of {source}"
+            raise unheard_of(f"{where}: there is no role {strange[0]!r}", f"{where}: {strange[0]!r}: 그런 역할이 없습니다", ROLES)
     whole = Site(
         cloud=cloud,
         hosts=hosts,
@@ -183,14 +194,28 @@ def site(document: Mapping[str, Any], source: str = "the configuration", host: s
     )
     for role in ("controller", "network"):
         if len(whole.having(role)) != 1:
-            raise LabError(f"{source} needs one host with the role {role}; it has {', '.join(whole.having(role)) or 'none'}")
+            having = ", ".join(whole.having(role))
+            raise LabError(
+                f"{source} needs one host with the role {role}; it has {having or 'none'}",
+                ko=f"{source}: {role} 역할을 하는 호스트가 하나여야 합니다. 지금 있는 것: {having or '없음'}",
+            )
     return whole.on(here)
+
+
+def unheard_of(english: str, korean: str, known: Iterable[str]) -> LabError:
+    """The error for a name that is not known, with those that are."""
+    return LabError(f"{english}; known: {', '.join(known)}", ko=f"{korean}. 있는 것: {', '.join(known)}")
+
+
+def unusable(where: str, value: Any, wanted: str, wanted_ko: str) -> LabError:
+    """The error for a value of another kind than is wanted there."""
+    return LabError(f"{where} is {value!r}; give {wanted}", ko=f"{where}: {value!r}: 쓸 수 없는 값입니다. 써야 하는 것: {wanted_ko}")
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:
     """A copy of a table. Raises LabError for what is none."""
     if not isinstance(value, Mapping):
-        raise LabError(f"{where} is {value!r}; give a table")
+        raise unusable(where, value, "a table", "표")
     return dict(value)
 
 
@@ -198,7 +223,7 @@ def _texts(table: dict[str, Any], where: str) -> dict[str, str]:
     """A table of texts. Raises LabError for another one."""
     for key, value in table.items():
         if not isinstance(value, str):
-            raise LabError(f"{where}: {key} is {value!r}; give a text")
+            raise unusable(f"{where}: {key}", value, "a text", "글")
     return table
 
 
@@ -219,9 +244,9 @@ def _open(name: str, table: dict[str, Any], source: str) -> dict[str, Any]:
             try:
                 table[key] = Path(path).read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise LabError(f"{where} {path}: {error.strerror}") from None
+                raise LabError(f"{where} {path}: {error.strerror}", ko=f"{where} {path}: {system_words(error, 'ko')}") from None
             except (TypeError, UnicodeDecodeError):
-                raise LabError(f"{where} is {path!r}; give the path of a text") from None
+                raise unusable(where, path, "the path of a text", "글이 든 파일의 경로") from None
         variable = f"GLASSCLOUD_{name}_{key}".upper()
         if variable in os.environ:
             table[key] = os.environ[variable]
@@ -260,10 +285,13 @@ def _reached(table: dict[str, Any], hosts: Mapping[str, HostTable], here: str) -
 def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:
     """The cloud's settings: the era's defaults, those of the file, and what a real cloud must not leave as it is."""
     given = {name: _tuples(value) for name, value in table.items()}
+    where, known = f"[settings] of {source}", sorted(Config.__dataclass_fields__)
     for name, value in given.items():
-        default = getattr(Config(), name, value)
+        if name not in known:
+            raise unheard_of(f"{where}: unknown setting {name}", f"{where}: {name}: 그런 설정이 없습니다", known)
+        default = getattr(Config(), name)
         if not _alike(value, default):
-            raise LabError(f"[settings] of {source}: {name} is {value!r}; give a value like {default!r}")
+            raise unusable(f"{where}: {name}", value, f"a value like {default!r}", f"{default!r} 같은 값")
     try:
         return for_era(str(given.pop("era", "2026"))).but(**{
             "public_url": cloud.url,
@@ -273,4 +301,4 @@ def _settings(table: dict[str, Any], cloud: CloudTable, source: str) -> Config:
             **given,
         })
     except ValueError as error:
-        raise LabError(f"[settings] of {source}: {error}") from None
+        raise LabError(f"{where}: {error}", ko=f"{where}: era는 2018이나 2026이어야 합니다") from None

@@ -60,7 +60,11 @@ class RealWorld(World):
         """Make and open the drivers of these ports of this host; one that is open stays so. Raises LabError."""
         ports = list(ports)
         if os.geteuid() != 0 and not ROOT.isdisjoint(ports):
-            raise LabError(f"user {os.geteuid()} may not make guests and devices on {self.site.host}; run as root, as in sudo glasscloud")
+            user, host = os.geteuid(), self.site.host
+            raise LabError(
+                f"user {user} may not make guests and devices on {host}; run as root, as in sudo glasscloud",
+                ko=f"사용자 {user}은(는) {host}에서 게스트와 장치를 만들 수 없습니다. sudo glasscloud처럼 root로 실행하십시오",
+            )
         for port in ports:
             for name, options in self.site.tables(port).items():
                 if (port, name) not in self.opened:
@@ -84,7 +88,10 @@ class RealWorld(World):
     def _driver(self, port: str, host: str, name: str = "") -> Any:
         """An open driver of this host. Raises LabError for another host's, which only a program there can reach."""
         if host != self.site.host:
-            raise LabError(f"the {port} of {host} cannot be reached from {self.site.host}; start its program on that host")
+            raise LabError(
+                f"the {port} of {host} cannot be reached from {self.site.host}; start its program on that host",
+                ko=f"{self.site.host}에서 {host}의 {port}에 닿을 수 없습니다. 그 호스트에서 프로그램을 시작하십시오",
+            )
         return self.opened[port, name]
 
     # -- hosts and drivers --------------------------------------------------------------------
@@ -125,7 +132,10 @@ class RealWorld(World):
         return found
 
     def routers(self, host: str) -> RouterDriver:
-        raise LabError("there is no driver of routers for a real machine yet; take 'router' out of service_plugins")
+        raise LabError(
+            "there is no driver of routers for a real machine yet; take 'router' out of service_plugins",
+            ko="실제 기계의 라우터 드라이버는 아직 없습니다. service_plugins에서 'router'를 빼십시오",
+        )
 
     def volumes(self) -> VolumeDriver:
         found: VolumeDriver = self._driver("volume", self.controller)

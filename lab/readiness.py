@@ -52,5 +52,8 @@ class Readiness:
             if not missing:
                 return
             if self._wires.runtime.now() >= end:
-                raise LabError(f"the cloud is not ready after {timeout_s:g} s; it waits for {', '.join(missing)}")
+                raise LabError(
+                    f"the cloud is not ready after {timeout_s:g} s; it waits for {', '.join(missing)}",
+                    ko=f"클라우드가 {timeout_s:g}초가 지나도 준비되지 않았습니다. 아직 없는 것: {', '.join(missing)}",
+                )
             await asyncio.sleep(POLL_S)

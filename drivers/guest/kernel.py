@@ -30,7 +30,10 @@ def kernel(archive: bytes) -> Kernel:
         members = {member.name.removeprefix("./"): member for member in tar if member.isfile()}
         image = next((name for name in members if name.startswith("boot/vmlinuz-")), None)
         if image is None:
-            raise LabError("this package has no boot/vmlinuz-…; give one named linux-image-…")
+            raise LabError(
+                "this package has no boot/vmlinuz-…; give one named linux-image-…",
+                ko="이 패키지에는 boot/vmlinuz-…이 없습니다. linux-image-…라는 패키지를 주십시오",
+            )
         paths = {_name(path): path for path in members if ".ko" in path.rpartition("/")[2]}
 
         def read(path: str) -> bytes:

@@ -120,11 +120,22 @@ def check(here: Site, agents: bool) -> None:
     from lab.errors import LabError
 
     if not here.messaging.url:
-        raise LabError(f"{here.source} has no [messaging] url: programs of one cloud talk through RabbitMQ; `up --real` needs none")
+        raise LabError(
+            f"{here.source} has no [messaging] url: programs of one cloud talk through RabbitMQ; `up --real` needs none",
+            ko=f"{here.source}에 [messaging] url이 없습니다. 한 클라우드의 프로그램들은 RabbitMQ로 이야기합니다."
+            " `up --real`에는 필요 없습니다",
+        )
     if not here.cloud.service_password:
-        raise LabError(f"{here.source} has no [cloud] service_password (or service_password_file): all programs must know the same")
+        raise LabError(
+            f"{here.source} has no [cloud] service_password (or service_password_file): all programs must know the same",
+            ko=f"{here.source}에 [cloud] service_password(또는 service_password_file)가 없습니다. 모든 프로그램이 같은 것을 알아야 합니다",
+        )
     if not agents and not here.database.url:
-        raise LabError(f"{here.source} has no [database] url: all but agents share a database, as in postgresql+psycopg://USER@HOST/NAME")
+        raise LabError(
+            f"{here.source} has no [database] url: all but agents share a database, as in postgresql+psycopg://USER@HOST/NAME",
+            ko=f"{here.source}에 [database] url이 없습니다. 에이전트가 아닌 프로그램은 데이터베이스 하나를 같이 씁니다"
+            "(예: postgresql+psycopg://USER@HOST/NAME)",
+        )
 
 
 def choose(here: Site, everything: list[Part], names: list[str]) -> list[Part]:
@@ -137,10 +148,14 @@ def choose(here: Site, everything: list[Part], names: list[str]) -> list[Part]:
     known = list(dict.fromkeys(part.binary for part in everything))
     for name in names:
         if name not in known:
-            raise LabError(f"there is no process {name!r}; known: {', '.join(known)}")
+            every = ", ".join((*known, EDGE, "all"))
+            raise LabError(f"there is no process {name!r}; known: {every}", ko=f"{name!r}: 그런 프로세스가 없습니다. 있는 것: {every}")
         if all(part.binary != name for part in ours):
             where = ", ".join(part.host for part in everything if part.binary == name)
-            raise LabError(f"{name} does not run on {here.host} but on {where}, by the roles in {here.source}")
+            raise LabError(
+                f"{name} does not run on {here.host} but on {where}, by the roles in {here.source}",
+                ko=f"{here.source}의 역할(roles)에 따르면 {name}은(는) {here.host}이(가) 아니라 {where}에서 실행됩니다",
+            )
     return [part for part in ours if part.binary in names]
 
 

@@ -126,7 +126,10 @@ def place(url: str) -> tuple[str, int, str]:
     """Host, port and path of a service's URL. Raises LabError."""
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname:
-        raise LabError(f"{url!r} is no URL of a service; use http://HOST:PORT/PATH")
+        raise LabError(
+            f"{url!r} is no URL of a service; use http://HOST:PORT/PATH",
+            ko=f"{url!r}: 서비스의 URL이 아닙니다. http://HOST:PORT/PATH처럼 쓰십시오",
+        )
     return parts.hostname, parts.port or 80, parts.path.rstrip("/")
 
 

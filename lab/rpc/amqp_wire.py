@@ -41,7 +41,10 @@ class Place:
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         if parts.scheme != "amqp" or not parts.hostname:
-            raise LabError(f"{url!r} is no URL of a message queue; use amqp://USER:PASSWORD@HOST:PORT/VHOST")
+            usual = "amqp://USER:PASSWORD@HOST:PORT/VHOST"
+            raise LabError(
+                f"{url!r} is no URL of a message queue; use {usual}", ko=f"{url!r}: 메시지 큐의 URL이 아닙니다. {usual}처럼 쓰십시오"
+            )
         self.host, self.port = parts.hostname, parts.port or 5672
         self.user, self.password = unquote(parts.username or "guest"), unquote(parts.password or "guest")
         self.vhost = unquote(parts.path[1:]) or "/"
@@ -68,8 +71,11 @@ class Place:
             reason = said(error)
             if CLOSED in reason:
                 reason = f"NOT_ALLOWED: it refuses vhost {self.vhost!r} to user {self.user!r}"
-            way = "correct user, password or vhost in its URL" if reason.startswith(REFUSALS) else "is it up?"
-            raise Unreachable(f"{self} cannot be used: {reason}; {way}") from error
+            refused = reason.startswith(REFUSALS)
+            way = "correct user, password or vhost in its URL" if refused else "is it up?"
+            way_ko = "URL의 사용자, 비밀번호, vhost를 고치십시오" if refused else "떠 있습니까?"
+            ko = f"{self.host}:{self.port}의 RabbitMQ를 쓸 수 없습니다({reason}). {way_ko}"
+            raise Unreachable(f"{self} cannot be used: {reason}; {way}", ko=ko) from error
         return connection, channel
 
 

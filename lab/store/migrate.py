@@ -12,14 +12,16 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect, text
+from sqlalchemy import Connection, create_engine, inspect, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from lab.errors import LabError
-from lab.store.sql import ABOUT
+from lab.store.sql import ABOUT, no_url, no_use
 
 HERE = Path(__file__).with_name("migrations")
 FIRST = "0001"
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+"""The databases that there are, and by which driver each is reached, whichever its URL names."""
 
 
 def _config(versions: Path | None) -> Config:
@@ -50,7 +52,10 @@ def upgrade(url: str, versions: Path | None = None) -> tuple[str, str]:
         before, config = _layout(connection), _config(versions)
         newest = head(versions)
         if before > newest:
-            raise LabError(f"the database has layout {before}, which is newer than this program's, {newest}; use the version that made it")
+            raise LabError(
+                f"the database has layout {before}, which is newer than this program's, {newest}; use the version that made it",
+                ko=f"데이터베이스의 레이아웃 {before}이(가) 이 프로그램의 {newest}보다 새롭습니다. 그것을 만든 버전을 쓰십시오",
+            )
         config.attributes["connection"] = connection
         if before > FIRST and MigrationContext.configure(connection).get_current_revision() is None:
             command.stamp(config, before)  # a program made it table by table; of the first layout the version makes those that lack
@@ -70,24 +75,33 @@ def _layout(connection: Connection) -> str:
     if not tables:
         return ""
     if ABOUT not in tables:
-        raise LabError(f"the database holds tables of another program, such as {min(tables)}; choose another one")
+        raise LabError(
+            f"the database holds tables of another program, such as {min(tables)}; choose another one",
+            ko=f"데이터베이스에 다른 프로그램의 테이블이 있습니다(예: {min(tables)}). 다른 데이터베이스를 쓰십시오",
+        )
     return f"{connection.execute(text(f'SELECT layout FROM {ABOUT}')).scalar_one():04d}"
 
 
 def _with(url: str, work: Any, make: bool = True) -> Any:
     """Do something in one transaction on the database; with `make` SQLite makes a file that is not there."""
     try:
-        engine = create_engine(url)
-    except ArgumentError:
-        raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME") from None
+        where = make_url(url)
+    except (ArgumentError, ValueError):
+        raise no_url(url) from None
+    if where.get_backend_name() not in DRIVERS:
+        raise no_url(url)
+    engine = create_engine(where.set(drivername=DRIVERS[where.get_backend_name()]))
     file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
     if file and not make and not Path(file).exists():
-        raise LabError(f"there is no database {file}; glasscloud db upgrade --db {url} makes it")
+        raise LabError(
+            f"there is no database {file}; glasscloud db upgrade --db {url} makes it",
+            ko=f"데이터베이스 {file}이(가) 없습니다. glasscloud db upgrade --db {url}(으)로 만듭니다",
+        )
     try:
         with engine.begin() as connection:
             return work(connection)
     except DBAPIError as error:
         name = engine.url.render_as_string(hide_password=True)
-        raise LabError(f"the database {name} cannot be used: {' '.join(str(error.orig).split())}; end the programs that use it") from error
+        raise no_use(name, " ".join(str(error.orig).split())) from error
     finally:
         engine.dispose()

@@ -86,7 +86,11 @@ class PostgresStore(SqlStore):
                 "postgresql" + self._url[self._url.index(":") :], options=OPTIONS, connect_timeout=CONNECT_S, prepare_threshold=None
             )
         except psycopg.OperationalError as error:
-            raise Gone(f"the database {self.name} cannot be reached: {' '.join(str(error).split())}; is PostgreSQL up?") from error
+            said = " ".join(str(error).split())
+            raise Gone(
+                f"the database {self.name} cannot be reached: {said}; is PostgreSQL up?",
+                ko=f"데이터베이스 {self.name}에 닿을 수 없습니다({said}). PostgreSQL이 떠 있습니까?",
+            ) from error
 
     def _claim(self) -> None:
         # Read committed: the snapshot shall be of after the lock.
@@ -112,7 +116,11 @@ class PostgresStore(SqlStore):
                     connection.execute(statement)
             connection.commit()
         except psycopg.OperationalError as error:
-            raise LabError(f"a table could not be made in the database {self.name}: {' '.join(str(error).split())}; try again") from error
+            said = " ".join(str(error).split())
+            raise LabError(
+                f"a table could not be made in the database {self.name}: {said}; try again",
+                ko=f"데이터베이스 {self.name}에 테이블을 만들지 못했습니다({said}). 다시 해 보십시오",
+            ) from error
         finally:
             connection.close()
 

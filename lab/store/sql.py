@@ -50,8 +50,7 @@ class SqlStore(Store):
                 self._connection.close()
             if isinstance(error, LabError):
                 raise
-            hint = "another program uses it; end that one first" if "locked" in str(error) else "choose another one"
-            raise LabError(f"the database {self.name} cannot be opened: {error}; {hint}") from error
+            raise no_use(self.name, str(error)) from error
 
     def _connect(self) -> Any:
         """A connection to the database, ready for transactions."""
@@ -75,13 +74,20 @@ class SqlStore(Store):
             self._all(f"CREATE TABLE {ABOUT} (layout INTEGER NOT NULL)")
             self._all(f"INSERT INTO {ABOUT} VALUES ({LAYOUT})")
         elif ABOUT not in there:
-            raise LabError(f"the database {self.name} holds tables of another program, such as {min(there)}; choose another one")
+            raise LabError(
+                f"the database {self.name} holds tables of another program, such as {min(there)}; choose another one",
+                ko=f"데이터베이스 {self.name}에 다른 프로그램의 테이블이 있습니다(예: {min(there)}). 다른 데이터베이스를 쓰십시오",
+            )
         else:
             [(layout,)] = self._all(f"SELECT layout FROM {ABOUT}")
             if layout != LAYOUT:
+                upgrade = f"glasscloud db upgrade --db {self.name}"
                 raise LabError(
                     f"the database {self.name} was made by another version of Glasscloud: its layout is {layout}, this one's {LAYOUT}; "
-                    + (f"glasscloud db upgrade --db {self.name}" if layout < LAYOUT else "open it with that version, or choose another one")
+                    + (upgrade if layout < LAYOUT else "open it with that version, or choose another one"),
+                    ko=f"데이터베이스 {self.name}: 다른 버전의 Glasscloud가 만들었습니다."
+                    f" 그 레이아웃은 {layout}, 이 프로그램의 것은 {LAYOUT}입니다. "
+                    + (upgrade if layout < LAYOUT else "그 버전으로 열거나 다른 데이터베이스를 쓰십시오"),
                 )
         return there
 
@@ -94,9 +100,12 @@ class SqlStore(Store):
             columns = self._all(self.columns_there.format(table=name))
             have, need = {column for (column,) in columns} - {"seq_"}, set(model.fields())
             if have != need:
+                other = ", ".join(sorted(have ^ need))
                 raise LabError(
-                    f"the database {self.name} was made by another version of Glasscloud: {name} differs in "
-                    f"{', '.join(sorted(have ^ need))}; open it with that version, or choose another one"
+                    f"the database {self.name} was made by another version of Glasscloud: {name} differs in {other}; "
+                    "open it with that version, or choose another one",
+                    ko=f"데이터베이스 {self.name}: 다른 버전의 Glasscloud가 만들었습니다. {name}에서 다른 것: {other}. "
+                    "그 버전으로 열거나 다른 데이터베이스를 쓰십시오",
                 )
 
     def _all(self, statement: str) -> list[Any]:
@@ -175,11 +184,30 @@ def shown(url: str) -> str:
     return url if password is None else url.replace(f":{password}@", ":***@", 1)
 
 
+def no_use(name: str, said: str) -> LabError:
+    """The error for a database that cannot be opened, from what it says of that."""
+    way, way_ko = "choose another one", "다른 데이터베이스를 쓰십시오"
+    if "locked" in said or "lock timeout" in said:
+        way, way_ko = "another program uses it; end that one first", "다른 프로그램이 쓰고 있으니 그것을 먼저 끝내십시오"
+    elif name.startswith("postgres") and "connection" in said:
+        way, way_ko = "is PostgreSQL up?", "PostgreSQL이 떠 있습니까?"
+    return LabError(f"the database {name} cannot be opened: {said}; {way}", ko=f"데이터베이스 {name}: 열 수 없습니다({said}). {way_ko}")
+
+
+def no_url(url: str) -> LabError:
+    """The error for what is no URL of a database."""
+    known = "sqlite:///FILE", "postgresql+psycopg://USER@HOST/NAME"
+    return LabError(
+        f"{url!r} is no database URL; use {known[0]} or {known[1]}",
+        ko=f"{url!r}: 데이터베이스 URL이 아닙니다. {known[0]}이나 {known[1]}을 쓰십시오",
+    )
+
+
 def file_of(url: str) -> str:
     """The file of a SQLite database, or what stands for memory. Raises LabError for another URL."""
     scheme, slashes, path = url.partition("://")
     if scheme != "sqlite" or not slashes or (path and not path.startswith("/")):
-        raise LabError(f"{url!r} is no database URL; use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME")
+        raise no_url(url)
     return path[1:] or ":memory:"
 
 
@@ -189,6 +217,10 @@ def open_store(url: str) -> SqlStore:
         try:
             from lab.store.postgres import PostgresStore
         except ModuleNotFoundError as error:
-            raise LabError(f"{url.partition(':')[0]} needs the package {error.name}; install glasscloud[real]") from None
+            scheme = url.partition(":")[0]
+            raise LabError(
+                f"{scheme} needs the package {error.name}; install glasscloud[real]",
+                ko=f"{scheme}에 필요한 패키지 {error.name}이(가) 없습니다. glasscloud[real]을 설치하십시오",
+            ) from None
         return PostgresStore(url)
     return SqlStore(url)

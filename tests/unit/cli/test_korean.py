@@ -6,13 +6,17 @@ import ast
 import asyncio
 import errno
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from drivers.site import site
 from lab.cli.lesson import running_cloud
 from lab.cli.main import explain, language, main
+from lab.cli.program import check
 from lab.client.transports import OverHttp
 from lab.errors import LabError, NotFound, Unreachable
 from lab.watch.feed import Unheard
@@ -20,22 +24,26 @@ from lab.watch.remote import RemoteFeed
 
 ROOT = Path(__file__).resolve().parents[3]
 HANGUL = re.compile("[가-힣]")
-SPOKEN = ("tui", "lesson", "demo", "up", "running", "trace", "exports", "recorder", "journals", "classroom", "scenario")
-"""The files of commands that take --lang, and what only they use."""
-ELSEWHERE = ("lab/teach", "lab/journal/formats", "lab/watch/shelf.py", "lab/watch/recorded.py", "lab/watch/child.py")
-WORDED = {"Slip", "WrongStep"}
-"""Classes whose words are chosen by the language already."""
+ELSEWHERE = (
+    "lab/cli", "lab/teach", "lab/journal/formats", "lab/watch/shelf.py", "lab/watch/recorded.py", "lab/watch/child.py",
+    "lab/store/migrate.py", "lab/store/sql.py", "lab/store/postgres.py", "lab/readiness.py", "lab/rpc/amqp_wire.py", "lab/rest/remote.py",
+    "drivers/site.py", "drivers/options.py", "drivers/registry.py", "drivers/guest", "drivers/world.py",
+)  # fmt: skip
+"""The commands, and what speaks to those who start them."""
+TABLES = {
+    "strange": "[clod]", "role": "[hosts.a]\nroles = ['cook']", "setting": "[settings]\nmax_atempts = 3", "option": "[cloud]\nname = 'x'",
+}  # fmt: skip
 
 
 def files() -> list[Path]:
-    named = [ROOT / "lab" / "cli" / f"{name}.py" for name in SPOKEN] + [ROOT / name for name in ELSEWHERE]
-    return [path for place in named for path in (place.rglob("*.py") if place.is_dir() else [place])]
+    return [path for place in (ROOT / name for name in ELSEWHERE) for path in (place.rglob("*.py") if place.is_dir() else [place])]
 
 
 def refusals(path: Path) -> list[ast.Call]:
     """The errors for people that a file makes."""
     calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
-    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in {"LabError", "ScenarioError", "Unreachable"}]
+    told = {"LabError", "ScenarioError"} if path.parent.name in {"rpc", "rest"} else {"LabError", "ScenarioError", "Unreachable"}
+    return [call for call in calls if isinstance(call.func, ast.Name) and call.func.id in told]
 
 
 def test_every_error_that_a_person_reads_has_its_korean() -> None:
@@ -43,7 +51,7 @@ def test_every_error_that_a_person_reads_has_its_korean() -> None:
     bare = [f"{path.relative_to(ROOT)}:{call.lineno}" for path, call in found if "ko" not in {each.arg for each in call.keywords}]
     # What lesson_glass refuses is a line that no cloud of ours sends.
     assert [place for place in bare if "lesson_glass" not in place and "lesson_checks" not in place and "tui.py" not in place] == []
-    assert len(found) > 40
+    assert len(found) > 90
 
 
 @pytest.mark.parametrize(
@@ -93,6 +101,59 @@ def test_a_wrong_call_too(call: str, words: str, capsys: pytest.CaptureFixture[s
         main(call.split())
     assert left.value.code == 2
     assert words in " ".join(capsys.readouterr().err.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ("db current --db mysql://x", "'mysql://x': 데이터베이스 URL이 아닙니다"),
+        ("db current --db postgresql://127.0.0.1:1/x", "데이터베이스 postgresql+psycopg://127.0.0.1:1/x: 열 수 없습니다"),
+        ("db current --db sqlite:///nowhere.db", "데이터베이스 nowhere.db이(가) 없습니다. glasscloud db upgrade --db sqlite:///nowhere.db(으)로"),
+        ("db upgrade --db sqlite:///text", "데이터베이스 sqlite:///text: 열 수 없습니다(file is not a database)"),
+        ("db upgrade --db sqlite:///theirs", "데이터베이스에 다른 프로그램의 테이블이 있습니다(예: notes)"),
+        ("up --db sqlite:///theirs", "데이터베이스 sqlite:///theirs에 다른 프로그램의 테이블이 있습니다(예: notes)"),
+        ("up --db sqlite:///text", "데이터베이스 sqlite:///text: 열 수 없습니다(file is not a database). 다른 데이터베이스를"),
+        ("sweep --config nowhere.toml", "nowhere.toml: 그런 파일이나 디렉터리가 없습니다. --config로 클라우드의 설정 파일을"),
+        ("sweep --config text", "text: TOML이 아닙니다"),
+        ("doctor --config strange.toml", "strange.toml: [clod]: 그런 표가 없습니다. 있는 것: cloud, hosts"),
+        ("sweep --config role.toml", "[hosts.a] of role.toml: 'cook': 그런 역할이 없습니다. 있는 것: controller"),
+        ("sweep --config setting.toml", "[settings] of setting.toml: max_atempts: 그런 설정이 없습니다. 있는 것: admin_password"),
+        ("up --real --config option.toml", "[cloud] of option.toml: name: 그런 옵션이 없습니다. 있는 것: id, url"),
+        ("image build --kernel nowhere.deb --kind qemu", "nowhere.deb: 그런 파일이 없습니다"),
+    ],
+)
+def test_what_lies_behind_a_command_answers_in_korean(call: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    (tmp_path / "text").write_text("no database, and no TOML\n" * 40)
+    with closing(sqlite3.connect("theirs")) as other, other:
+        other.execute("CREATE TABLE notes (line TEXT)")
+    for name, text in TABLES.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    with pytest.raises(SystemExit) as left:
+        main(call.split())
+    assert str(left.value.code).startswith(f"glasscloud: {words}")
+
+
+@pytest.mark.parametrize(("tables", "words"), [
+    ({}, "[messaging] url이 없습니다. 한 클라우드의 프로그램들은"),
+    ({"messaging": {"url": "amqp://x"}}, "[cloud] service_password(또는 service_password_file)가 없습니다"),
+    ({"messaging": {"url": "amqp://x"}, "cloud": {"service_password": "x"}}, "[database] url이 없습니다"),
+])  # fmt: skip
+def test_a_program_of_a_cloud_says_in_korean_what_its_file_lacks(tables: dict[str, dict[str, str]], words: str) -> None:
+    with pytest.raises(LabError) as caught:
+        check(site(tables, "cloud.toml"), agents=False)
+    assert words in caught.value.say("ko")
+
+
+def test_the_layout_of_a_database_is_told_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url = f"sqlite:///{tmp_path / 'a.db'}"
+    for call in ("upgrade", "upgrade", "current"):
+        with pytest.raises(SystemExit) as left:
+            main(["db", call, "--db", url, "--lang", "ko"])
+        assert left.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert ["테이블을 만들었습니다" in lines[0], lines[1].startswith("이미 레이아웃"), "이 프로그램의 것은" in lines[2]] == [True] * 3
 
 
 @pytest.mark.parametrize(("reason", "lang", "words"), [
