@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.context import Context
-from lab.services.network import rpc, views
+from lab.services.network import views
 from lab.services.network.errors import AgentInUse, AgentNotFound
 from lab.services.network.heartbeats import fresh, heard, leave
 from lab.services.network.model import Agent, Json, NetworkAgent
@@ -37,7 +37,7 @@ class Agents:
         """
         now = self._plugin.runtime.now_ns()
 
-        def work(tx: Any) -> tuple[list[Agent], list[tuple[str, str]]]:
+        def work(tx: Any) -> tuple[list[Agent], list[Agent]]:
             new = []
             for report in reports:
                 state = report["agent_state"]
@@ -46,24 +46,23 @@ class Agents:
             names = [f"{r['agent_state']['agent_type']}@{r['agent_state']['host']}" for r in reports]
             revived = self._revived(tx, [r["agent_state"]["host"] for r in reports if r["agent_state"]["agent_type"] == DHCP_TYPE])
             heard(tx, names, now, newcomers=bool(new))
-            return new, [(host, network.id) for host in revived for network in self._plugin.dhcp.adopt(tx, host)]
+            return new, revived
 
-        new, served = await self._plugin.store.run(work)
-        for host, network_id in served:
-            payload = {"network": {"id": network_id}, "priority": rpc.PRIORITY_LOW}
-            self._plugin.notifier.dhcp(ctx, [host], "network_create_end", payload)
+        new, revived = await self._plugin.store.run(work)
+        for agent in revived:
+            self._plugin.notifier.agent_updated(ctx, agent.topic, agent.host, agent.admin_state_up)
         for agent in new:
             address = agent.configurations.get("tunneling_ip")
             if address and "vxlan" in agent.configurations.get("tunnel_types", ()):
                 self._plugin.notifier.tunnel_update(ctx, address, agent.host)
 
-    def _revived(self, tx: Any, hosts: list[str]) -> list[str]:
-        """The hosts whose DHCP agents were thought dead: networks that came meanwhile have nobody, so they look at all again.
+    def _revived(self, tx: Any, hosts: list[str]) -> list[Agent]:
+        """The DHCP agents of these hosts that were thought dead: networks came and went to others meanwhile, so they look at all again.
 
         Source: neutron's agents resync when they are told that they were revived (AGENT_REVIVED).
         """
-        found = [(host, tx.one(Agent, agent_type=DHCP_TYPE, host=host)) for host in hosts]
-        return [host for host, agent in found if agent is not None and not self.alive(tx, agent)]
+        found = [tx.one(Agent, agent_type=DHCP_TYPE, host=host) for host in hosts]
+        return [agent for agent in found if agent is not None and not self.alive(tx, agent)]
 
     def _take(self, tx: Any, state: Json, now: int) -> bool:
         """Store what an agent says of itself; answer whether it is new."""
@@ -101,9 +100,22 @@ class Agents:
         """Show the agent of that id. Raises AgentNotFound."""
         return await self._plugin.store.run(lambda tx: self.view(tx, self.need(tx, agent_id)))
 
-    async def update(self, agent_id: str, changes: Json) -> Json:
-        """Change an agent's administrative state or description, and show it."""
-        return await self._plugin.store.run(lambda tx: self.view(tx, tx.update(self.need(tx, agent_id), **changes)))
+    async def update(self, ctx: Context, agent_id: str, changes: Json) -> Json:
+        """Change an agent's administrative state or description, and show it.
+
+        A DHCP or L3 agent that is enabled or disabled is told, and looks at all that it serves.
+        Source: update_agent of neutron/db/agentschedulers_db.py.
+        """
+
+        def work(tx: Any) -> tuple[Agent, Agent, Json]:
+            old = self.need(tx, agent_id)
+            new = tx.update(old, **changes)
+            return old, new, self.view(tx, new)
+
+        old, new, shown = await self._plugin.store.run(work)
+        if old.admin_state_up != new.admin_state_up and new.agent_type in (DHCP_TYPE, L3_TYPE):
+            self._plugin.notifier.agent_updated(ctx, new.topic, new.host, new.admin_state_up)
+        return shown
 
     async def delete(self, agent_id: str) -> None:
         """Forget an agent that is dead."""

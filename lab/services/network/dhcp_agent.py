@@ -64,6 +64,7 @@ class DhcpAgent:
                 "port_delete_end",
             )
         }
+        handlers["agent_updated"] = self.agent_updated
         host, rpc_client = self.process.host, self.process.rpc
         rpc_client.serve(rpc.DHCP_AGENT, handlers, host=host, fanout=True, exchange=rpc.EXCHANGE)
         # It holds the resource caches too, and is not woken for them: its own topic says what it needs.
@@ -85,6 +86,10 @@ class DhcpAgent:
 
     async def on_push(self, ctx: Context, resource_list: list[Json], event_type: str) -> None:
         """Nothing: the agent's own topic says what concerns it."""
+
+    async def agent_updated(self, ctx: Context, payload: Json) -> None:
+        """Look at all networks: the agent was enabled, was disabled and serves none, or was thought dead."""
+        self.process.spawn(self._sync(), "sync")
 
     # -- events, in order for each network -------------------------------------------------------
 
@@ -152,10 +157,12 @@ class DhcpAgent:
     async def _configure(self, ctx: Context, network_id: str) -> None:
         """Ask for a network and serve it as it is now."""
         info = await self.plugin.network_info(ctx, network_id)
-        if info is None:
-            await self._stop(network_id)
-        else:
+        if info is not None:
             await self._serve(ctx, info)
+        elif network_id in self.own:
+            await self._leave(ctx, network_id)
+        else:
+            await self._stop(network_id)
 
     async def _serve(self, ctx: Context, info: Json) -> None:
         network_id = info["id"]
@@ -165,8 +172,7 @@ class DhcpAgent:
         if not subnets or not info["admin_state_up"]:
             # Its port says that it was served: by this life of the agent or by an earlier one.
             if own is not None or network_id in self.networks or network_id in self.own:
-                await self._stop(network_id)
-                await self.plugin.release_dhcp_port(ctx, network_id, device_id)
+                await self._leave(ctx, network_id)
             return
         known = [port["id"] for port in info["ports"]]
         wanted = [{"subnet_id": subnet["id"]} for subnet in subnets]
@@ -186,6 +192,11 @@ class DhcpAgent:
         self.networks.pop(network_id, None)
         self.own.pop(network_id, None)
         await self.driver.stop(network_id)
+
+    async def _leave(self, ctx: Context, network_id: str) -> None:
+        """Serve a network no more, and give its port back."""
+        await self._stop(network_id)
+        await self.plugin.release_dhcp_port(ctx, network_id, self._device_id(network_id))
 
     def _device_id(self, network_id: str) -> str:
         """What this agent's port on a network is told by. Source: neutron.common.utils.get_dhcp_agent_device_id."""
@@ -280,7 +291,7 @@ class DhcpAgent:
     # -- start -------------------------------------------------------------------------------------
 
     async def _sync(self) -> None:
-        """Serve all that the server names and stop what it does not."""
+        """Serve all that the server names and stop what it does not; what was served until now is asked for once more."""
         ctx = self.process.context()
         CURRENT.set(ctx)
         while True:
@@ -294,6 +305,9 @@ class DhcpAgent:
         for network_id in serving:
             if network_id not in named and network_id not in self.networks:
                 await self.driver.stop(network_id)
+        for network_id in list(self.networks):
+            if network_id not in named:
+                self._enqueue(ctx, "network_create_end", {"network": {"id": network_id}})
         for info in networks:
             self._enqueue(ctx, "network_sync", {"network": info})
 

@@ -11,6 +11,7 @@ from lab.process import CURRENT, Process
 from lab.services.network import rpc
 from lab.services.network.agents import L3_TYPE
 from lab.services.network.driver import RouterDriver, RouterInterface
+from lab.services.network.model import Json
 from lab.services.network.reporting import StateReport
 
 RETRY_S = 5.0
@@ -32,7 +33,8 @@ class L3Agent:
     def start(self) -> None:
         """Listen, report, and bring the host's routers into order."""
         host, client = self.process.host, self.process.rpc
-        client.serve(rpc.L3_AGENT, {"routers_updated": self.routers_updated}, host=host, exchange=rpc.EXCHANGE)
+        handlers = {"routers_updated": self.routers_updated, "agent_updated": self.agent_updated}
+        client.serve(rpc.L3_AGENT, handlers, host=host, exchange=rpc.EXCHANGE)
         configurations = {"agent_mode": "legacy", "handle_internal_only_routers": True}
         StateReport(self.process, (L3_TYPE, "neutron-l3-agent", rpc.L3_AGENT), lambda: configurations).start()
         self._look(self.process.context(), None)
@@ -40,6 +42,10 @@ class L3Agent:
     async def routers_updated(self, ctx: Context, routers: list[str]) -> None:
         """Look at routers that changed."""
         self._look(ctx, routers)
+
+    async def agent_updated(self, ctx: Context, payload: Json) -> None:
+        """Look at all routers: the agent was enabled, or disabled and has none."""
+        self._look(ctx, None)
 
     def _look(self, ctx: Context, routers: list[str] | None) -> None:
         """Bring routers (all when None) into order, one look at a time."""

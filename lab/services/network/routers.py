@@ -144,18 +144,21 @@ class Routers:
     # -- L3 agents -----------------------------------------------------------------------------
 
     async def _tell(self, ctx: Context, router_id: str) -> None:
-        """Tell the live L3 agents that a router changed."""
+        """Tell the live, enabled L3 agents that a router changed."""
         alive = self._plugin.agents.alive
 
         def work(tx: Any) -> list[str]:
-            return [agent.host for agent in tx.find(Agent, agent_type=L3_TYPE) if alive(tx, agent)]
+            return [agent.host for agent in tx.find(Agent, agent_type=L3_TYPE) if agent.admin_state_up and alive(tx, agent)]
 
         self._plugin.notifier.routers_updated(ctx, await self._plugin.store.run(work), [router_id])
 
-    async def described(self, router_ids: list[str] | None) -> list[Json]:
-        """Routers with their interfaces as L3 agents need them; all when none are named."""
+    async def described(self, host: str, router_ids: list[str] | None) -> list[Json]:
+        """Routers with their interfaces as a host's L3 agent needs them; all when none are named, none when it is disabled."""
 
         def work(tx: Any) -> list[Json]:
+            agent = tx.one(Agent, agent_type=L3_TYPE, host=host)
+            if agent is not None and not agent.admin_state_up:
+                return []
             routers = tx.all(Router) if router_ids is None else [tx.get(Router, key) for key in router_ids]
             return [
                 {"id": router.id, "interfaces": self._interfaces(tx, router)}

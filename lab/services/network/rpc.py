@@ -169,6 +169,10 @@ class AgentNotifier:
         body = {"tunnel_ip": address, "tunnel_type": "vxlan", "host": host}
         self._rpc.fanout(ctx, TUNNEL_UPDATE, "tunnel_update", body, "vxlan")
 
+    def agent_updated(self, ctx: Context, topic: str, host: str, admin_state_up: bool) -> None:
+        """Tell a DHCP or L3 agent that it is to look at everything again."""
+        self._rpc.cast(ctx, f"{topic}.{host}", "agent_updated", {"payload": {"admin_state_up": admin_state_up}})
+
     # -- DHCP agents ---------------------------------------------------------------------------
 
     def dhcp(self, ctx: Context, hosts: list[str], method: str, payload: Json) -> None:

@@ -107,8 +107,8 @@ class NetworkServer:
     # -- L3 agents -----------------------------------------------------------------------------
 
     async def sync_routers(self, ctx: Context, host: str, router_ids: list[str] | None = None) -> list[Json]:
-        """Tell an L3 agent routers with their interfaces."""
-        return await self.plugin.routers.described(router_ids)
+        """Tell an L3 agent routers with their interfaces; a disabled one has none."""
+        return await self.plugin.routers.described(host, router_ids)
 
     # -- DHCP agents ---------------------------------------------------------------------------
 

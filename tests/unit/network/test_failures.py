@@ -230,6 +230,43 @@ def test_networks_move_from_a_dead_dhcp_agent() -> None:
     play(story)
 
 
+def test_a_dhcp_agent_that_was_thought_dead_leaves_what_moved_to_another() -> None:
+    async def story(cloud: Neutron) -> None:
+        network, _ = await _boot(cloud)
+        cloud.wires.start("neutron-dhcp-agent", "network-2", cloud.second_dhcp)
+        await cloud.settle()
+        unheard = cloud.faults.arm("drop", Match("report_state", source="neutron-dhcp-agent@network-1", times=0))
+        await cloud.settle(200)
+        assert list(cloud.dhcp.networks) == [network["id"]]
+        cloud.faults.disarm(unheard)
+        await cloud.settle(60)
+        assert cloud.dhcp.networks == {}
+        served = await cloud.do("GET", f"/ports?network_id={network['id']}&device_owner=network:dhcp")
+        assert [port["binding:host_id"] for port in served] == ["network-2"]
+
+    play(story)
+
+
+def test_a_disabled_dhcp_agent_serves_nothing_until_it_is_enabled() -> None:
+    async def story(cloud: Neutron) -> None:
+        network, gone = await _boot(cloud)
+        (agent,) = await cloud.do("GET", f"/networks/{network['id']}/dhcp-agents")
+        path = f"/agents/{agent['id']}"
+        await cloud.do("PUT", path, {"agent": {"admin_state_up": False}})
+        await cloud.settle()
+        assert cloud.dhcp.networks == {}
+        assert await cloud.do("GET", f"/ports?network_id={network['id']}&device_owner=network:dhcp") == []
+        await cloud.call("DELETE", f"/ports/{gone['id']}")
+        new = await cloud.server_port(network, server="s2")
+        await cloud.do("PUT", path, {"agent": {"admin_state_up": True}})
+        await cloud.settle()
+        (own,) = await cloud.do("GET", f"/ports?network_id={network['id']}&device_owner=network:dhcp")
+        served = [own, new]
+        assert sorted(cloud.dhcp.addresses(network["id"])) == sorted(port["fixed_ips"][0]["ip_address"] for port in served)
+
+    play(story)
+
+
 def test_nova_away_is_logged_and_nothing_else() -> None:
     async def story(cloud: Neutron) -> None:
         cloud.wires.kill("nova-api@controller-1")

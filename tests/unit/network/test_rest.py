@@ -184,6 +184,13 @@ def test_an_l3_agent_makes_good_what_it_missed() -> None:
         cloud.wires.restart("neutron-l3-agent@network-1")
         await cloud.settle()
         assert [i.cidr for i in cloud.routers.interfaces.values()] == ["10.1.0.1/24"]
+        (agent,) = await cloud.do("GET", "/agents?agent_type=L3%20agent")
+        await cloud.do("PUT", f"/agents/{agent['id']}", {"agent": {"admin_state_up": False}})
+        await cloud.settle()
+        assert cloud.routers.interfaces == {}
+        await cloud.do("PUT", f"/agents/{agent['id']}", {"agent": {"admin_state_up": True}})
+        await cloud.settle()
+        assert [i.cidr for i in cloud.routers.interfaces.values()] == ["10.1.0.1/24"]
         down = {"router": {"admin_state_up": False}}
         await cloud.do("PUT", path, down, "alice")
         await cloud.settle()

@@ -67,7 +67,7 @@ class AgentRoutes(Room):
                 changes["admin_state_up"] = boolean(changes["admin_state_up"])
             except ValueError as error:
                 raise HTTPBadRequest(f"Invalid input for admin_state_up. Reason: {error}.") from None
-        return {"agent": await self.plugin.agents.update(request.params["agent_id"], changes)}
+        return {"agent": await self.plugin.agents.update(ctx, request.params["agent_id"], changes)}
 
     async def delete_agent(self, ctx: Context, request: Request) -> None:
         """Forget a dead agent."""
