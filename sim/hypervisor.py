@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from lab.errors import HypervisorError, NoSpace
-from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
+from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestNotFound, GuestSpec, GuestState, HostInventory, HypervisorDriver
 from sim.datacenter import console
 from sim.datacenter.datacenter import Datacenter
 from sim.datacenter.durable import guest_key, guest_value, image_key
@@ -290,7 +290,7 @@ class SimHypervisor(HypervisorDriver):
     def _need(self, guest_id: str) -> Guest:
         guest = self.host.guests.get(guest_id)
         if guest is None:
-            raise HypervisorError(f"no guest {guest_id} on {self.host.name}: it was destroyed, or never built here")
+            raise GuestNotFound.on(self.host.name, guest_id)
         return guest
 
     def _take(self, nbytes: int, what: str) -> None:

@@ -32,7 +32,7 @@ from drivers.hypervisor.volumes import filers, need_filers
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from lab.errors import DriverTimeout, HypervisorError
-from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestSpec, GuestState, HostInventory, HypervisorDriver
+from lab.services.compute.driver import Content, GuestDisk, GuestNic, GuestNotFound, GuestSpec, GuestState, HostInventory, HypervisorDriver
 
 SOFT_REBOOT_S = 120.0
 """How long a soft reboot waits for the system inside. Source: nova's wait_soft_reboot_seconds."""
@@ -311,7 +311,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         """The mark of a guest that must be there. Raises HypervisorError."""
         mark = await self.find(guest_id)
         if mark is None:
-            raise HypervisorError(f"no guest {guest_id} on {self.place.host}: it was destroyed, or never built here")
+            raise GuestNotFound.on(self.place.host, guest_id)
         return mark
 
     async def on(self, guest_id: str, failed: str, work: Callable[[Any], Any]) -> Any:
@@ -320,7 +320,7 @@ class LibvirtHypervisor(HypervisorDriver, Sweepable):
         def do(connection: Any) -> Any:
             found, _ = power.find(connection, guest_id, self.place)
             if found is None:
-                raise HypervisorError(f"no guest {guest_id} on {self.place.host}: it was destroyed, or never built here")
+                raise GuestNotFound.on(self.place.host, guest_id)
             return work(found)
 
         return await self.connection.call(f"guest {guest_id} on {self.place.host} {failed}", do)

@@ -10,6 +10,7 @@ from lab.process import CURRENT
 from lab.services.compute.attachments import Attachments
 from lab.services.compute.block_devices import BlockDevices
 from lab.services.compute.build import Builder
+from lab.services.compute.driver import GuestNotFound
 from lab.services.compute.model import ServerNotFound
 from lab.services.compute.power import Power
 from lab.services.compute.reconcile import Reconciler
@@ -131,8 +132,11 @@ class ComputeAgent:
     # -- questions --------------------------------------------------------------------------------
 
     async def get_console_output(self, ctx: Context, instance: Json, tail_length: int | None = None) -> str:
-        """Answer the end of the guest's serial console."""
-        return await self._bench.driver.console(instance["id"], tail_length)
+        """Answer the end of the guest's serial console; before its guest is there a server is not found, as in nova."""
+        try:
+            return await self._bench.driver.console(instance["id"], tail_length)
+        except GuestNotFound as error:
+            raise ServerNotFound.of(instance["id"]) from error
 
     async def get_host_uptime(self, ctx: Context) -> str:
         """Answer in the words of uptime(1) how long this host has been up."""

@@ -18,6 +18,15 @@ Content = Callable[[], AsyncIterator[bytes]]
 """Begins to read a file's bytes; called once at most."""
 
 
+class GuestNotFound(HypervisorError):
+    """The host has no such guest."""
+
+    @classmethod
+    def on(cls, host: str, guest_id: str) -> GuestNotFound:
+        """Name the guest and the host, and why it may not be there."""
+        return cls(f"no guest {guest_id} on {host}: it was destroyed, or never built here")
+
+
 @value
 class HostInventory:
     """What one hypervisor host has; sizes in MiB and GiB."""
@@ -134,7 +143,7 @@ class HypervisorDriver(ABC):
 
     @abstractmethod
     async def console(self, guest_id: str, lines: int | None = None) -> str:
-        """Return the tail of the guest's serial console."""
+        """Return the tail of the guest's serial console. Raises GuestNotFound."""
 
     @abstractmethod
     async def attach_nic(self, guest_id: str, nic: GuestNic) -> None:

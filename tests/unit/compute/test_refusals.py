@@ -243,6 +243,22 @@ def test_a_hard_reboot_plugs_in_what_an_attach_that_was_cut_off_left_out(call: s
     told(story)
 
 
+def test_the_console_of_a_server_whose_guest_is_not_there_yet_is_not_found() -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        image, flavor, network = await ingredients(cloud)
+        server = await cloud.compute.servers.create("web", flavor, image=image, networks=[{"uuid": network}])
+        while server.host is None:
+            await cloud.sleep(0.01)
+            await server.refresh()
+        path, ask = f"/v2.1/servers/{server.id}/action", {"os-getConsoleOutput": {}}
+        refused = f"compute answered 404: Instance {server.id} could not be found."
+        assert await answered(cloud, "compute", "POST", path, ask) == (404, refused)
+        await server.wait_for("ACTIVE")
+        assert (await answered(cloud, "compute", "POST", path, ask))[0] == 200
+
+    told(story)
+
+
 def test_an_unknown_volume_type_is_refused_before_there_is_a_server() -> None:
     async def story(cloud: SimulatedCloud) -> None:
         image, flavor, network = await ingredients(cloud)
