@@ -12,7 +12,7 @@ from lab.errors import Conflict
 from lab.services.compute import notifications, records
 from lab.services.compute.create import ServerCreator
 from lab.services.compute.device_requests import DeviceRequests
-from lab.services.compute.model import Server
+from lab.services.compute.model import LOCKED_BY, Server
 from lab.services.compute.rpc import ComputeRpc
 from lab.services.compute.server_deletes import ServerDeleter
 from lab.services.compute.service_admin import ServiceAdmin
@@ -96,12 +96,15 @@ class ComputeManager:
 
     async def lock_server(self, ctx: Context, server: Server, reason: str | None) -> None:
         """Refuse what others than administrators ask from now on; a second lock by the server's own project changes nothing."""
-        if not server.locked or server.project_id != ctx.project_id:
-            await self._noted(ctx, server, "lock", {"locked": True, "locked_reason": reason})
+        own = server.project_id == ctx.project_id
+        if not server.locked or not own:
+            noted = {**server.system_metadata, LOCKED_BY: "owner" if own else "admin"}
+            await self._noted(ctx, server, "lock", {"locked": True, "locked_reason": reason, "system_metadata": noted})
 
     async def unlock_server(self, ctx: Context, server: Server) -> None:
         """Take what everybody may ask again."""
-        await self._noted(ctx, server, "unlock", {"locked": False, "locked_reason": None})
+        kept = {key: value for key, value in server.system_metadata.items() if key != LOCKED_BY}
+        await self._noted(ctx, server, "unlock", {"locked": False, "locked_reason": None, "system_metadata": kept})
 
     async def _noted(self, ctx: Context, server: Server, action: str, changes: Json) -> None:
         """Change a server by an action whose only step is this process's own."""

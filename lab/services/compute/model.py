@@ -21,6 +21,9 @@ Json = dict[str, Any]
 # nova/db/main/models.py: names are String(255), user_data 65,535 bytes of base64 at the API.
 NAME_LENGTH = 255
 
+LOCKED_BY = "locked_by"
+"""The key of a server's system_metadata that says whether its own project locked it, 'owner', or an 'admin'; a column of nova's."""
+
 
 class Server(Record):
     """What the user asked for and what has become of it; kept with `deleted` set after its end."""

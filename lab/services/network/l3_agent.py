@@ -8,6 +8,7 @@ from __future__ import annotations
 from lab.context import Context
 from lab.errors import LabError
 from lab.process import CURRENT, Process
+from lab.rpc.client import Handler
 from lab.services.network import rpc
 from lab.services.network.agents import L3_TYPE
 from lab.services.network.driver import RouterDriver, RouterInterface
@@ -33,7 +34,7 @@ class L3Agent:
     def start(self) -> None:
         """Listen, report, and bring the host's routers into order."""
         host, client = self.process.host, self.process.rpc
-        handlers = {"routers_updated": self.routers_updated, "agent_updated": self.agent_updated}
+        handlers: dict[str, Handler] = {"routers_updated": self.routers_updated, "agent_updated": self.agent_updated}
         client.serve(rpc.L3_AGENT, handlers, host=host, exchange=rpc.EXCHANGE)
         configurations = {"agent_mode": "legacy", "handle_internal_only_routers": True}
         StateReport(self.process, (L3_TYPE, "neutron-l3-agent", rpc.L3_AGENT), lambda: configurations).start()

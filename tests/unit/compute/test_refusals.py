@@ -10,7 +10,7 @@ import pytest
 
 import lab
 from lab.client.session import ApiError
-from lab.cloud import SimulatedCloud
+from lab.cloud import Cloud, SimulatedCloud
 from sim.faults import Match
 
 NOBODY = "0" * 32
@@ -28,7 +28,7 @@ def told(story: Callable[[SimulatedCloud], Awaitable[Any]], seed: int = 7) -> An
     return lab.run(main, seed=seed)
 
 
-async def answered(cloud: SimulatedCloud, service: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
+async def answered(cloud: Cloud, service: str, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, str]:
     """Status and words of one request."""
     try:
         await cloud.session.json(service, method, path, body, headers)
@@ -239,6 +239,29 @@ def test_a_hard_reboot_plugs_in_what_an_attach_that_was_cut_off_left_out(call: s
         await cloud.sleep(60)
         assert (await server.refresh()).status == "ACTIVE"
         assert has() == 1
+
+    told(story)
+
+
+def test_an_administrators_lock_is_not_its_owners_to_undo() -> None:
+    async def story(cloud: SimulatedCloud) -> None:
+        image, flavor, _ = await ingredients(cloud)
+        await cloud.session.json("image", "PATCH", f"/v2/images/{image}", PUBLIC, {"content-type": PATCH})
+        project, made = await cloud.identity.projects.create("p2"), await cloud.identity.users.create("u2", "secret99")
+        await cloud.identity.roles.assign((await cloud.identity.roles.find("member")).id, made.id, project.id)
+        owner = cloud.as_user("u2", "secret99", "p2")
+        server = await owner.compute.servers.create("web", flavor, image=image, networks="none")
+        path = f"/v2.1/servers/{server.id}/action"
+
+        async def act(by: Cloud, what: str) -> tuple[int, str]:
+            return await answered(by, "compute", "POST", path, {what: None})
+
+        assert [await act(owner, "lock"), await act(owner, "unlock")] == [(200, "")] * 2
+        assert [await act(owner, "lock"), await act(cloud, "lock")] == [(200, "")] * 2
+        rule = "os_compute_api:os-lock-server:unlock:unlock_override"
+        assert await act(owner, "unlock") == (403, f"compute answered 403: Policy doesn't allow {rule} to be performed.")
+        assert (await server.refresh()).data["locked"] is True
+        assert [await act(cloud, "unlock"), await act(owner, "lock"), await act(owner, "unlock")] == [(200, "")] * 3
 
     told(story)
 

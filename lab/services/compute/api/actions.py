@@ -14,7 +14,7 @@ from lab.rest.body import Body
 from lab.services.compute.api.fields import Integer, Name
 from lab.services.compute.api.part import only_admin
 from lab.services.compute.api.security_groups import SecurityGroupsPart
-from lab.services.compute.model import Server
+from lab.services.compute.model import LOCKED_BY, Server
 
 if TYPE_CHECKING:
     from lab.context import Context
@@ -135,7 +135,9 @@ class ActionsPart(SecurityGroupsPart):
         await self.manager.lock_server(ctx, server, reason)
 
     async def act_unlock(self, ctx: Context, req: Request, server: Server) -> None:
-        """Allow actions again."""
+        """Allow actions again; what was locked by an administrator of another project, only one may unlock."""
+        if server.system_metadata.get(LOCKED_BY) == "admin":
+            only_admin(ctx, "os_compute_api:os-lock-server:unlock:unlock_override")
         await self.manager.unlock_server(ctx, server)
 
     async def act_force_delete(self, ctx: Context, req: Request, server: Server) -> None:
