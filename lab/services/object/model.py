@@ -26,6 +26,8 @@ LISTING_LIMIT = 10_000
 # Source: swift/common/middleware/slo.py.
 MAX_MANIFEST_SEGMENTS = 1000
 MAX_MANIFEST_SIZE = 8 * 2**20
+# Source: swift/common/middleware/bulk.py.
+MAX_DELETES = 10_000
 DEFAULT_TYPE = "application/octet-stream"
 
 

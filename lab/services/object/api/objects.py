@@ -5,27 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import md5
 from typing import ClassVar
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from lab.context import Context
-from lab.errors import BadRequest, NotFound
+from lab.errors import BadRequest
 from lab.rest import PUBLIC, Request, Response, Route
 from lab.rest.ranges import byte_range
-from lab.services.object.api.large import ETAG, LARGE, MARKS, LargeObjectsPart, described, quoted
-from lab.services.object.api.part import bulk, metadata_of, object_name, titled
+from lab.services.object.api.bulk import BulkPart, told
+from lab.services.object.api.dynamic import NAMES, parted
+from lab.services.object.api.large import ETAG, LARGE, MARKS, quoted
+from lab.services.object.api.part import metadata_of, object_name, titled
 from lab.services.object.conditions import not_modified
 from lab.services.object.driver import Data, StoredObject
 from lab.services.object.manager import entry_of
 from lab.services.object.model import (
     DEFAULT_TYPE,
-    MAX_FILE_SIZE,
     MAX_OBJECT_NAME_LENGTH,
-    ClientDisconnect,
     NoSuchObject,
-    NoToken,
-    NotYours,
     ObjectContainer,
-    ObjectTooLarge,
     PreconditionFailed,
     WrongChecksum,
 )
@@ -34,11 +31,11 @@ from lab.services.object.replicas import Found
 from lab.services.object.times import http_date, stamp, whole_second
 
 OBJECT = "/v1/{account}/{container}/{object:path}"
-KEPT = ("content-type", "content-encoding", "content-disposition", "x-delete-at")
+KEPT = ("content-type", "content-encoding", "content-disposition", "x-delete-at", NAMES)
 """Headers that an object keeps beside its X-Object-Meta-*. Source: Swift's object API reference."""
 
 
-class ObjectsPart(LargeObjectsPart):
+class ObjectsPart(BulkPart):
     """The objects of a container."""
 
     routes: ClassVar[Sequence[Route]] = (
@@ -64,8 +61,8 @@ class ObjectsPart(LargeObjectsPart):
             return await self._copy(ctx, req, unquote(source), (container, name))
         if req.headers.get("if-none-match", "").strip() == "*" and await self._exists(ctx, container, name):
             raise PreconditionFailed
-        data = await self._receive(req)
-        kept = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
+        data = await self.receive(req)
+        kept = _kept(req)
         kept.setdefault("content-type", DEFAULT_TYPE)
         asked = req.headers.get("etag", "").strip('"').lower()
         if req.arg("multipart-manifest") != "put":
@@ -74,27 +71,6 @@ class ObjectsPart(LargeObjectsPart):
         stored = await self._store(ctx, (container, name), data, {**kept, **metadata, **marks})
         stored.headers["Etag"] = quoted(marks[ETAG])
         return stored
-
-    async def _receive(self, req: Request) -> Data:
-        """Read the body to its end. Raises ObjectTooLarge, ClientDisconnect when less came than was announced."""
-        announced = req.headers.get("content-length")
-        if announced is not None and not (announced.isascii() and announced.isdigit()):
-            raise BadRequest(f"Invalid Content-Length header value {announced!r}")
-        if announced is not None and int(announced) > MAX_FILE_SIZE:
-            raise ObjectTooLarge
-        if req.stream is None:
-            data = Data(req.body)
-        else:
-            chunks, size = [], 0
-            async for chunk in req.stream.open():
-                size += len(chunk)
-                if size > MAX_FILE_SIZE:
-                    raise ObjectTooLarge
-                chunks.append(chunk)
-            data = Data(b"".join(chunks))
-        if announced is not None and len(data) < int(announced):
-            raise ClientDisconnect
-        return data
 
     async def _store(
         self, ctx: Context, where: tuple[ObjectContainer, str], data: bytes, metadata: dict[str, str], asked: str = ""
@@ -133,10 +109,10 @@ class ObjectsPart(LargeObjectsPart):
         await self.databases.container(account, from_container)
         path = f"/{account}/{from_container}/{from_name}"
         item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
-        changes = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
+        changes = _kept(req)
         as_manifest = _as_manifest(req)
         data = item.data if as_manifest else await self.whole(ctx, item)
-        left_out = ("etag",) if as_manifest else ("etag", *MARKS)
+        left_out = ("etag",) if as_manifest else ("etag", *MARKS, NAMES)
         metadata = {k: v for k, v in item.metadata if k not in left_out} | changes | metadata_of(req, "object")
         return await self._store(ctx, where, data, metadata)
 
@@ -150,9 +126,9 @@ class ObjectsPart(LargeObjectsPart):
         container = await self.readable(ctx, req, listing=False)
         return f"/{container.account}/{container.name}/{object_name(req)}"
 
-    def _headers(self, newest: Found, as_manifest: bool) -> dict[str, str]:
+    async def _headers(self, ctx: Context, path: str, newest: Found, as_manifest: bool) -> dict[str, str]:
         runtime = self.process.runtime
-        headers = titled(described(newest.kept, newest.size, as_manifest))
+        headers = titled(await self.described(ctx, path, newest.kept, newest.size, as_manifest))
         headers["Last-Modified"] = http_date(runtime, newest.timestamp_ns)
         headers["X-Timestamp"] = stamp(runtime, newest.timestamp_ns)
         headers["Accept-Ranges"] = "bytes"
@@ -160,8 +136,9 @@ class ObjectsPart(LargeObjectsPart):
 
     async def head_object(self, ctx: Context, req: Request) -> Response:
         """Describe an object."""
-        newest = (await self.newest(ctx, await self._readable_path(ctx, req)))[0]
-        headers = self._headers(newest, _as_manifest(req))
+        path = await self._readable_path(ctx, req)
+        newest = (await self.newest(ctx, path))[0]
+        headers = await self._headers(ctx, path, newest, _as_manifest(req))
         if not_modified(req.headers, headers["Etag"].strip('"'), whole_second(self.process.runtime, newest.timestamp_ns)):
             headers.pop("Content-Length")
             return Response(304, headers=headers)
@@ -171,7 +148,7 @@ class ObjectsPart(LargeObjectsPart):
         """Send an object, or the range of it that is asked for."""
         path = await self._readable_path(ctx, req)
         found = await self.newest(ctx, path)
-        headers = self._headers(found[0], _as_manifest(req))
+        headers = await self._headers(ctx, path, found[0], _as_manifest(req))
         if not_modified(req.headers, headers["Etag"].strip('"'), whole_second(self.process.runtime, found[0].timestamp_ns)):
             headers.pop("Content-Length")
             return Response(304, headers=headers)
@@ -195,7 +172,7 @@ class ObjectsPart(LargeObjectsPart):
         metadata = metadata_of(req, "object")
         item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
         kept = {key: value for key, value in item.metadata if key in ("content-type", *MARKS)}
-        changes = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
+        changes = _kept(req)
         await self._store(ctx, (container, name), item.data, {**kept, **changes, **metadata})
         return Response(202)
 
@@ -205,35 +182,23 @@ class ObjectsPart(LargeObjectsPart):
         path = f"/{container.account}/{container.name}/{object_name(req)}"
         if req.arg("multipart-manifest") == "delete":
             return await self._delete_large(ctx, req, path)
-        await self._delete(ctx, path)
+        await self.delete(ctx, path)
         return Response(204)
-
-    async def _delete(self, ctx: Context, path: str) -> None:
-        async with self.databases.only(path):
-            await self.newest(ctx, path)
-            at = self.databases.stamp_ns()
-            await self.replicas.delete(ctx, path, at)
-            _, account, container, name = path.split("/", 3)
-            await self.databases.unlist_object(account, container, name, at)
 
     async def _delete_large(self, ctx: Context, req: Request, path: str) -> Response:
         """Delete the segments, then the manifest; the answer is that of swift's bulk deletes, which is 200 whatever happened."""
         item = await self.replicas.read(ctx, path, await self.newest(ctx, path))
         if LARGE not in dict(item.metadata):
-            return bulk(req, 0, 0, [[path, "Not an SLO manifest"]])
-        deleted, gone, errors = 0, 0, []
-        for each in [*await self.segments(ctx, item), path]:
-            account, container = each.split("/", 3)[1:3]
-            try:
-                await self.writable_container(ctx, account, container)
-                await self._delete(ctx, each)
-            except NotFound:
-                gone += 1
-            except (NotYours, NoToken) as error:
-                errors.append([each, error.message])
-            else:
-                deleted += 1
-        return bulk(req, deleted, gone, errors)
+            return told(req, 0, 0, [[quote(path), "Not an SLO manifest"]])
+        return await self.delete_each(ctx, req, [*await self.segments(ctx, item), path])
+
+
+def _kept(req: Request) -> dict[str, str]:
+    """The headers that the object is to keep. Raises BadRequest."""
+    kept = {header: req.headers[header] for header in KEPT if req.headers.get(header)}
+    if NAMES in kept:
+        parted(kept[NAMES])
+    return kept
 
 
 def _as_manifest(req: Request) -> bool:

@@ -8,14 +8,16 @@ from urllib.parse import unquote_to_bytes
 
 from lab.body import encode
 from lab.context import Context
-from lab.errors import NoSpace
+from lab.errors import BadRequest, NoSpace
 from lab.process import Process
 from lab.rest import Api, FaultTable, Request, Response, Route
 from lab.rest.faults import object_style
 from lab.rest.ranges import RangeNotSatisfiable
 from lab.services.object import acl
+from lab.services.object.driver import Data
 from lab.services.object.manager import Databases
 from lab.services.object.model import (
+    MAX_FILE_SIZE,
     MAX_META_COUNT,
     MAX_META_NAME_LENGTH,
     MAX_META_OVERALL_SIZE,
@@ -25,6 +27,7 @@ from lab.services.object.model import (
     NoQuorum,
     NoSuchObject,
     ObjectContainer,
+    ObjectTooLarge,
     PreconditionFailed,
     WrongChecksum,
 )
@@ -67,7 +70,10 @@ class ObjectPart(Api):
 
     def own_account(self, ctx: Context, req: Request, writing: bool) -> str:
         """Return the account of the path, when the caller acts in it. Raises NoToken, NotYours."""
-        account = req.params["account"]
+        return self.owned(ctx, req.params["account"], writing)
+
+    def owned(self, ctx: Context, account: str, writing: bool) -> str:
+        """Return the account, when the caller acts in it. Raises NoToken, NotYours."""
         if not acl.owns(ctx, account, writing):
             raise acl.refusal(ctx)
         return account
@@ -105,6 +111,36 @@ class ObjectPart(Api):
         if not found or found[0].deleted:
             raise NoSuchObject
         return found
+
+    async def delete(self, ctx: Context, path: str) -> None:
+        """Delete an object: tombstones first, then the listing. Raises NoSuchObject."""
+        async with self.databases.only(path):
+            await self.newest(ctx, path)
+            at = self.databases.stamp_ns()
+            await self.replicas.delete(ctx, path, at)
+            _, account, container, name = path.split("/", 3)
+            await self.databases.unlist_object(account, container, name, at)
+
+    async def receive(self, req: Request) -> Data:
+        """Read the body to its end. Raises ObjectTooLarge, ClientDisconnect when less came than was announced."""
+        announced = req.headers.get("content-length")
+        if announced is not None and not (announced.isascii() and announced.isdigit()):
+            raise BadRequest(f"Invalid Content-Length header value {announced!r}")
+        if announced is not None and int(announced) > MAX_FILE_SIZE:
+            raise ObjectTooLarge
+        if req.stream is None:
+            data = Data(req.body)
+        else:
+            chunks, size = [], 0
+            async for chunk in req.stream.open():
+                size += len(chunk)
+                if size > MAX_FILE_SIZE:
+                    raise ObjectTooLarge
+                chunks.append(chunk)
+            data = Data(b"".join(chunks))
+        if announced is not None and len(data) < int(announced):
+            raise ClientDisconnect
+        return data
 
 
 def metadata_of(req: Request, kind: str) -> dict[str, str]:
@@ -144,17 +180,6 @@ def listed(req: Request, rows: list[dict[str, Any]], headers: dict[str, str]) ->
     headers["Content-Type"] = "text/plain; charset=utf-8"
     text = "".join(f"{row.get('name', row.get('subdir'))}\n" for row in rows)
     return Response(200 if text else 204, text.encode(), headers)
-
-
-def bulk(req: Request, deleted: int, gone: int, errors: list[list[str]]) -> Response:
-    """Return what became of many deletes, as JSON or as text. Source of the form: "Bulk delete" of Swift's API reference."""
-    status = "400 Bad Request" if errors else "200 OK"
-    told = {"Number Deleted": deleted, "Number Not Found": gone, "Response Status": status, "Response Body": "", "Errors": errors}
-    if "application/json" in req.headers.get("accept", ""):
-        return Response(200, encode(told), {"Content-Type": "application/json"})
-    lines = [f"{name}: {value}" for name, value in told.items() if name != "Errors"]
-    text = "\n".join([*lines, "Errors:", *(", ".join(error) for error in errors), ""])
-    return Response(200, text.encode(), {"Content-Type": "text/plain"})
 
 
 def object_name(req: Request) -> str:
