@@ -31,6 +31,7 @@ from lab.rpc.message import Message
 if TYPE_CHECKING:
     from lab.wires import Wires
 
+NS_PER_MS = 1_000_000
 EXPIRES = {"x-expires": 1_800_000}
 """Queues of one life of a process go half an hour after it, in ms. Source: oslo.messaging's rabbit_transient_queues_ttl."""
 KNOWN_IDS = 4096
@@ -213,11 +214,11 @@ class AmqpBroker(Broker):
             self._calls[message.order] = message
             waiter.add_done_callback(partial(self._forget, message.order))
         payload = pack(message, f"{self.id}.{message.order}", self._epoch_ns + message.sent_ns, self.reply_q, keys)
-        taken = None
+        taken, expires_ms = None, message.timeout_ns // NS_PER_MS
         if waiter is None:
             taken = partial(self._turns.done, _key(message))
             self._turns.left(_key(message))
-        self.link.send(Parcel(exchange, key, payload, PERSISTENT, partial(self._lost, message), taken))
+        self.link.send(Parcel(exchange, key, payload, PERSISTENT, partial(self._lost, message), taken, expires_ms))
 
     def _lost(self, message: Message) -> None:
         if message.waiter is None and self.link.up:

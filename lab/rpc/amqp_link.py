@@ -40,6 +40,8 @@ class Parcel(NamedTuple):
     mode: int
     lost: Callable[[], None] | None
     taken: Callable[[], None] | None = None
+    expires_ms: int = 0
+    """How long it may lie in its queue; 0 is for ever."""
 
 
 class Delivery(NamedTuple):
@@ -190,7 +192,7 @@ class Link:
             parcel = self._waiting.popleft()
             self._published += 1
             self._sent[self._published] = parcel
-            self._connection.stream.publish(parcel.exchange, parcel.key, parcel.payload, parcel.mode)
+            self._connection.stream.publish(parcel.exchange, parcel.key, parcel.payload, parcel.mode, parcel.expires_ms)
 
     def _confirmed(self, channel: Channel, number: int, all_before: bool, taken: bool) -> None:
         if channel is not self._channel:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -20,8 +21,6 @@ from yarl import URL
 
 TRANSIENT, PERSISTENT = 1, 2
 """Delivery modes: lost with the server, or on its disk before it is confirmed."""
-PROPERTIES = {mode: spec.Basic.Properties("application/json", delivery_mode=mode).marshal() for mode in (TRANSIENT, PERSISTENT)}
-"""Of all messages: our ids are in their payload."""
 METHOD, HEADER, BODY = 1, 2, 3
 BASIC, PUBLISH, DELIVER, ACK, NACK = 60, 40, 60, 80, 120
 END = b"\xce"
@@ -120,9 +119,10 @@ class Stream(asyncio.StreamReaderProtocol):
 
     # -- what goes ----------------------------------------------------------------------------
 
-    def publish(self, exchange: str, key: str, payload: bytes, mode: int) -> None:
-        """Send a message: publications are numbered from 1, in their order."""
-        number, piece, properties = self._channel, self._piece, PROPERTIES[mode]
+    def publish(self, exchange: str, key: str, payload: bytes, mode: int, expires_ms: int = 0) -> None:
+        """Send a message: publications are numbered from 1, in their order. It lies in its queue for `expires_ms` at most."""
+        number, piece = self._channel, self._piece
+        properties = properties_of(mode, expires_ms)
         self._write(_framed(METHOD, number, _method.pack(BASIC, PUBLISH) + b"\0\0" + _short(exchange) + _short(key) + b"\0"))
         self._write(_framed(HEADER, number, _content.pack(BASIC, 0, len(payload)) + properties))
         for at in range(0, len(payload), piece):
@@ -142,6 +142,13 @@ class Stream(asyncio.StreamReaderProtocol):
         out, self._out = self._out, []
         if self._transport is not None and not self._transport.is_closing():  # else all of it is sent again on the next
             self._transport.write(b"".join(out))
+
+
+@lru_cache
+def properties_of(mode: int, expires_ms: int) -> bytes:
+    """The properties of messages: our ids are in their payload."""
+    expiration = str(expires_ms) if expires_ms else None
+    return spec.Basic.Properties("application/json", delivery_mode=mode, expiration=expiration).marshal()
 
 
 def _framed(kind: int, channel: int, content: bytes) -> bytes:

@@ -137,8 +137,24 @@ class Broker(Listeners):
         return False
 
     def _wait(self, line: deque[Message], message: Message) -> None:
+        self._lie(message)
         line.append(message)
         self._waiting += 1
+        while self._expired(line[0]):
+            line.popleft()
+
+    def _lie(self, message: Message) -> None:
+        """Note when a call that comes to lie in a queue will be gone from it."""
+        if message.timeout_ns and not message.expires_ns:
+            message.expires_ns = self._runtime.now_ns() + message.timeout_ns
+
+    def _expired(self, message: Message) -> bool:
+        """Whether a call at a queue's head has lain there too long for its caller: it is to go, and counted as gone."""
+        if not message.expires_ns or self._runtime.now_ns() < message.expires_ns:
+            return False
+        self.queues[message.topic].taken += 1
+        self._waiting -= 1
+        return True
 
     def fanout(self, message: Message, keys: Sequence[str] | None) -> None:
         """Journal a fanout once and bring it to those who listen."""
@@ -219,6 +235,7 @@ class Broker(Listeners):
         """Its consumer died while the message was on its way: nobody took it, so it lies in its queue, at its old place."""
         queue = self.queue(message.topic)
         queue.taken -= 1
+        self._lie(message)
         place = sum(1 for waiting in queue.messages if waiting.order < message.order)
         queue.messages.insert(place, message)
         self._waiting += 1
@@ -304,10 +321,13 @@ class Broker(Listeners):
                 for waiting in each.lines:
                     if waiting and (oldest is None or waiting[0].order < oldest[0]):
                         oldest = (waiting[0].order, waiting, each)
-            if oldest is None or not self._hand(oldest[2], oldest[1][0], 0):
+            if oldest is None:
                 return
+            if not self._expired(oldest[1][0]):
+                if not self._hand(oldest[2], oldest[1][0], 0):
+                    return
+                self._waiting -= 1
             oldest[1].popleft()
-            self._waiting -= 1
 
     def retry(self) -> None:
         """Paths or processes may be back: hand out what waits."""
@@ -322,9 +342,12 @@ class Broker(Listeners):
 
     def _serve(self, queue: Queue) -> None:
         """Hand out what waits in a queue as far as its consumers can take it."""
-        while queue.messages and self._deliver(queue, queue.messages[0], 0):
+        while queue.messages:
+            if not self._expired(queue.messages[0]):
+                if not self._deliver(queue, queue.messages[0], 0):
+                    return
+                self._waiting -= 1
             queue.messages.popleft()
-            self._waiting -= 1
 
 
 def _timed_out(message: Message) -> MessagingTimeout:

@@ -66,6 +66,7 @@ class RpcClient:
         deadlines = broker.deadlines(seconds)
         new_waiter = self._new_waiter
         waiter = message.waiter = new_waiter()
+        message.timeout_ns = deadlines.timeout_ns
         broker.publish(message)
         deadlines.add(waiter, message, message.sent_ns)
         try:

@@ -59,7 +59,7 @@ class Queue:
         self.consumers: list[Consumer] = []
         self.turn = 0
         self.published = self.taken = 0
-        """Messages that came in, and those that a consumer took: what is neither taken nor waits is on its way."""
+        """Messages that came in, and those that a consumer took or that expired: what is neither taken nor waits is on its way."""
 
     def join(self, consumer: Consumer) -> None:
         """Let a consumer take from it."""

@@ -15,12 +15,17 @@ if TYPE_CHECKING:
 
 
 class Message:
-    """One message: encoded once by its sender; `order` is its place in time among all messages."""
+    """One message: encoded once by its sender; `order` is its place in time among all messages.
+
+    A call lies in a queue for no longer than `timeout_ns`, the time its caller waits, and is gone then: `expires_ns`. A cast stays.
+    Source: `_publish` of oslo.messaging's rabbit driver gives the timeout as expiration.
+    """
 
     __slots__ = (
         "body",
         "ctx",
         "display",
+        "expires_ns",
         "fanout",
         "kind",
         "method",
@@ -28,6 +33,7 @@ class Message:
         "sender",
         "sent_ns",
         "seq",
+        "timeout_ns",
         "topic",
         "verdict",
         "waiter",
@@ -38,7 +44,7 @@ class Message:
     ) -> None:
         self.kind, self.topic, self.method, self.body, self.ctx, self.sender = kind, topic, method, body, ctx, sender
         self.display = display
-        self.seq = self.order = self.sent_ns = 0
+        self.seq = self.order = self.sent_ns = self.timeout_ns = self.expires_ns = 0
         self.waiter: asyncio.Future[bytes] | None = None
         """Where the caller waits for the reply; None for casts."""
         self.verdict: Verdict | None = None

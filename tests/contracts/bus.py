@@ -203,6 +203,22 @@ class BusContract:
 
         play(main)
 
+    @promise("call", "a call that lay in its queue until nobody waits for it any more is gone, a cast is not")
+    def test_a_call_that_nobody_took_in_its_time_is_gone(self, play: Play) -> None:
+        async def main(bus: Bus) -> None:
+            client = await bus.start("nova-api", "c1")
+            client.rpc.cast(CTX, "conductor", "make", {"name": "kept"})
+            with pytest.raises(MessagingTimeout):
+                await client.rpc.call(CTX, "conductor", "get", {"x": 1}, timeout=0.2)
+            await bus.quiet()
+            await bus.worker("h1")
+            await bus.until(lambda: bus.seen)
+            await bus.quiet()
+            assert bus.seen == [("h1", "make", "kept")]
+            assert await bus.depth("conductor") == 0
+
+        play(main)
+
     @promise("cast", "messages of one sender arrive in their order")
     def test_messages_of_one_sender_arrive_in_their_order(self, play: Play) -> None:
         async def main(bus: Bus) -> None:

@@ -87,7 +87,7 @@ def test_aiormq_is_shown_that_the_server_lives_while_only_messages_come() -> Non
 
 def test_what_one_step_sends_is_written_at_once_as_the_protocol_has_it() -> None:
     async def story(stream: Stream, wire: Wire, told: list[Any]) -> None:
-        stream.publish("nova", "compute.h1", BODY, PERSISTENT)
+        stream.publish("nova", "compute.h1", BODY, PERSISTENT, 60_000)
         stream.acknowledge(5)
         await asyncio.sleep(0)
         [written] = wire.writes
@@ -100,6 +100,7 @@ def test_what_one_step_sends_is_written_at_once_as_the_protocol_has_it() -> None
         send, header, *bodies, taken = parts
         assert (send.exchange, send.routing_key) == ("nova", "compute.h1")
         assert (header.body_size, header.properties.delivery_mode, header.properties.content_type) == (300, 2, "application/json")
+        assert header.properties.expiration == "60000"
         assert b"".join(body.value for body in bodies) == BODY
         assert (taken.name, taken.delivery_tag, taken.multiple) == ("Basic.Ack", 5, False)
 
