@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -55,6 +54,8 @@ class Stream(asyncio.StreamReaderProtocol):
         self._parts: list[bytes] = []
         self._left = 0
         self._out: list[bytes] = []
+        self._properties: dict[tuple[int, int], bytes] = {}
+        """Those of messages, by mode and time to lie in a queue: of a few kinds."""
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
@@ -122,7 +123,9 @@ class Stream(asyncio.StreamReaderProtocol):
     def publish(self, exchange: str, key: str, payload: bytes, mode: int, expires_ms: int = 0) -> None:
         """Send a message: publications are numbered from 1, in their order. It lies in its queue for `expires_ms` at most."""
         number, piece = self._channel, self._piece
-        properties = properties_of(mode, expires_ms)
+        properties = self._properties.get((mode, expires_ms))
+        if properties is None:
+            properties = self._properties[mode, expires_ms] = properties_of(mode, expires_ms)
         self._write(_framed(METHOD, number, _method.pack(BASIC, PUBLISH) + b"\0\0" + _short(exchange) + _short(key) + b"\0"))
         self._write(_framed(HEADER, number, _content.pack(BASIC, 0, len(payload)) + properties))
         for at in range(0, len(payload), piece):
@@ -144,7 +147,6 @@ class Stream(asyncio.StreamReaderProtocol):
             self._transport.write(b"".join(out))
 
 
-@lru_cache
 def properties_of(mode: int, expires_ms: int) -> bytes:
     """The properties of messages: our ids are in their payload."""
     expiration = str(expires_ms) if expires_ms else None

@@ -42,12 +42,14 @@ QUICK = 15
 REST_S = 150.0
 """How long the cloud rests: longer than every timeout above and the agents' reports together."""
 BOOT_S = 45.0
+ADDRESSES = 5
+"""What neutron gives of a /29: the network's and broadcast's addresses, and the gateway's, are not given."""
 DELAY_S = 12.0
 """Longer than rpc_response_timeout above."""
 messages = st.sampled_from(
     ["update_device_list", "get_devices_details*", "push", "port_delete*", "port_create_end", "port_delete_end",
      "port_update_end", "network_delete_end", "network_create_end", "subnet_create_end", "get_active_networks_info",
-     "dhcp_ready_on_ports", "tunnel_*", "external_instance_event", "security_group_*", "report_state"]
+     "dhcp_ready_on_ports", "tunnel_*", "external_instance_event", "security_group_*", "report_state", "agent_updated"]
 )  # fmt: skip
 driver_calls = st.sampled_from(["l2.wire", "l2.unwire", "l2.wired", "l2.devices", "dhcp.serve", "dhcp.stop", "dhcp.reserve"])
 few = st.integers(0, 5)
@@ -156,9 +158,8 @@ class Networking(RuleBasedStateMachine):
             net.subnets.append(subnet.id)
 
     def _addresses_left(self, net: Net) -> int:
-        """Of a /29 neutron gives five: the network's and broadcast's, and the gateway's, are not given."""
         used = Counter(a.subnet_id for a in self.all(IPAllocation))
-        return sum(5 - used[subnet] for subnet in net.subnets)
+        return sum(ADDRESSES - used[subnet] for subnet in net.subnets)
 
     @precondition(lambda self: any(net.subnets for net in self.nets))
     @rule(which=few, mac=st.none() | st.integers(0, 2))
@@ -338,8 +339,9 @@ class Networking(RuleBasedStateMachine):
                 assert port.id in wirings, f"port {port.id} of active server {server.id} is not wired"
                 assert port.status == "ACTIVE", port.status
         served = {p.network_id for p in ports.values() if p.device_owner == "network:dhcp" and p.id in wirings}
-        # A network whose addresses all went before its DHCP agent asked for one has no DHCP, as upstream.
-        full = {net.id for net in self.nets if not self._addresses_left(net)}
+        # A network of a subnet whose addresses all went before its DHCP agent asked for one has no DHCP, as upstream.
+        used = Counter(a.subnet_id for a in self.all(IPAllocation))
+        full = {net.id for net in self.nets if any(used[subnet] == ADDRESSES for subnet in net.subnets)}
         wanted = {subnet.network_id for subnet in self.all(Subnet)} - (full - served)
         assert served == wanted, f"DHCP serves {served - wanted} in vain and leaves out {wanted - served}"
 
