@@ -3,11 +3,14 @@
 So the beginning of a transaction goes with its first look, and what it writes with the next one or with its end: an answer is
 waited for only where there is something in it. psycopg's layer over libpq is used (`psycopg.pq`), without its cursors: they
 prepare anew what a program forgets among a hundred statements, and cost as much again as the statement.
+
+libpq's own wait for an answer holds all threads of a program, hears no signal and has no end; so it is waited for here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from select import POLLIN, POLLOUT, poll
 from typing import Any
 
 import psycopg
@@ -16,6 +19,10 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus
 
 DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+STATEMENT_MS = 30_000
+"""After so long the server ends a statement by itself."""
+SILENT_MS = STATEMENT_MS + 5_000
+"""A server that has not answered after so long never will: it hangs, or the way to it is cut."""
 
 
 class Pipeline:
@@ -26,6 +33,8 @@ class Pipeline:
         self._prepared: dict[str, bytes] = {}
         """The server's name of each statement; there are as many as the program has ways to ask."""
         self._waiting: list[tuple[bytes, list[bytes | None]]] = []
+        self._poll = poll()
+        self._poll.register(self._server.socket, POLLIN)
 
     def begin(self) -> None:
         """Begin a transaction; what waited of the one before is not sent."""
@@ -59,7 +68,8 @@ class Pipeline:
         head, *tail = statement.split("%s")
         text = head + "".join(f"${number}{part}" for number, part in enumerate(tail, 1))
         name = f"s{len(self._prepared)}".encode()
-        result = self._server.prepare(name, text.encode())
+        self._server.send_prepare(name, text.encode())
+        result = self._result()
         if result.status not in DONE:
             raise error_from_result(result)
         self._prepared[statement] = name
@@ -73,7 +83,7 @@ class Pipeline:
             server.send_query_prepared(name, values)
         server.pipeline_sync()
         results = [self._result() for _ in waiting]
-        server.get_result()  # that of the synchronisation
+        self._get()  # that of the synchronisation
         server.exit_pipeline_mode()
         for result in results:
             if result.status not in DONE:
@@ -81,11 +91,27 @@ class Pipeline:
         return results[-1]
 
     def _result(self) -> Any:
-        result = self._server.get_result()
+        result = self._get()
         if result is None:
             raise psycopg.OperationalError("the connection to the server was lost")
-        self._server.get_result()  # nothing more comes of this one
+        self._get()  # nothing more comes of this one
         return result
+
+    def _get(self) -> Any:
+        """The next result, or None, once it is there. Raises OperationalError, with the connection closed, when none comes."""
+        server = self._server
+        while server.is_busy():
+            unsent = server.flush()
+            if unsent:
+                self._poll.modify(server.socket, POLLIN | POLLOUT)
+            came = self._poll.poll(SILENT_MS)
+            if unsent:
+                self._poll.modify(server.socket, POLLIN)
+            if not came:
+                server.finish()
+                raise psycopg.OperationalError(f"the server did not answer within {SILENT_MS // 1000} s")
+            server.consume_input()
+        return server.get_result()
 
 
 def _text(value: Any) -> bytes | None:

@@ -18,7 +18,7 @@ import orjson
 import psycopg
 
 from lab.errors import LabError, ServiceUnavailable
-from lab.store.pipeline import Pipeline
+from lab.store.pipeline import STATEMENT_MS, Pipeline
 from lab.store.port import Changed
 from lab.store.record import Record, StoreConflict, need_followed
 from lab.store.sql import SqlStore
@@ -31,9 +31,11 @@ OPTIONS = (
     "-c default_transaction_isolation=serializable "
     # Where a whole table is read, any change of it is a conflict: indexes keep what is read, and so conflicts, small.
     "-c enable_seqscan=off "
-    "-c lock_timeout=2000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=10000"
+    f"-c lock_timeout=2000 -c statement_timeout={STATEMENT_MS} -c idle_in_transaction_session_timeout=10000"
 )
 CONNECT_S = 3
+ALIVE: dict[str, Any] = {"keepalives_idle": 20, "keepalives_interval": 5, "keepalives_count": 3}
+"""In s, and a number: who only listens learns by it, after 35 s, that the server's machine is gone. The kernel's own is two hours."""
 ATTEMPTS = 100
 """How often a transaction is run before its conflicts are the caller's."""
 BACKOFF_S = (0.002, 0.004, 0.008, 0.016, 0.032, 0.064)
@@ -82,9 +84,8 @@ class PostgresStore(SqlStore):
     def _connect(self) -> Any:
         try:
             # Statements are prepared by the pipeline: those of psycopg's cursors it would forget all together, and with them ours.
-            return psycopg.connect(
-                "postgresql" + self._url[self._url.index(":") :], options=OPTIONS, connect_timeout=CONNECT_S, prepare_threshold=None
-            )
+            url = "postgresql" + self._url[self._url.index(":") :]
+            return psycopg.connect(url, options=OPTIONS, connect_timeout=CONNECT_S, prepare_threshold=None, **ALIVE)
         except psycopg.OperationalError as error:
             said = " ".join(str(error).split())
             raise Gone(
@@ -168,7 +169,7 @@ class PostgresStore(SqlStore):
             result = work(tx)
             for payload in self._payloads(tx.touched):
                 pipeline.execute("SELECT pg_notify(%s, %s)", (CHANNEL, payload))
-            committing = True
+            committing = bool(tx.touched)
             pipeline.commit()
         except BaseException as error:
             if connection.closed:

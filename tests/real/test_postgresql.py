@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
 import pytest
 
-from lab.errors import LabError
-from lab.store import Record
+from lab.errors import LabError, ServiceUnavailable
+from lab.store import Record, pipeline
 from lab.store.pipeline import Pipeline
 from lab.store.postgres import Gone, PostgresStore
 from lab.store.record import StoreConflict
@@ -186,3 +191,63 @@ def test_a_statement_that_fails_at_the_end_takes_all_back_and_the_next_transacti
     with pytest.raises(psycopg.errors.DivisionByZero):
         store.transact(broken)
     assert store.transact(lambda tx: tx.get(Counter, "a")).value == 0
+
+
+def test_while_an_answer_is_waited_for_threads_go_on_and_signals_are_heard(open_: Callable[[], PostgresStore]) -> None:
+    store, heard, ticks = open_(), list[float](), list[float]()
+
+    def tick() -> None:
+        for _ in range(8):
+            ticks.append(time.monotonic())
+            time.sleep(0.05)
+
+    def hear(*_: Any) -> None:
+        heard.append(time.monotonic())
+
+    thread, before = threading.Thread(target=tick), signal.signal(signal.SIGALRM, hear)
+    begin = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        thread.start()
+        store.transact(lambda tx: (tx._cursor.execute("SELECT pg_sleep(1)::text"), tx._cursor.fetchall()))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        thread.join()
+    assert ticks[-1] - begin < 0.9
+    assert heard[0] - begin < 0.9
+
+
+@pytest.mark.parametrize("write", [True, False])
+def test_a_server_that_does_not_answer_is_given_up(
+    open_: Callable[[], PostgresStore], monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    store, other = open_(), open_()
+    store.transact(lambda tx: tx.update(tx.insert(Counter.make(name="a")), value=0))
+    monkeypatch.setattr(pipeline, "SILENT_MS", 300)
+    stopped: list[int] = []
+
+    def work(tx: Any) -> Any:
+        """At its first run the server stands still before it is asked to commit."""
+        counter = tx.get(Counter, "a")
+        if not stopped:
+            tx._cursor.execute("SELECT pg_backend_pid()")
+            stopped.append(tx._cursor.fetchone()[0])
+            os.kill(stopped[0], signal.SIGSTOP)
+        return tx.update(counter, value=1) if write else counter
+
+    try:
+        if write:
+            with pytest.raises(ServiceUnavailable, match="whether it happened is not known"):
+                store.transact(work)
+        else:  # what only looks may be run again
+            assert store.transact(work).value == 0
+    finally:
+        os.kill(stopped[0], signal.SIGCONT)
+    assert store.transact(lambda tx: tx.get(Counter, "a")) == other.transact(lambda tx: tx.get(Counter, "a"))
+
+
+def test_who_only_listens_learns_that_the_server_is_gone(open_: Callable[[], PostgresStore]) -> None:
+    store = open_()
+    with socket.socket(fileno=os.dup(store._connection.fileno())) as of_store:
+        idle, interval = (of_store.getsockopt(socket.IPPROTO_TCP, each) for each in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL))
+    assert (idle, interval) == (20, 5)
