@@ -6,7 +6,7 @@ oslo.messaging's configuration modules (2026.2), and nova's of Rocky for `era="2
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,6 +67,8 @@ VOLUME_QUOTAS: Mapping[str, int] = {
     "backup_gigabytes": 1000,
     "per_volume_gigabytes": -1,
 }
+QUOTAS = frozenset({"compute_quotas", "network_quotas", "volume_quotas"})
+"""Settings that hold many, each with a default of its own, as each is an option of its own in OpenStack."""
 
 
 @dataclass(frozen=True)
@@ -152,13 +154,19 @@ class Config:
         return self.metadata_proxy_shared_secret or self.service_password
 
     def but(self, **changes: Any) -> Config:
-        """The same settings with some changed; an unknown name lists the known ones."""
-        unknown = sorted(set(changes) - set(self.__dataclass_fields__))
-        if unknown:
-            raise ValueError(
-                f"unknown setting {', '.join(unknown)}; known: {', '.join(sorted(self.__dataclass_fields__))}"
-            )
+        """The same settings with some changed; an unknown name lists the known ones. Quotas that are not named stay."""
+        _need_known("setting", changes, self.__dataclass_fields__)
+        for name in QUOTAS & changes.keys():
+            own = getattr(self, name)
+            _need_known(f"key of {name}", changes[name], own)
+            changes[name] = {**own, **changes[name]}
         return replace(self, **changes)
+
+
+def _need_known(what: str, given: Iterable[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ValueError(f"unknown {what} {', '.join(unknown)}; known: {', '.join(sorted(known))}")
 
 
 def for_era(era: str) -> Config:

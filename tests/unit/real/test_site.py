@@ -62,6 +62,7 @@ def test_secrets_come_from_files_and_the_environment(tmp_path: Path, monkeypatch
         ({"hosts": {"a": {"roles": ["compute"]}}}, "needs one host with the role controller; it has none"),
         ({"cloud": {"host": "b"}, "hosts": {"a": {}}}, "has no host 'b'; known: a"),
         ({"settings": {"max_atempts": 1}}, "[settings] of the configuration: unknown setting max_atempts"),
+        ({"settings": {"compute_quotas": {"instance": 3}}}, "unknown key of compute_quotas instance; known: cores, injected_file"),
         ({"settings": {"era": "1999"}}, "unknown era '1999'"),
         ({"settings": {"max_attempts": "x"}}, "[settings] of the configuration: max_attempts is 'x'; give a value like 3"),
         ({"settings": {"max_attempts": True}}, "max_attempts is True; give a value like 3"),
@@ -80,6 +81,11 @@ def test_mistakes_are_named(document: dict[str, dict[str, object]], words: str) 
         here = site(document)
         here.place(here.host)
     assert words in str(caught.value)
+
+
+def test_quotas_that_are_not_named_keep_their_defaults() -> None:
+    quotas = site({"settings": {"compute_quotas": {"instances": 60}}}).settings.compute_quotas
+    assert (quotas["instances"], quotas["cores"], quotas["metadata_items"]) == (60, 20, 128)
 
 
 def test_a_file_that_is_not_there_and_one_that_is_no_toml(tmp_path: Path) -> None:
