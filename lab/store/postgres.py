@@ -270,10 +270,10 @@ class Ears:
 
     def _open(self) -> None:
         self._connection = self._store._connect()
-        self._connection.autocommit = True
-        self._connection.execute(f"LISTEN {CHANNEL}")
         self._fileno: int = self._connection.fileno()
         self._loop.add_reader(self._fileno, self._hear)
+        self._connection.autocommit = True
+        self._connection.execute(f"LISTEN {CHANNEL}")
 
     def _hear(self) -> None:
         rows: list[tuple[str, Any]] = []
@@ -294,7 +294,7 @@ class Ears:
         try:
             self._open()
             self._store.look_again()
-        except LabError:
+        except (LabError, psycopg.Error):  # a server that begins or ends may take a connection and end it
             self._shut()
             self._timer = self._loop.call_later(1.0, self._again)
 

@@ -138,6 +138,36 @@ def test_the_database_may_go_away_and_come_back() -> None:
         asyncio.run(main(server))
 
 
+def test_who_listens_tries_again_when_a_server_that_begins_takes_a_connection_and_ends_it(
+    open_: Callable[[], PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        store, other = open_(), open_()
+        heard: list[Any] = []
+        connect, ended = store._connect, []
+
+        def connect_and_lose() -> Any:
+            connection = connect()
+            if not ended:
+                ended.append(connection)
+                other.execute(f"SELECT pg_terminate_backend({connection.info.backend_pid}, 1000)")
+            return connection
+
+        await store.run(lambda tx: tx.insert(Counter.make(name="a")))
+        store.follow(Counter, lambda key, record: heard.append(record and record.value))
+        monkeypatch.setattr(store, "_connect", connect_and_lose)
+        assert store._ears is not None
+        other.execute(f"SELECT pg_terminate_backend({store._ears._connection.info.backend_pid}, 1000)")
+        await asyncio.sleep(0.4)
+        other.transact(lambda tx: tx.update(tx.get(Counter, "a"), value=7))
+        async with asyncio.timeout(10):
+            while 7 not in heard:
+                await asyncio.sleep(0.05)
+        assert len(ended) == 1
+
+    asyncio.run(main())
+
+
 def test_wrong_databases_are_named(server: Postgres) -> None:
     with pytest.raises(LabError, match=r"postgresql\+psycopg://u:\*\*\*@127.0.0.1:1/x cannot be reached: .*; is PostgreSQL up"):
         open_store("postgresql+psycopg://u:secret@127.0.0.1:1/x")
