@@ -10,28 +10,37 @@ from io import TextIOWrapper
 from itertools import pairwise
 from typing import Any
 
-# Command -> module of lab.cli with a Typer app or a function of that name, and its line in the overview.
-COMMANDS = {
-    "demo": "Watch a server being created through all services.",
-    "up": "Serve a cloud to OpenStack clients on one loopback port.",
-    "service": "Run some processes of a real cloud on their own.",
-    "tui": "Watch a cloud, stop it, look inside, break it, go back.",
-    "trace": "Show, record and export messages.",
-    "lesson": "Learn by doing: list, start, check, and get hints.",
-    "scenario": "List, check and play scenarios of work and faults.",
-    "capabilities": "Print which driver can do what, then and now.",
-    "image": "Build a tiny guest for a real cloud, without the internet.",
-    "doctor": "Say what this machine can do, and what is missing.",
-    "db": "Show and upgrade the layout of a database of records.",
-    "sweep": "Remove what a crashed real cloud left here.",
-    "version": "Print the version.",
+# Command -> module of lab.cli with a Typer app or a function of that name, and its lines in the overview.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("Watch a server being created through all services.", "서버 하나가 모든 서비스를 거쳐 만들어지는 것을 봅니다."),
+    "up": (
+        "Serve a cloud to OpenStack clients on one loopback port.",
+        "OpenStack 클라이언트가 쓸 클라우드를 loopback 포트 하나에 띄웁니다.",
+    ),
+    "service": ("Run some processes of a real cloud on their own.", "실제 클라우드의 프로세스 일부를 따로 실행합니다."),
+    "tui": (
+        "Watch a cloud, stop it, look inside, break it, go back.",
+        "클라우드를 보고, 멈추고, 들여다보고, 고장 내고, 되돌립니다.",
+    ),
+    "trace": ("Show, record and export messages.", "메시지를 보여 주고, 기록하고, 내보냅니다."),
+    "lesson": ("Learn by doing: list, start, check, and get hints.", "해 보면서 배우는 수업: 목록, 시작, 확인, 힌트."),
+    "scenario": ("List, check and play scenarios of work and faults.", "할 일과 고장의 시나리오: 목록, 검사, 실행."),
+    "capabilities": ("Print which driver can do what, then and now.", "어느 드라이버가 무엇을 할 수 있는지, 그때와 지금."),
+    "image": (
+        "Build a tiny guest for a real cloud, without the internet.",
+        "실제 클라우드에 쓸 작은 게스트를 인터넷 없이 만듭니다.",
+    ),
+    "doctor": ("Say what this machine can do, and what is missing.", "이 기계로 무엇을 할 수 있고 무엇이 빠졌는지 알려 줍니다."),
+    "db": ("Show and upgrade the layout of a database of records.", "데이터베이스의 레이아웃을 보여 주고 맞춥니다."),
+    "sweep": ("Remove what a crashed real cloud left here.", "비정상 종료된 실제 클라우드가 여기 남긴 것을 지웁니다."),
+    "version": ("Print the version.", "버전을 출력합니다."),
 }
 OURS = {"lab", "sim", "drivers", "lessons", "scenarios"}
 """Our own packages: what lacks of them is a bug, what lacks of others was not installed."""
 
 
-def app_for(command: str) -> Any:
-    """Build the Typer app of one command, or of all of them for the overview."""
+def app_for(command: str, lang: str = "en") -> Any:
+    """Build the Typer app of one command, or of all of them for the overview in a language."""
     import typer
     from typer.core import TyperGroup
 
@@ -44,16 +53,17 @@ def app_for(command: str) -> Any:
     app = typer.Typer(
         name="glasscloud",
         cls=InOrder,
-        help="A cloud with glass walls.",
+        help="속이 들여다보이는 클라우드." if lang == "ko" else "A cloud with glass walls.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    for name, line in COMMANDS.items():
+    for name, lines in COMMANDS.items():
         if command not in {name, ""}:
             continue
+        line = lines[lang == "ko"]
         module = importlib.import_module(f"lab.cli.{name}")
         if hasattr(module, "app"):
             app.add_typer(module.app, name=name, help=line)
@@ -71,16 +81,16 @@ def main(arguments: list[str] | None = None) -> None:
     given = ["version"] if given == ["--version"] else given
     command = next((word for word in given if not word.startswith("-")), "")
     # Importing one command only keeps `glasscloud demo` under its budget of start-up time.
-    guarded(lambda: called(app_for(command if command in COMMANDS else ""), given, language(given)), lambda: language(given))
+    guarded(lambda: called(command if command in COMMANDS else "", given, language(given)), lambda: language(given))
 
 
-def called(app: Any, given: list[str], lang: str) -> None:
-    """Run the application of a command, and leave with its exit code; a wrong call is refused in the caller's language."""
+def called(command: str, given: list[str], lang: str) -> None:
+    """Run a command, and leave with its exit code; a wrong call is refused in the caller's language."""
     from typer import BadParameter
 
     wrong_call: type[Exception] = BadParameter.__mro__[1]  # of every kind; Typer does not name the class
     try:
-        code = app(given, prog_name="glasscloud", standalone_mode=False)
+        code = app_for(command, lang)(given, prog_name="glasscloud", standalone_mode=False)
     except wrong_call as error:
         from lab.cli.usage import refuse
 

@@ -35,8 +35,11 @@ class Commands(Provider):
 
     async def search(self, query: str) -> Hits:
         """Those that match."""
-        matcher = self.matcher(query)
+        matcher, found = self.matcher(query), False
         for words, what in self._all():
             score = matcher.match(words)
             if score > 0:
+                found = True
                 yield Hit(score, matcher.highlight(words), what)
+        if not found:  # Textual would say so in English
+            yield Hit(0.0, cast("GlassApp", self.app).say("palette.none"), lambda: None)

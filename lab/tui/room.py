@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.geometry import Size
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
@@ -133,6 +134,7 @@ class Room(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The bar of rooms, the body, the bar of keys."""
+        self.fit(self.app.size)  # now, so that what is in it is styled once
         yield RoomBar()
         yield from self.body()
         yield KeyBar()
@@ -142,9 +144,13 @@ class Room(Screen[None]):
         self.watch(self.app, "theme", self.restyled, init=False)
 
     def on_resize(self) -> None:
-        """Say in classes how much room there is; a subclass's own `on_resize` is called before this one."""
-        self.set_class(self.size.width >= self.wide_from, "wide")
-        self.set_class(self.size.height >= TALL_FROM, "tall")
+        """Another size; a subclass's own `on_resize` is called before this one."""
+        self.fit(self.size)
+
+    def fit(self, size: Size) -> None:
+        """Say in classes how much room there is."""
+        self.set_class(size.width >= self.wide_from, "wide")
+        self.set_class(size.height >= TALL_FROM, "tall")
 
     def catch_up(self) -> None:
         """Tell the room what happened since it was told last; the application calls it for the shown room only."""

@@ -101,6 +101,7 @@ WORDS: Texts = {
     "left.loading": {"en": "… the list of {n} rows is being fetched", "ko": "… {n}줄짜리 목록을 가져오는 중입니다"},
     "left.failed": {"en": "✗ The list of {n} rows could not be fetched. {why}", "ko": "✗ {n}줄짜리 목록을 가져오지 못했습니다. {why}"},
     "palette.hint": {"en": "a room, or what a key does", "ko": "방 이름이나 키가 하는 일"},
+    "palette.none": {"en": "Nothing is called so.", "ko": "그런 이름이 없습니다."},
     "palette.room": {"en": "Go to: {name}", "ko": "이동: {name}"},
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from lab.journal.formats import svg
 from lab.tui.screens.flow import FlowRoom
@@ -47,6 +47,22 @@ def test_the_palette_speaks_the_language(recording: Path, lang: str, words: str)
         await pilot.press("ctrl+p")
         await pilot.pause()
         assert words in app.screen.query_one(Input).placeholder
+
+    play(app, story)
+
+
+@pytest.mark.parametrize(("lang", "words"), [("en", "Nothing is called so."), ("ko", "그런 이름이 없습니다.")])
+def test_the_palette_says_in_the_language_that_it_found_nothing(recording: Path, lang: str, words: str) -> None:
+    app = app_of(recording, lang)
+
+    async def story(pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+p", *"zzqq")
+        for _ in range(100):
+            await pilot.pause(0.02)
+            options = app.screen.query_one(OptionList).options
+            if len(options) == 1:
+                break
+        assert words in str(options[0].prompt)
 
     play(app, story)
 

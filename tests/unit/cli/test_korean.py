@@ -15,7 +15,7 @@ import pytest
 
 from drivers.site import site
 from lab.cli.lesson import running_cloud
-from lab.cli.main import explain, language, main
+from lab.cli.main import COMMANDS, explain, language, main
 from lab.cli.program import check
 from lab.client.transports import OverHttp
 from lab.errors import LabError, NotFound, Unreachable
@@ -144,6 +144,15 @@ def test_a_program_of_a_cloud_says_in_korean_what_its_file_lacks(tables: dict[st
     with pytest.raises(LabError) as caught:
         check(site(tables, "cloud.toml"), agents=False)
     assert words in caught.value.say("ko")
+
+
+def test_the_overview_is_korean_too(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "ko_KR.UTF-8")
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    lines = capsys.readouterr().out.partition("Commands:")[2].splitlines()
+    assert len(lines) > len(COMMANDS)
+    assert [line for line in lines if line and not HANGUL.search(line)] == []
 
 
 def test_the_layout_of_a_database_is_told_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
