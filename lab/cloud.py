@@ -163,10 +163,13 @@ class SimulatedCloud(Cloud):
         return self.wires.processes[name]
 
     def plant(self, kind: str, **what: Any) -> None:
-        """Plant a fault as a scenario writes it: plant("process", process="nova-compute@compute-1", do="kill", at_s=5)."""
-        from sim.plant import plant
+        """Plant a fault as a scenario writes it: plant("process", process="nova-compute@compute-1", do="kill", at_s=5).
 
-        plant(self.world, kind, **what)
+        Raises LabError for what cannot be planted, and changes nothing.
+        """
+        from sim.outside import deed
+
+        deed(self.world, "fault", {"plant": kind, **what})()
 
     async def ping(self, server_id: str, target: str) -> Any:
         """Send an echo request from a server to an address, and answer the walk of its frames."""

@@ -216,6 +216,10 @@ def known_options(options: Mapping[str, Any]) -> None:
     if unknown:
         hint = "; its size is datacenter={'racks': 5, 'hosts_per_rack': 10}" if unknown[0] in {"hosts", "racks", "hosts_per_rack"} else ""
         raise LabError(f"a simulated cloud has no option {unknown[0]}; known: seed, {', '.join(known)}{hint}")
+    for name, kind, way in (("config", Config, "Config().but(max_attempts=1)"), ("epoch", datetime, "a datetime with its time zone")):
+        given = options.get(name)
+        if given is not None and not isinstance(given, kind):
+            raise LabError(f"{name} of a simulated cloud is {given!r}; give {way}")
 
 
 def spec_of(given: DatacenterSpec | dict[str, Any] | None) -> DatacenterSpec:

@@ -115,6 +115,8 @@ class Resource:
 
 
 R = TypeVar("R", bound=Resource)
+NAMES = 20
+"""As many names are listed for who asks for one that nothing has."""
 
 
 class Collection(Generic[R]):
@@ -163,8 +165,12 @@ class Collection(Generic[R]):
 
     async def find(self, name: str) -> R:
         """The one with this name. Raises NotFound when there is none or more than one."""
-        found = [r for r in await self.list() if r.name == name]
-        if len(found) != 1:
+        there = await self.list()
+        found = [r for r in there if r.name == name]
+        if not found:
+            names = ", ".join(sorted({r.name for r in there if r.name})[:NAMES]) or "none"
+            raise NotFound(f"none of the {self.plural} is named {name!r}; there are: {names}")
+        if len(found) > 1:
             raise NotFound(f"{len(found)} {self.plural} are named {name!r}; give an id instead")
         return found[0]
 

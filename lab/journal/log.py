@@ -13,11 +13,12 @@ import marshal
 import tempfile
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 
 import zstandard
 
+from lab.errors import LabError
 from lab.journal.entry import Entry, LazyBody
 from lab.runtime import Runtime
 
@@ -185,7 +186,16 @@ class Journal:
         raise KeyError(f"the journal has no entry {seq}; it ends at {self.seq}")
 
     def find(self, since: int = 0, **wanted: object) -> Iterator[Entry]:
-        """Entries after `since` whose fields equal the wanted ones; the text '*' at an end matches a prefix."""
+        """Entries after `since` whose fields equal the wanted ones; the text '*' at an end matches a prefix.
+
+        Raises LabError for a field that entries do not have.
+        """
+        unknown = [name for name in wanted if name not in Entry._fields]
+        if unknown:
+            raise LabError(f"an entry of the journal has no {', '.join(unknown)}; known: {', '.join(Entry._fields)}")
+        return self._find(since, wanted)
+
+    def _find(self, since: int, wanted: Mapping[str, object]) -> Iterator[Entry]:
         tests: list[tuple[int, object]] = [(Entry._fields.index(name), value) for name, value in wanted.items()]
         for row in self._rows(since):
             if all(_matches(row[i], value) for i, value in tests):

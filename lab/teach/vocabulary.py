@@ -67,7 +67,7 @@ FAULTS: Mapping[str, Shape] = MappingProxyType({
         "message", "do", do=Text(("drop", "delay", "duplicate", "lose_reply")), source=NAME, target=NAME, nth=SIZE,
         times=SIZE, delay_s=SECONDS,
     ),
-    "driver": shape("driver", "do", do=Text(("raise", "hang", "lie")), host=NAME, nth=SIZE, times=SIZE, error=NAME),
+    "driver": shape("driver", "do", do=Text(("raise", "hang", "lie")), host=NAME, nth=SIZE, times=SIZE),
     "process": shape("process", "do", do=Text(("kill", "hang", "restart")), **WHEN),
     "link": shape("link", "do", do=Text(("cut", "slow")), factor=Number(1.0, SLOWEST), **WHEN),
     "nas": shape("nas", "do", do=Text(("slow", "full")), factor=Number(1.0, SLOWEST), **WHEN),

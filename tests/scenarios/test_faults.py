@@ -121,6 +121,22 @@ def test_cables_and_filers_and_trunks_break_and_are_mended() -> None:
     assert mended == [True, 1, 1, False, [set()]]
 
 
+@pytest.mark.parametrize(("kind", "what", "words"), [
+    ("lonk", {"lonk": "leaf-1--spine-1", "do": "cut"}, "unknown fault 'lonk'; known: message, driver, process, link"),
+    ("link", {"link": "leaf-1--spine-1", "do": "burn"}, "has no 'burn'; known: cut, slow, mend"),
+    ("link", {"link": "leaf-1--spine-1"}, "needs 'do'"), ("link", {"lnk": "leaf-1--spine-1", "do": "cut"}, "no key 'lnk'"),
+    ("message", {"message": "x", "do": "drop", "nth": "two"}, "'nth' of the fault 'message' is a whole number"),
+])  # fmt: skip
+def test_a_fault_that_is_none_is_refused_in_words(kind: str, what: dict[str, Any], words: str) -> None:
+    async def work(cloud: SimulatedCloud) -> str:
+        with pytest.raises(LabError) as caught:
+            cloud.plant(kind, **what)
+        assert not list(cloud.journal.find(kind="fault"))
+        return str(caught.value)
+
+    assert words in in_cloud(work)
+
+
 @pytest.mark.parametrize(
     ("kind", "what", "known"),
     [

@@ -10,7 +10,7 @@ import pytest
 import lab
 from lab.client.resource import WaitFailed
 from lab.client.session import ApiError
-from lab.errors import LabError, Unreachable
+from lab.errors import LabError, NotFound, Unreachable
 from sim.loop import SimLoop
 
 SMALL = {"racks": 1, "hosts_per_rack": 1}
@@ -178,3 +178,28 @@ def test_on_a_foreign_loop_errors_are_not_lost_and_the_world_is_closed(fails):
     with pytest.raises(ZeroDivisionError if fails else LookupError):
         asyncio.run(main())
     assert closed == [True]
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    ({"config": {"max_attempts": 1}}, r"config of a simulated cloud is \{'max_attempts': 1\}; give Config\(\)\.but"),
+    ({"epoch": "yesterday"}, "epoch of a simulated cloud is 'yesterday'; give a datetime"),
+])  # fmt: skip
+def test_an_option_of_another_kind_says_what_to_give(options: dict[str, object], words: str) -> None:
+    async def main() -> None:
+        async with lab.Cloud.simulated(**options):
+            pass
+
+    with pytest.raises(LabError, match=words):
+        lab.run(main)
+
+
+def test_a_name_that_nothing_has_is_answered_with_those_that_there_are() -> None:
+    async def main() -> None:
+        async with lab.Cloud.simulated(datacenter=SMALL) as cloud:
+            with pytest.raises(NotFound, match="none of the flavors is named 'm1'; there are: none"):
+                await cloud.compute.flavors.find("m1")
+            await cloud.compute.flavors.create("m1.tiny", vcpus=1, ram=512, disk=1)
+            with pytest.raises(NotFound, match=r"none of the flavors is named 'm1'; there are: m1\.tiny"):
+                await cloud.compute.flavors.find("m1")
+
+    lab.run(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from lab.errors import LabError
 from lab.journal import Entry, Journal, LazyBody
 from lab.journal.export import trace
 from lab.journal.formats import Flow, export
@@ -114,3 +115,8 @@ def test_a_subscriber_may_leave_while_it_is_told() -> None:
     journal.add("log", "a", "b", "one")
     journal.add("log", "a", "b", "two")
     assert seen == ["once", "always", "always"]
+
+
+def test_a_field_that_entries_do_not_have_is_refused_with_those_that_they_have() -> None:
+    with pytest.raises(LabError, match="no knd; known: seq, t, kind"):
+        Journal(SimLoop().runtime).find(knd="decision")
