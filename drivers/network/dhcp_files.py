@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 
 from lab.services.network.driver import DhcpHost, DhcpNetwork, DhcpSubnet
@@ -16,6 +16,13 @@ CLASSLESS, CLASSLESS_MICROSOFT = "option:classless-static-route", "249"
 def subnets(network: DhcpNetwork) -> list[DhcpSubnet]:
     """The subnets that are served: IPv4."""
     return [s for s in network.subnets if ip_network(s.cidr).version == 4]
+
+
+def own_addresses(network: DhcpNetwork) -> dict[IPv4Network, str]:
+    """The server's own address in each subnet that is served."""
+    nets = [IPv4Network(subnet.cidr) for subnet in subnets(network)]
+    found = {net: next((a for a in network.wiring.addresses if ip_address(a) in net), None) for net in nets}
+    return {net: own for net, own in found.items() if own is not None}
 
 
 def hosts(reservations: Iterable[DhcpHost]) -> str:

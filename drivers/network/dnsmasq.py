@@ -23,7 +23,7 @@ from pyroute2 import IPRoute
 
 from drivers.devices import offload_off, port_of, port_tag
 from drivers.findings import Finding
-from drivers.network import dhcp_files, namespaces
+from drivers.network import dhcp_files, dhcp_leases, namespaces
 from drivers.network.links import Links, quiet
 from drivers.network.metadata_door import Door
 from drivers.network.programs import PACKAGES
@@ -31,7 +31,7 @@ from drivers.owned import told_as
 from drivers.place import Place
 from drivers.sweep import Sweepable, Trace
 from lab.errors import NetworkError
-from lab.services.network.driver import DhcpDriver, DhcpHost, DhcpNetwork, DhcpReservations, MetadataDoor, MetadataRequest
+from lab.services.network.driver import DhcpDriver, DhcpHost, DhcpNetwork, DhcpReservations, MetadataDoor, MetadataRequest, PortWiring
 
 START_S = 20
 
@@ -109,6 +109,7 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         if pid is not None and not _write(directory / "command", "\0".join(command)):
             if changed:
                 os.kill(pid, signal.SIGHUP)
+            await self._free(network)
         else:
             await self._end(network_id)
             if dhcp_files.subnets(network):
@@ -122,16 +123,16 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         async with self._turn(network_id):
             network = self._need(network_id)
             others = tuple(h for h in network.hosts if (h.port_id, h.address) != (host.port_id, host.address))
-            self._tell(replace(network, hosts=(*others, host)))
+            await self._tell(replace(network, hosts=(*others, host)))
 
     async def release(self, network_id: str, port_id: str) -> None:
         async with self._turn(network_id):
             network = self.served.get(network_id)
             if network is not None:
-                self._tell(replace(network, hosts=tuple(h for h in network.hosts if h.port_id != port_id)))
+                await self._tell(replace(network, hosts=tuple(h for h in network.hosts if h.port_id != port_id)))
 
-    def _tell(self, network: DhcpNetwork) -> None:
-        """Give dnsmasq the reservations anew; it goes on with the leases that it has given. Raises NetworkError."""
+    async def _tell(self, network: DhcpNetwork) -> None:
+        """Give dnsmasq the reservations anew; it goes on with the leases that they still name. Raises NetworkError."""
         network_id = network.wiring.network_id
         directory, pid = self._directory(network_id), self._pid(network_id)
         with told_as(NetworkError, str(directory), "the reservations were written"):
@@ -139,6 +140,18 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         self.served[network_id] = network
         if changed and pid is not None:
             os.kill(pid, signal.SIGHUP)
+            await self._free(network)
+
+    async def _free(self, network: DhcpNetwork) -> None:
+        """Give back the leases that are of no reservation any more. Raises NetworkError."""
+        wiring = network.wiring
+        kept = {(host.mac_address.lower(), host.address) for host in network.hosts}
+        leases = dhcp_leases.given(self._directory(wiring.network_id) / "leases")
+        gone = [lease for lease in leases if (lease.mac_address, lease.address) not in kept]
+        if gone:
+            own = dhcp_files.own_addresses(network)
+            with told_as(NetworkError, wiring.network_id, "the leases of ports that are gone were given back"):
+                await namespaces.inside(self._name(wiring.network_id), lambda: dhcp_leases.give_back(_device(wiring), gone, own))
 
     def _need(self, network_id: str) -> DhcpNetwork:
         network = self.served.get(network_id)
@@ -159,7 +172,7 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
     async def _card(self, network: DhcpNetwork) -> str:
         """The server's card in its namespace, with its addresses; answers its name."""
         wiring, name = network.wiring, self._name(network.wiring.network_id)
-        device, tag = f"ns-{wiring.port_id[:11]}", port_tag(self.place, wiring.port_id)
+        device, tag = _device(wiring), port_tag(self.place, wiring.port_id)
         addresses = {_with_length(network, a) for a in wiring.addresses if ip_interface(a).version == 4}
         if self.options.metadata:
             addresses.add(f"{dhcp_files.METADATA}/32")
@@ -234,6 +247,11 @@ class Dnsmasq(DhcpDriver, DhcpReservations, MetadataDoor, Sweepable):
         if not trace.name.startswith(self.head):
             raise NetworkError(f"{trace.name} is not of cloud {self.place.cloud}; it was not touched")
         await self.stop(trace.name.removeprefix(self.head))
+
+
+def _device(wiring: PortWiring) -> str:
+    """The server's card in its namespace."""
+    return f"ns-{wiring.port_id[:11]}"
 
 
 def _path() -> str:

@@ -105,6 +105,23 @@ class DhcpContract:
         assert lease is not None
         assert lease["ip"] == "10.0.0.66"
 
+    @promise("release", "the address is free for the next port at once, though the lease of the one before has not ended")
+    @pytest.mark.parametrize("restarted", [False, True])
+    def test_reused(self, bench: DhcpBench, restarted: bool) -> None:
+        one, other = bench.host(5), dataclasses.replace(bench.host(6), address="10.0.0.5")
+        network = bench.network(1, one)
+        bench.serve(network)
+        assert bench.lease(network, one) is not None
+        if restarted:  # and the port went meanwhile
+            bench.driver = bench.again()
+            bench.serve(bench.network(1, other))
+        else:
+            bench.run(bench.driver.release(network.wiring.network_id, one.port_id))
+            bench.run(bench.driver.reserve(network.wiring.network_id, other))
+        lease = bench.lease(network, other)
+        assert lease is not None
+        assert lease["ip"] == "10.0.0.5"
+
     @promise("reserve", "in a network that is not served is a clear error; to release there is none")
     def test_not_served(self, bench: DhcpBench) -> None:
         with pytest.raises(NetworkError, match="serve the network first"):
