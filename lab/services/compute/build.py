@@ -246,8 +246,9 @@ class Builder:
             await self._block_devices.release(ctx, server, build.devices, delete=True)
             await self._abandon(ctx, build)
             return
-        except LabError as failure:
-            await self._fail(ctx, build, failure, undone=True)
+        except LabError as failure:  # such as: what this host took for lost had made the server active
+            bench.process.log(ctx, f"Instance {server.id} is given to no other host: {failure}", "error")
+            await self._fail(ctx, build, error, undone=True)
             return
         await bench.attempt(ctx, "giving back the allocations", bench.tracker.placement.release(ctx, server.id))
         asked = {k: v for k, v in build.asked.items() if k not in ("host_list", "node", "limits", "filter_properties")}

@@ -181,6 +181,23 @@ def test_a_port_that_nobody_plugs_aborts_the_build() -> None:
     play(main, hosts=2)
 
 
+def test_a_server_whose_last_answers_were_lost_says_so() -> None:
+    """Recorded as active, and not known to be: the build is undone, and the fault tells what went wrong first."""
+
+    async def main(cloud: SmallNova) -> None:
+        cloud.faults.arm("lose_reply", Match("object_action(Instance.save)", nth=6))
+        cloud.faults.arm("drop", Match("object_class_action_versions(Instance.get_by_uuid)"))
+        server_id = await cloud.create()
+        await cloud.settle(300)
+        server = await cloud.record(server_id)
+        assert (server.vm_state, server.launched_at is not None) == ("error", True)
+        assert server.fault is not None
+        assert server.fault["message"].startswith("Timed out waiting for a reply")
+        assert not [left for left in await cloud.leftovers(server_id) if not left.startswith("device")]
+
+    play(main, hosts=2)
+
+
 def test_a_missing_plug_is_borne_when_it_is_not_fatal() -> None:
     async def main(cloud: SmallNova) -> None:
         cloud.neutron.deaf = True
