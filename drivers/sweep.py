@@ -113,7 +113,7 @@ class Problem:
     """What could not be looked at or removed, and why."""
 
     what: str
-    why: str
+    why: LabError
 
 
 def sweepers(site: Site) -> Iterator[tuple[str, Sweepable | LabError]]:
@@ -146,7 +146,7 @@ async def look(site: Site) -> tuple[list[Found], list[Problem]]:
                 traces = _beside(traces, [Path(each.trace.name) for each in found if each.trace.name.startswith("/")])
             found += [Found(port, driver, trace) for trace in traces]
         except LabError as error:
-            problems.append(Problem(port, error.message))
+            problems.append(Problem(port, error))
     return found, problems
 
 
@@ -160,5 +160,5 @@ async def remove(found: Found) -> Problem | None:
     try:
         await found.driver.remove(found.trace)
     except LabError as error:
-        return Problem(f"{found.trace.kind} {found.trace.name}", error.message)
+        return Problem(f"{found.trace.kind} {found.trace.name}", error)
     return None

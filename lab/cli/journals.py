@@ -151,8 +151,8 @@ def flow_of(what: str, seed: int | None, connect: str, clouds: Path, token: str)
 
     if bool(what) == bool(connect):
         raise LabError(
-            "say what to export: an operation of `trace list`, a recorded file, or --connect URL",
-            ko="무엇을 내보낼지 쓰십시오. `trace list`의 작업, 기록된 파일, --connect URL 가운데 하나입니다",
+            "say which messages: an operation of `trace list`, a recorded file, or --connect URL",
+            ko="어느 메시지인지 쓰십시오. `trace list`의 작업, 기록된 파일, --connect URL 가운데 하나입니다",
         )
     if connect:
         return Flow(fetched(connect, clouds, token=token), title=connect.partition("://")[2])

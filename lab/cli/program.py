@@ -55,10 +55,11 @@ def agents(here: Site, names: list[str]) -> bool:
 
 async def serve_edge(here: Site, clouds: Path, lang: str) -> None:
     """Serve the cloud to its clients until told to end."""
-    from lab.cli.welcome import tell
+    from lab.cli.welcome import spare, tell
     from lab.rest.http import Edge
     from lab.serve.site import ServedSite
 
+    spare(clouds)
     stop_on_signal()
     host, port = address_of(here)
     async with AsyncExitStack() as stack:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from lab.cli.running import address_of, bound, stop_on_signal, until_signal
-from lab.cli.welcome import tell
+from lab.cli.welcome import spare, tell
 
 if TYPE_CHECKING:
     import socket
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def up_real(config: Path | None, clouds: Path, admin_password: str, lang: str) -> None:
     """Serve a cloud on this machine's own drivers until SIGINT or SIGTERM."""
     import asyncio
+
+    spare(clouds)
 
     from drivers.site import load, site
 

@@ -60,7 +60,7 @@ async def _sweep(site: Site, yes: bool, lang: str) -> bool:
 
     found, problems = await look(site)
     for problem in problems:
-        print(f"{WORDS['unlooked'][lang]}: {problem.what}: {problem.why}")
+        print(f"{WORDS['unlooked'][lang]}: {problem.what}: {problem.why.say(lang)}")
     if not found:
         print(WORDS["nothing"][lang].format(cloud=site.cloud.id, host=site.host))
     elif yes:
@@ -83,7 +83,7 @@ async def _remove(found: Iterable[Found], lang: str) -> list[Problem]:
             print(f"{WORDS['removed'][lang]}: {each.trace.kind} {each.trace.name}")
         else:
             problems.append(problem)
-            print(f"{WORDS['kept'][lang]}: {problem.what}: {problem.why}")
+            print(f"{WORDS['kept'][lang]}: {problem.what}: {problem.why.say(lang)}")
     print(WORDS["done"][lang].format(count=count, kept=len(problems)))
     return problems
 

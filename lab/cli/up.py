@@ -11,7 +11,7 @@ import typer
 
 from lab.cli.demo import Lang, native
 from lab.cli.running import HOST, PORT, bound, end_with_parent, settle, stop_on_signal, until_signal
-from lab.cli.welcome import say, tell
+from lab.cli.welcome import say, spare, tell
 
 if TYPE_CHECKING:
     import socket
@@ -88,6 +88,7 @@ def up(
         return
     if scenario and lesson:
         raise typer.BadParameter(say("choose-one", spoken), param_hint="'--lesson'")
+    spare(clouds)
     story = story_of(scenario, lesson)
     chosen = seed if seed is not None else story.seed if story is not None else 0
     password = admin_password or secrets.token_urlsafe(12)

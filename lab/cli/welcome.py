@@ -35,6 +35,24 @@ def say(key: str, lang: str, **values: object) -> str:
     return WORDS[key][lang].format(**values)
 
 
+def spare(clouds: Path) -> None:
+    """Raise LabError when the files that are to be written are another cloud's."""
+    from lab.errors import LabError
+    from lab.serve.access import is_others, others_in
+
+    rc, names = clouds.with_name("openrc"), others_in(clouds)
+    if names:
+        raise LabError(
+            f"{clouds} is there and has more than the cloud glasscloud ({names}), which would be lost; name another file by --clouds",
+            ko=f"{clouds}: 이미 있고 glasscloud 말고 다른 것({names})이 들어 있어 덮어쓰지 않습니다. --clouds로 다른 파일을 쓰십시오",
+        )
+    if is_others(rc):
+        raise LabError(
+            f"{rc} is there and another cloud's, and would be lost; name a file in another folder by --clouds",
+            ko=f"{rc}: 이미 있고 다른 클라우드의 것이라 덮어쓰지 않습니다. --clouds로 다른 폴더의 파일을 쓰십시오",
+        )
+
+
 def tell(clouds: Path, url: str, password: str, lang: str) -> None:
     """Write clouds.yaml and openrc, and print how to use them."""
     from lab.serve import clouds_yaml, openrc, write_private

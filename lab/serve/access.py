@@ -49,6 +49,28 @@ def openrc(url: str, password: str) -> str:
     return "".join(f"export {key}='{value}'\n" for key, value in values.items())
 
 
+def others_in(clouds: Path) -> str:
+    """What a clouds.yaml has besides the cloud of an earlier run, in words; empty when there is nothing to lose."""
+    if not clouds.is_file():
+        return ""
+    try:
+        found = yaml.safe_load(clouds.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return "?"
+    if not isinstance(found, dict):
+        return "" if found is None else "?"
+    listed = found.get("clouds")
+    named = [*listed] if isinstance(listed, dict) else []
+    return ", ".join(str(name) for name in [*named, *found] if name not in ("glasscloud", "clouds"))
+
+
+def is_others(rc: Path) -> bool:
+    """Whether an openrc leads to a cloud and was not written by an earlier run."""
+    text = rc.read_text(encoding="utf-8", errors="replace") if rc.is_file() else ""
+    ours = openrc("", "").splitlines()
+    return "OS_AUTH_URL" in text and [line.partition("=")[0] for line in text.splitlines()] != [line.partition("=")[0] for line in ours]
+
+
 def write_private(path: Path, text: str) -> None:
     """Write a file that only its owner can read: there is a password in it. A directory of that name is left as it is."""
     with open(path, "w", encoding="utf-8", opener=partial(os.open, mode=0o600)) as file:

@@ -88,9 +88,9 @@ def test_only_the_newest_requests_are_listed_when_asked(recorded: Path, capsys: 
         (["{}", "--format", "svg", "--service", "heat"], "no service 'heat' here; known: client, glance, nova"),
         (["{}", "--format", "svg", "--from", "3600"], "none of the 4 entries of journal.jsonl is chosen"),
         (["{}", "--format", "svg", "--seed", "3"], "--seed is for a fresh run of an operation"),
-        (["{}", "--format", "svg", "--connect", "http://127.0.0.1:1"], "say what to export: an operation"),
+        (["{}", "--format", "svg", "--connect", "http://127.0.0.1:1"], "say which messages: an operation"),
         (["server_crate", "--format", "svg"], "'server_crate' is neither a file nor an operation; operations: image_create"),
-        (["--format", "svg"], "say what to export: an operation"),
+        (["--format", "svg"], "say which messages: an operation"),
     ],
 )
 def test_mistakes_are_answered_in_a_line(recorded: Path, arguments: list[str], words: str) -> None:

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from drivers.site import site
+from drivers.sweep import Problem
 from lab.cli.lesson import running_cloud
 from lab.cli.main import COMMANDS, explain, language, main
 from lab.cli.program import check
@@ -153,6 +154,17 @@ def test_the_overview_is_korean_too(capsys: pytest.CaptureFixture[str], monkeypa
     lines = capsys.readouterr().out.partition("Commands:")[2].splitlines()
     assert len(lines) > len(COMMANDS)
     assert [line for line in lines if line and not HANGUL.search(line)] == []
+
+
+def test_what_a_sweep_could_not_look_at_is_told_in_korean(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    async def look(site: object) -> tuple[list[object], list[Problem]]:
+        return [], [Problem("network", LabError("no such driver", ko="드라이버가 없습니다"))]
+
+    monkeypatch.setattr("drivers.sweep.look", look)
+    with pytest.raises(SystemExit) as left:
+        main(["sweep", "--lang", "ko"])
+    assert left.value.code == 1
+    assert "network: 드라이버가 없습니다" in capsys.readouterr().out
 
 
 def test_the_layout_of_a_database_is_told_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
