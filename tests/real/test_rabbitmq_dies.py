@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import subprocess
 import sys
@@ -11,14 +12,17 @@ from collections.abc import Iterator
 import pytest
 
 from lab.errors import LabError, Unreachable
-from lab.rpc import amqp_wire
+from lab.rpc import amqp_link, amqp_wire
 from lab.rpc.amqp_link import WINDOW, Link, Parcel
 from lab.rpc.amqp_stream import TRANSIENT
 from tests.contracts.bus import CTX
 from tests.real.bed.amqp_bus import OnRabbitMQ
+from tests.real.bed.cut import Cut, Cutter
 from tests.real.bed.rabbitmq import RabbitMQ, rabbitmq
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
+
+TURNS = 15
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +97,40 @@ def test_what_is_sent_to_is_declared_before_however_much_is_on_its_way_and_again
             assert made == [f"{when} {number}" for when in ("up", "down") for number in range(40)]
         finally:
             await bus.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("of_server", [True, False])
+def test_however_a_connection_is_cut_all_comes_once_and_in_order(
+    server: RabbitMQ, monkeypatch: pytest.MonkeyPatch, of_server: bool
+) -> None:
+    monkeypatch.setattr(amqp_link, "BACKOFF_S", (0.005, 0.01))
+    dice = random.Random(of_server)
+
+    async def main() -> None:
+        bus, cutters = OnRabbitMQ(server.url), [Cutter(server.port), Cutter(server.port)]
+        try:
+            bus.url = server.url.replace(f":{server.port}/", f":{await cutters[0].open()}/")
+            client = await bus.start("nova-api", "c1")
+            bus.url = server.url.replace(f":{server.port}/", f":{await cutters[1].open()}/")
+            await bus.worker("h1")
+            sent: list[str] = []
+            for turn in range(TURNS):
+                cutter = dice.choice(cutters)
+                cutter.cuts.append(Cut(of_server, dice.randrange(1, 2500), dice.random() < 0.5))
+                cutter.cut()
+                for _ in range(dice.randrange(1, 20)):
+                    sent.append(f"{len(sent)}" + "." * dice.choice((0, 0, 0, 3000, 140_000)))  # some longer than a frame
+                    client.rpc.cast(CTX, "conductor", "make", {"name": sent[-1]})
+                    await asyncio.sleep(dice.choice((0, 0.002)))
+                assert (await client.rpc.call(CTX, "conductor", "get", {"x": turn}, timeout=20))["x"] == turn
+            await bus.until(lambda: len(bus.seen) >= len(sent) + TURNS)
+            assert [name for _, method, name in bus.seen if method == "make"] == sent
+        finally:
+            await bus.close()
+            for cutter in cutters:
+                cutter.close()
 
     asyncio.run(main())
 
