@@ -61,10 +61,11 @@ def export(
         count = len(flow.entries)
         words = f"{flow.title}의 항목 {count}개 가운데 고른 것이 없습니다. 더 넓게 고르십시오"
         raise LabError(f"none of the {count} entries of {flow.title} is chosen; choose more", ko=words)
-    write(formats.export(name, chosen, (lang or native()).value, choice.kinds, everything), out)
+    spoken = (lang or native()).value
+    write(formats.export(name, chosen, spoken, choice.kinds, everything), out, spoken)
 
 
-def write(pieces: Iterable[str], out: Path | None) -> None:
+def write(pieces: Iterable[str], out: Path | None, lang: str) -> None:
     """Write pieces of text to a file, or print them; what was written is said beside it."""
     if out is None:
         for piece in pieces:
@@ -73,7 +74,7 @@ def write(pieces: Iterable[str], out: Path | None) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("w", encoding="utf-8") as file:
         size = sum(file.write(piece) for piece in pieces)
-    print(f"{out}: {size:,} characters", file=sys.stderr)
+    print(f"{out}: {size:,}자" if lang == "ko" else f"{out}: {size:,} characters", file=sys.stderr)
 
 
 def requests(

@@ -69,11 +69,12 @@ class Verdict:
     def text(self, lang: str) -> str:
         """The verdict in lines of words."""
         mode = {"en": ", without its fault", "ko": ", 고장 없이"}[lang] if self.without_fault else ""
+        unwanted, saw = {"en": ("not: ", "saw"), "ko": ("없어야 할 것: ", "본 것:")}[lang]
         lines = [f"{'✔' if self.held else '✘'} {self.scenario}: {self.title[lang]} (seed {self.seed}{mode})"]
         for check in self.checks:
-            lines.append(f"    {'✔' if check.good else '✘'} {'' if check.wanted else 'not: '}{check.text}")
+            lines.append(f"    {'✔' if check.good else '✘'} {'' if check.wanted else unwanted}{check.text}")
             if not check.good:
-                lines.append(f"        saw {check.saw}")
+                lines.append(f"        {saw} {check.saw}")
         lines += [f"    · {note}" for note in self.notes if not self.held]
         return "\n".join(lines)
 

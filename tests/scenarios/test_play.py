@@ -92,4 +92,7 @@ def test_a_refusal_that_nobody_expects_fails_the_play() -> None:
 def test_the_verdict_speaks_both_languages() -> None:
     verdict = play(parse(f"{WORLD}expect:\n  - server: {{name: web, status: ACTIVE}}\n", "mine.yaml"), without_fault=True)
     assert "b (seed 1, 고장 없이)" in verdict.text("ko")
+    assert "✘ 없어야 할 것: server name web, status ACTIVE" in verdict.text("ko")
+    assert "not: server name web, status ACTIVE" in verdict.text("en")
+    assert "본 것:" in verdict.text("ko")
     assert verdict.dump()["without_fault"] is True

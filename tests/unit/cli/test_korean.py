@@ -167,6 +167,13 @@ def test_what_a_sweep_could_not_look_at_is_told_in_korean(capsys: pytest.Capture
     assert "network: 드라이버가 없습니다" in capsys.readouterr().out
 
 
+def test_what_an_export_wrote_is_told_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["trace", "export", "image_create_upload_delete", "-o", str(tmp_path / "a.svg"), "--lang", "ko"])
+    assert left.value.code == 0
+    assert re.fullmatch(r".*a\.svg: [0-9,]+자\n", capsys.readouterr().err)
+
+
 def test_the_layout_of_a_database_is_told_in_korean(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = f"sqlite:///{tmp_path / 'a.db'}"
     for call in ("upgrade", "upgrade", "current"):
