@@ -67,5 +67,6 @@ class ObjectApi(AccountsPart, ContainersPart, ObjectsPart):
     async def delete_account(self, ctx: Context, req: Request) -> Response:
         """Delete what the body lists; accounts themselves stay."""
         if req.arg("bulk-delete") is None:
+            self.owned(ctx, req.params["account"], writing=True)
             raise MethodNotAllowed("The method DELETE is not allowed for accounts; with ?bulk-delete it deletes what the body lists.")
         return await self.bulk_delete(ctx, req)
