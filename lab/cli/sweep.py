@@ -19,6 +19,10 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "en": "Nothing of the cloud {cloud} is on {host}.",
         "ko": "{host}에는 클라우드 {cloud}의 것이 없습니다.",
     },
+    "unseen": {
+        "en": "Nothing of the cloud {cloud} was found on {host} where it could be looked.",
+        "ko": "{host}에서 살펴볼 수 있었던 곳에는 클라우드 {cloud}의 것이 없었습니다.",
+    },
     "found": {
         "en": "{count} things of the cloud {cloud} are on {host}. Nothing was removed. End the cloud's programs,"
         " then --yes removes all of these, volumes and images too.",
@@ -62,7 +66,7 @@ async def _sweep(site: Site, yes: bool, lang: str) -> bool:
     for problem in problems:
         print(f"{WORDS['unlooked'][lang]}: {problem.what}: {problem.why.say(lang)}")
     if not found:
-        print(WORDS["nothing"][lang].format(cloud=site.cloud.id, host=site.host))
+        print(WORDS["unseen" if problems else "nothing"][lang].format(cloud=site.cloud.id, host=site.host))
     elif yes:
         problems += await _remove(found, lang)
     else:

@@ -106,6 +106,20 @@ def test_with_yes_all_of_it_goes_and_a_repeat_finds_nothing(tmp_path: Path, caps
     assert "Nothing of the cloud lab is on here." in capsys.readouterr().out
 
 
+def test_what_could_not_be_looked_at_is_not_told_as_clean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(self: sweep.StateFiles) -> list[sweep.Trace]:
+        raise DriverError("the disk is broken")
+
+    monkeypatch.setattr(sweep.StateFiles, "found", unreadable)
+    assert sweeping("--config", str(config(tmp_path / "state"))) == 1
+    told = capsys.readouterr().out
+    assert "not looked at: state: the disk is broken" in told
+    assert "Nothing of the cloud lab was found on here where it could be looked." in told
+    assert "is on here" not in told
+
+
 def test_another_cloud_beside_it_is_not_touched(tmp_path: Path) -> None:
     state = tmp_path / "state"
     leave_things(state)
