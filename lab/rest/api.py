@@ -57,6 +57,8 @@ class Api:
     routes: ClassVar[Sequence[Route]] = ()
     faults: ClassVar[FaultTable | None] = None
     versions: ClassVar[VersionRange | None] = None
+    ending: ClassVar[str] = ""
+    """What a path may end in without meaning another."""
     refusal: ClassVar[str] = "Policy doesn't allow {service}:{handler} to be performed."
     """What the service says when a route's policy refuses the caller."""
 
@@ -91,7 +93,7 @@ class Api:
             asked = (request.method, request.path, headers.get("openstack-api-version"), headers.get(self._legacy))
         planned = self._planned.get(asked)
         if planned is None:
-            found = request.found = self.trie.match(request.path)
+            found = request.found = self.trie.match(request.path.removesuffix(self.ending))
             pattern = found[2] if found is not None else ""
             alike = (request.method, pattern, *asked[2:])
             served = self._served.get(alike)

@@ -50,6 +50,7 @@ def test_quotas() -> None:
         await cloud.network()
         details = await cloud.do("GET", "/quotas/p-alice/details", user="alice")
         assert details["network"] == {"limit": 3, "used": 1, "reserved": 0}
+        assert await cloud.do("GET", "/quotas/p-alice/details.json", user="alice") == details
         fault = await cloud.fault("PUT", "/quotas/p-alice", {"quota": {"network": 0, "check_limit": True}})
         assert fault[0] == 400
         for bad in ({"net": 1}, {"network": "x"}, {"network": -5}):
@@ -59,6 +60,17 @@ def test_quotas() -> None:
         assert (await cloud.do("GET", "/quotas/p-alice/default", user="alice"))["network"] == 100
         assert await cloud.do("GET", "/quotas") == []
         assert (await cloud.do("GET", "/quotas/tenant", user="alice"))["tenant_id"] == "p-alice"
+
+    play(story)
+
+
+def test_a_path_may_end_in_json() -> None:
+    async def story(cloud: Neutron) -> None:
+        network = await cloud.network()
+        plain, ended = [await cloud.do("GET", f"/networks/{network['id']}{ending}") for ending in ("", ".json")]
+        assert plain == ended
+        assert await cloud.do("GET", "/networks.json") == await cloud.do("GET", "/networks") != []
+        assert (await cloud.call("GET", f"/networks/{network['id']}.xml")).status == 404
 
     play(story)
 

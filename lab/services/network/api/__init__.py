@@ -48,6 +48,7 @@ class NetworkApi(
         *TagRoutes.ROUTES,
     )
     faults = FaultTable(network_style, {QuotaExceeded: 409, RevisionNumberConstraintFailed: 412})
+    ending = ".json"  # source: guess_content_type_from_ext in neutron/pecan_wsgi/app.py
     refusal = "rule:{handler} is disallowed by policy"
 
     def __init__(self, process: Process) -> None:

@@ -22,7 +22,6 @@ class QuotaRoutes(Room):
         Route("GET", "/v2.0/quotas/{project_id}", "show_quota", READER),
         Route("GET", "/v2.0/quotas/{project_id}/default", "show_default_quota", READER),
         Route("GET", "/v2.0/quotas/{project_id}/details", "show_quota_details", READER),
-        Route("GET", "/v2.0/quotas/{project_id}/details.json", "show_quota_details", READER),
         Route("PUT", "/v2.0/quotas/{project_id}", "update_quota", ADMIN),
         Route("DELETE", "/v2.0/quotas/{project_id}", "delete_quota", ADMIN, 204),
     )
