@@ -141,6 +141,7 @@ def test_a_container_gets_its_address_and_metadata_and_can_be_asked(lxc: Libvirt
     assert asked.endswith("web\nexit 0\n")
 
 
+@pytest.mark.slow
 def test_the_probe_counts_where_guests_run_and_its_answer_is_kept(qemu: LibvirtBench) -> None:
     from drivers.hypervisor.domain import Mark
     from drivers.hypervisor.libvirt import LibvirtHypervisor

@@ -31,6 +31,7 @@ def server() -> Iterator[RabbitMQ]:
         yield running
 
 
+@pytest.mark.slow  # the short one is in test_programs.py
 def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(server: RabbitMQ) -> None:
     async def main() -> None:
         bus = OnRabbitMQ(server.url)
@@ -68,6 +69,7 @@ def test_after_kill_9_of_rabbitmq_all_goes_on_and_nothing_is_lost_or_doubled(ser
     asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_what_is_sent_to_is_declared_before_however_much_is_on_its_way_and_again_after_a_break(server: RabbitMQ) -> None:
     """RabbitMQ closes the connection of who sends to an exchange that is not there."""
 
