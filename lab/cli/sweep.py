@@ -20,8 +20,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "ko": "{host}에는 클라우드 {cloud}의 것이 없습니다.",
     },
     "unseen": {
-        "en": "Nothing of the cloud {cloud} was found on {host} where it could be looked.",
-        "ko": "{host}에서 살펴볼 수 있었던 곳에는 클라우드 {cloud}의 것이 없었습니다.",
+        "en": "Nothing of the cloud {cloud} is in what could be looked at on {host}.",
+        "ko": "{host}에서 살펴볼 수 있었던 곳에는 클라우드 {cloud}의 것이 없습니다.",
     },
     "found": {
         "en": "{count} things of the cloud {cloud} are on {host}. Nothing was removed. End the cloud's programs,"

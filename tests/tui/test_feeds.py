@@ -276,9 +276,12 @@ def test_a_tiny_terminal_and_back(recording: Path, room: str) -> None:
     app = app_of(recording, "ko", room)
 
     async def story(pilot: Pilot[None]) -> None:
+        whole = app.screen
         for size in ((20, 5), (1, 1), (200, 60), (80, 24)):
             await pilot.resize_terminal(*size)
             await pilot.press("up", "pageup", "enter", "down", "escape")
+        await pilot.pause()
+        assert app.screen is whole
 
     play(app, story)
 

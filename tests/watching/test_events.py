@@ -259,6 +259,7 @@ def test_a_quiet_stream_says_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -
             async for line in lines:
                 if line == ": keep-alive":
                     return
+        raise AssertionError("the stream ended and never said that it was there")
 
     serve(main)
 

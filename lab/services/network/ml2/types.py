@@ -136,8 +136,9 @@ class NumberedType(TypeDriver):
             taken = sum((place.taken, change))
             tx.update(place, taken=taken)
 
+    @abstractmethod
     def _bounds(self, physical: str | None) -> tuple[int, int] | None:
-        raise NotImplementedError
+        """Return the lowest and the highest number of the range there, or None when there is no range."""
 
     def release(self, tx: Any, segment: Segment) -> None:
         bounds = self._bounds(segment.physical_network)
